@@ -1,0 +1,111 @@
+"""The Vision Transformer: from an image to one logit a class."""
+
+import keras
+from keras import layers
+
+from vitlib.attention import RelativeSelfAttention
+from vitlib.augment import DTYPE, augmentation
+from vitlib.encoder import PatchEncoder
+from vitlib.patches import Patches
+
+EPSILON = 1e-6  # of the layer norms; the Keras example and the authors' code
+
+
+def mlp(x, units, dropout, activation="gelu"):
+    """Stacks dense layers, each with an activation and dropout."""
+    for size in units:
+        x = layers.Dense(size, activation=activation)(x)
+        x = layers.Dropout(dropout)(x)
+    return x
+
+
+def transformer_block(
+    x, num_heads, key_dim, mlp_units, dropout=0.0, relative_position=False
+):
+    """One pre-norm encoder block: attention, then an MLP, each added to its input.
+
+    Args:
+        x: Tensor of shape `(batch, N, D)`, the tokens.
+        num_heads: Integer. Number of heads.
+        key_dim: Integer. Length of a query in one head.
+        mlp_units: Tuple of integers, the units of the MLP; the last must be D.
+        dropout: Float in [0, 1), in the attention and after each layer of the MLP.
+        relative_position: Boolean, whether the attention knows the offsets.
+
+    Returns:
+        Tensor of shape `(batch, N, D)`.
+
+    Reference:
+        Dosovitskiy et al., 2021, equations 2 and 3 (https://arxiv.org/abs/2010.11929).
+    """
+    y = layers.LayerNormalization(epsilon=EPSILON)(x)
+    if relative_position:
+        y = RelativeSelfAttention(num_heads, key_dim, dropout)(y)
+    else:
+        y = layers.MultiHeadAttention(num_heads, key_dim, dropout=dropout)(y, y)
+    x = layers.Add()([y, x])
+    y = layers.LayerNormalization(epsilon=EPSILON)(x)
+    return layers.Add()([mlp(y, mlp_units, dropout), x])
+
+
+def _preprocess(images, config):
+    """Normalises, resizes and (in training) varies the images, in float32."""
+    x = layers.Normalization(dtype=DTYPE)(images)
+    if (config.image_size, config.image_size) != config.input_shape[:2]:
+        x = layers.Resizing(config.image_size, config.image_size, dtype=DTYPE)(x)
+    for layer in augmentation(config.augmentation):
+        x = layer(x)
+    return x
+
+
+def _stem(x, config):
+    """The convolutional tokenizer: halves the map with each convolution."""
+    for filters in config.stem_filters:
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    return x
+
+
+def _pool(tokens, config):
+    """One vector an image: all tokens side by side, or their mean."""
+    if config.pooling == "flatten":
+        return layers.Flatten()(tokens)
+    return layers.GlobalAveragePooling1D()(tokens)
+
+
+def build_vit(config):
+    """Builds a Vision Transformer.
+
+    Normalisation, resizing and augmentation are inside the model, so it takes pixels
+    from 0 to 255. `train` fits the normalisation (7 numbers that do not train) to the
+    training images. The last layer computes in float32 whatever the precision policy.
+
+    Args:
+        config: `ViTConfig`.
+
+    Returns:
+        `keras.Model` from images `(batch, *config.input_shape)` to logits
+        `(batch, config.num_classes)`.
+
+    Reference:
+        Dosovitskiy et al., 2021 (https://arxiv.org/abs/2010.11929); the flattened head,
+        the normalisation and the augmentation: the report, III.1 and III.2.
+    """
+    images = keras.Input(config.input_shape, name="images")
+    x = _stem(_preprocess(images, config), config)
+    x = Patches(config.patch_size)(x)
+    x = PatchEncoder(config.projection_dim, config.position, config.grid_size)(x)
+    for _ in range(config.num_layers):
+        x = transformer_block(
+            x,
+            config.num_heads,
+            config.key_dim,
+            config.mlp_units,
+            config.dropout,
+            relative_position=config.position == "relative",
+        )
+    x = layers.LayerNormalization(epsilon=EPSILON)(x)
+    x = layers.Dropout(config.head_dropout)(_pool(x, config))
+    x = mlp(x, config.head_units, config.head_dropout)
+    logits = layers.Dense(config.num_classes, dtype="float32", name="logits")(x)
+    return keras.Model(images, logits, name="vit")
