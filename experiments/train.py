@@ -1,0 +1,121 @@
+"""Run one experiment and record it: `python experiments/train.py compact`.
+
+One run becomes one JSON file, OUT/STUDY/NAME-seed<k>.json. Stop it at any time and
+start the same command again: it goes on after the last finished epoch.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
+
+from vitlib.config import POSITIONS, PRESETS, ViTConfig
+from vitlib.data import load_cifar100, load_shapes
+from vitlib.runs import load_run, record_path, save_run
+from vitlib.training import PERCENT, build_model, train
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+def parse_arguments(arguments):
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("preset", choices=sorted(PRESETS), help="what to run")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--position", choices=POSITIONS, help="of a ViT's patches")
+    parser.add_argument("--epochs", type=int, help="in place of the preset's")
+    parser.add_argument("--data-dir", help="folder of cifar-100-binary.tar.gz")
+    parser.add_argument("--out", default=RESULTS, type=Path, help="default: results")
+    parser.add_argument("--force", action="store_true", help="repeat a recorded run")
+    return parser.parse_args(arguments)
+
+
+def configure(preset, options):
+    """Applies what the command line changes to a preset.
+
+    Returns:
+        The model's config, the training's config, and the changes as a dict.
+
+    Raises:
+        ValueError: When a changed value breaks a rule of its config.
+    """
+    model, training = preset.model, replace(preset.train, seed=options.seed)
+    overrides = {}
+    if options.position is not None:
+        if not isinstance(model, ViTConfig):
+            raise ValueError("--position must go with a ViT. Received: a ResNet.")
+        overrides["position"] = options.position
+        model = replace(model, position=options.position)
+    if options.epochs is not None:
+        overrides["epochs"] = options.epochs
+        training = replace(training, epochs=options.epochs)
+    return model, training, overrides
+
+
+def describe_result(run):
+    """How a run ended, in a few words."""
+    if run.status == "failed":
+        return f"failed: {run.error}"
+    return (
+        f"test top-1 {PERCENT * run.test['top1']:.2f} %, "
+        f"top-5 {PERCENT * run.test['top5']:.2f} %, loss {run.test['loss']:.4f}, "
+        f"{run.seconds / 60:.1f} minutes"
+    )
+
+
+def execute(options, arguments, path):
+    """Trains and records; goes on where a killed process stopped. Returns the `Run`."""
+    preset = PRESETS[options.preset]
+    model_config, train_config, overrides = configure(preset, options)
+    from_shapes = preset.data == "shapes"
+    data = load_shapes() if from_shapes else load_cifar100(options.data_dir)
+    checkpoint = path.with_suffix(".checkpoint")
+    if options.force:
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    run = train(build_model(model_config, train_config), data, train_config, checkpoint)
+    run = replace(
+        run,
+        study=preset.study,
+        name=record_name(options.preset, overrides),
+        preset=options.preset,
+        overrides=overrides,
+        profile=preset.profile,
+        model={"family": model_config.family, **asdict(model_config)},
+        command=shlex.join(["python", "experiments/train.py", *arguments]),
+    )
+    save_run(options.out, run)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    return run
+
+
+def record_name(preset, overrides):
+    """Name of a run: its preset and what differs from it."""
+    return "-".join([preset, *(f"{key}-{value}" for key, value in overrides.items())])
+
+
+def main(arguments):
+    """Runs the experiment. Returns 0, 1 when the training failed, 2 for bad input."""
+    options = parse_arguments(arguments)
+    preset = PRESETS[options.preset]
+    try:
+        *_, overrides = configure(preset, options)
+        name = record_name(options.preset, overrides)
+        path = record_path(options.out, preset.study, name, options.seed)
+        recorded = path.exists() and not options.force
+        run = load_run(path) if recorded else execute(options, arguments, path)
+    except (ValueError, OSError) as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 2
+    if recorded:
+        print("This run is recorded already; --force repeats it.")
+    print(f"{path}: {describe_result(run)}")
+    return 0 if run.status == "finished" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

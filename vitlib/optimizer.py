@@ -1,0 +1,75 @@
+"""AdamW as a config asks for it: the decay, the clipping, the rate of each step."""
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="vitlib")
+class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly to the learning rate, then stays or falls to 0 along a cosine.
+
+    Args:
+        learning_rate: Float. The highest of the schedule.
+        warmup_steps: Integer, 0 for none. Step s, counted from 0, of the warm-up has
+            `learning_rate * (s + 1) / warmup_steps`: no step is lost at 0.
+        total_steps: Integer. Steps of the whole training; the cosine ends there.
+        cosine: Boolean, whether the rate falls after the warm-up.
+
+    Reference:
+        Loshchilov and Hutter, 2017, equation 5 (https://arxiv.org/abs/1608.03983);
+        warm-up: Goyal et al., 2017, section 2.2 (https://arxiv.org/abs/1706.02677).
+    """
+
+    def __init__(self, learning_rate, warmup_steps, total_steps, cosine):
+        self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.total_steps = total_steps
+        self.cosine = cosine
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rise = ops.minimum((step + 1) / max(self.warmup_steps, 1), 1.0)
+        if not self.cosine:
+            return self.learning_rate * rise
+        share = (step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
+        fall = 0.5 * (1 + ops.cos(math.pi * ops.clip(share, 0.0, 1.0)))
+        return self.learning_rate * rise * fall
+
+    def get_config(self):
+        return dict(vars(self))
+
+
+def make_optimizer(config, steps_per_epoch):
+    """AdamW with decoupled weight decay, the schedule and the clipping of a config.
+
+    Weight decay acts on the weights, not through the gradient and its moments: each
+    step first takes `learning_rate_t * weight_decay * w` off each decayed weight `w`,
+    then makes Adam's step. So the decay follows the schedule, as in Keras and PyTorch.
+    TensorFlow Addons takes off `weight_decay * w` instead, whatever the learning rate:
+    its value is ours times the learning rate. Clipping comes first and scales all
+    gradients together.
+
+    Args:
+        config: `TrainConfig`.
+        steps_per_epoch: Integer.
+
+    Returns:
+        `keras.optimizers.AdamW`.
+
+    Reference:
+        Loshchilov and Hutter, 2019, algorithm 2 (https://arxiv.org/abs/1711.05101).
+    """
+    schedule = WarmupSchedule(
+        config.learning_rate,
+        warmup_steps=config.warmup_epochs * steps_per_epoch,
+        total_steps=config.epochs * steps_per_epoch,
+        cosine=config.schedule == "cosine",
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm
+    )
+    if config.decay_exclude:
+        optimizer.exclude_from_weight_decay(var_names=list(config.decay_exclude))
+    return optimizer

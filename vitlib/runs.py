@@ -1,0 +1,136 @@
+"""One experiment as one JSON file: what was run, on what, and what came of it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+
+import jsonschema
+
+SCHEMA_VERSION = 1
+SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that is known of one experiment. `run.schema.json` says the rules.
+
+    `train` fills in what it measures; the experiment that calls it adds who it is
+    (study, name, preset, overrides, profile, model, command) before the run is saved.
+    """
+
+    seed: int
+    status: str  # "finished" or "failed"
+    error: str | None  # one sentence, for a failed run
+    training: dict  # the TrainConfig
+    data: dict  # name, fingerprint, and the sizes of the three splits
+    # One list a quantity, one value a finished epoch: loss, top1, top5 of the training
+    # images as they went by; val_loss, val_top1, val_top5 after the epoch;
+    # learning_rate after its last step; seconds, validation included. Accuracies are
+    # fractions of 1.
+    history: dict
+    best_epoch: int | None  # counted from 1: the highest val_top1, the first of equals
+    test: dict | None  # loss, top1, top5 of the weights of best_epoch
+    seconds: float  # of all epochs, those before a restart included
+    images_per_second: float | None  # training images, validation time excluded
+    peak_memory_bytes: int | None  # of the process, on the host
+    parameters: dict  # total, trainable, non_trainable
+    flops_per_image: int  # forward, a multiply-add counted as two
+    device: dict  # kind, name, cores
+    backend: str
+    versions: dict
+    git_commit: str | None
+    utc: str  # when the run ended
+    study: str = ""
+    name: str = ""
+    preset: str = ""
+    overrides: dict = field(default_factory=dict)  # what differs from the preset
+    profile: str = ""
+    model: dict = field(
+        default_factory=dict
+    )  # family, and the ViTConfig or ResNetConfig
+    command: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+
+@cache
+def _validator():
+    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(schema)
+
+
+def _check(record, path):
+    error = jsonschema.exceptions.best_match(_validator().iter_errors(record))
+    if error is not None:
+        raise ValueError(
+            f"{path} must hold a run as {SCHEMA_PATH.name} describes it. Received: "
+            f"{error.json_path}: {error.message}."
+        )
+
+
+def record_path(folder, study, name, seed):
+    """Path of the record of a run: `folder/study/name-seed<k>.json`."""
+    return Path(folder) / study / f"{name}-seed{seed}.json"
+
+
+def save_run(folder, run):
+    """Writes a run under a folder, in one piece: a reader sees the whole file or none.
+
+    Args:
+        folder: Path of the folder of all records, usually `results`.
+        run: `Run`.
+
+    Returns:
+        Path of the file, `folder/study/name-seed<k>.json`.
+
+    Raises:
+        ValueError: When the run breaks the schema; nothing is written.
+    """
+    path = record_path(folder, run.study, run.name, run.seed)
+    record = json.loads(
+        json.dumps(asdict(run), allow_nan=False)
+    )  # tuples become lists, as in the file
+    _check(record, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".json.partial")
+    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def load_run(path):
+    """Reads one run.
+
+    Args:
+        path: Path of a file that `save_run` wrote.
+
+    Returns:
+        `Run`.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When the file is not JSON or breaks the schema.
+    """
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{path} must be a JSON file. Received: a file that breaks off or is "
+            f"something else ({error})."
+        ) from error
+    _check(record, path)
+    return Run(**record)
+
+
+def load_runs(folder, study=None):
+    """Reads all runs of a study, or of all studies.
+
+    Args:
+        folder: Path of the folder of all records, usually `results`.
+        study: String or None for all.
+
+    Returns:
+        List of `Run`, sorted by study, name and seed. Empty when nothing is recorded.
+    """
+    runs = [load_run(path) for path in Path(folder).glob(f"{study or '*'}/*.json")]
+    return sorted(runs, key=lambda run: (run.study, run.name, run.seed))

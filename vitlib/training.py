@@ -1,0 +1,257 @@
+"""Train any model on any data set, one way for all; evaluate it."""
+
+import tempfile
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import keras
+import numpy as np
+from keras import ops
+
+from vitlib import provenance
+from vitlib.checkpoints import (
+    describe,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
+from vitlib.config import ResNetConfig
+from vitlib.flops import count_flops
+from vitlib.optimizer import make_optimizer
+from vitlib.resnet import build_resnet
+from vitlib.runs import Run
+from vitlib.vit import build_vit
+
+EVALUATION_BATCH = 500  # images; divides 2,000 and 10,000: one compilation on JAX
+PERCENT = 100
+HISTORY = "loss top1 top5 val_loss val_top1 val_top5 learning_rate seconds".split()
+
+
+def build_model(model_config, train_config):
+    """Builds a model with the seed and the precision of its training.
+
+    Both are settings of the process, and stay: `keras.utils.set_random_seed` and
+    `keras.config.set_dtype_policy`.
+
+    Args:
+        model_config: `ViTConfig` or `ResNetConfig`.
+        train_config: `TrainConfig`.
+
+    Returns:
+        `keras.Model` from images to logits.
+    """
+    keras.utils.set_random_seed(train_config.seed)
+    keras.config.set_dtype_policy(train_config.precision)
+    is_resnet = isinstance(model_config, ResNetConfig)
+    return (build_resnet if is_resnet else build_vit)(model_config)
+
+
+def _smoothed_crossentropy(label_smoothing):
+    def loss(labels, logits):
+        targets = ops.one_hot(ops.reshape(labels, (-1,)), logits.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            targets, logits, from_logits=True, label_smoothing=label_smoothing
+        )
+
+    return loss
+
+
+def evaluate(model, split):
+    """Measures a model on a split, in one deterministic pass.
+
+    Args:
+        model: `keras.Model` from images to logits.
+        split: `Split`.
+
+    Returns:
+        Dict: `loss`, the mean cross-entropy in nats, without label smoothing; `top1`
+        and `top5`, fractions of the images. Equal logits count in the order of the
+        classes, so a constant predictor gets exactly 1 / C and 5 / C on balanced labels.
+    """
+    logits = model.predict(split.images, batch_size=EVALUATION_BATCH, verbose=0)
+    logits = logits.astype("float64")
+    logits -= logits.max(axis=1, keepdims=True)
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    of_label = np.take_along_axis(log_probabilities, split.labels[:, None], axis=1)
+    best = np.argsort(-logits, axis=1, kind="stable")[:, :5] == split.labels[:, None]
+    return {
+        "loss": float(-of_label.mean()),
+        "top1": float(best[:, 0].mean()),
+        "top5": float(best.any(axis=1).mean()),
+    }
+
+
+def _check(model, data, config):
+    policy, images = model.dtype_policy.name, len(data.train.labels)
+    if policy != config.precision:
+        raise ValueError(
+            f"The model must compute in config.precision={config.precision!r}: "
+            f"build it with build_model. Received: a model in {policy!r}."
+        )
+    if images < config.batch_size:
+        raise ValueError(
+            f"batch_size must be at most the {images} training images. "
+            f"Received: {config.batch_size}."
+        )
+
+
+def _adapt_normalization(model, images):
+    """Fits the normalisation to the training images, in pieces that fit the memory."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(images[i : i + 1000] for i in range(0, len(images), 1000))
+
+
+def _train_epoch(model, data, config, epoch):
+    """Trains one epoch and measures it: one value for each list of the history.
+
+    The order of the images depends on the seed and the epoch alone. The images left
+    over when the batch size does not divide their number wait for the next order.
+    """
+    start = time.perf_counter()
+    train = data.train
+    used = len(train.labels) // config.batch_size * config.batch_size
+    order = np.random.default_rng((config.seed, epoch)).permutation(len(train.labels))
+    order = order[:used]
+    fit = model.fit(
+        train.images[order],
+        train.labels[order],
+        batch_size=config.batch_size,
+        shuffle=False,
+        verbose=0,
+    )
+    row = {name: float(values[0]) for name, values in fit.history.items()}
+    seconds_of_training = time.perf_counter() - start
+    validation = evaluate(model, data.validation)
+    row |= {f"val_{name}": value for name, value in validation.items()}
+    row["learning_rate"] = float(ops.convert_to_numpy(model.optimizer.learning_rate))
+    row["seconds"] = time.perf_counter() - start
+    return row, used / seconds_of_training
+
+
+def _progress_line(history, config):
+    epoch, left = len(history["loss"]), config.epochs - len(history["loss"])
+    minutes = left * float(np.median(history["seconds"])) / 60
+    return (
+        f"epoch {epoch}/{config.epochs}: loss {history['loss'][-1]:.3f}, "
+        f"top-1 {PERCENT * history['top1'][-1]:.1f} % in training, "
+        f"{PERCENT * history['val_top1'][-1]:.1f} % in validation, "
+        f"{history['seconds'][-1]:.0f} s, {minutes:.0f} min left"
+    )
+
+
+def _not_finite(row):
+    """The names of the values of an epoch that are NaN or infinite."""
+    return [name for name, value in row.items() if not np.isfinite(value)]
+
+
+def train(model, data, config, checkpoint_dir=None, report=print):
+    """Trains a model, keeps its best weights on validation, and tests those once.
+
+    AdamW (`make_optimizer` says what its weight decay means), a constant or a cosine
+    learning rate, cross-entropy with label smoothing. After each epoch the model is
+    measured on the validation images; at the end it gets the weights of the best epoch,
+    and only then the test images are looked at.
+
+    With a `checkpoint_dir` the training survives a kill: the same call in a new process
+    goes on after the last finished epoch, and ends with the same history, number for
+    number on the same machine, as if it had never been stopped.
+
+    Args:
+        model: `keras.Model` from `build_model` (or built after the same settings).
+        data: `Dataset`.
+        config: `TrainConfig`.
+        checkpoint_dir: Path of a folder for this run alone, or None.
+        report: Called with one line an epoch.
+
+    Returns:
+        `Run`. When the loss became NaN or infinite, its status is "failed", `error`
+        says so, `test` is None, and the model keeps what it then was.
+
+    Raises:
+        ValueError: When model and config disagree, there are fewer training images than
+            a batch, or the checkpoint belongs to another run.
+    """
+    _check(model, data, config)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = checkpoint_dir or scratch
+        steps = len(data.train.labels) // config.batch_size
+        _adapt_normalization(model, data.train.images)
+        model.compile(
+            optimizer=make_optimizer(config, steps),
+            loss=_smoothed_crossentropy(config.label_smoothing),
+            metrics=[
+                keras.metrics.SparseCategoricalAccuracy(name="top1"),
+                keras.metrics.SparseTopKCategoricalAccuracy(5, name="top5"),
+            ],
+        )
+        model.optimizer.build(model.trainable_variables)
+        progress, error = _train_epochs(model, data, config, folder, report)
+        if error is None:
+            load_weights(folder, model, progress["best_epoch"])
+    return _record(model, data, config, progress, error)
+
+
+def _train_epochs(model, data, config, folder, report):
+    """Runs the epochs that are left. Returns the progress, and the error or None."""
+    key = describe(model, asdict(config), data.fingerprint, len(data.train.labels))
+    progress = load_checkpoint(folder, model, key)
+    if progress is None:
+        progress = {"history": {}, "best_epoch": None, "images_per_second": []}
+    else:
+        report(f"going on after epoch {len(progress['history']['loss'])}")
+    for epoch in range(len(progress["history"].get("loss", ())), config.epochs):
+        row, rate = _train_epoch(model, data, config, epoch)
+        if _not_finite(row):
+            error = (
+                f"Epoch {epoch + 1} ended with {', '.join(_not_finite(row))} not a "
+                "finite number; a lower learning rate, a warm-up or clipping may help."
+            )
+            report(error)
+            return progress, error
+        history = progress["history"]
+        for name, value in row.items():
+            history.setdefault(name, []).append(value)
+        progress["images_per_second"].append(rate)
+        progress["best_epoch"] = int(np.argmax(history["val_top1"])) + 1
+        save_checkpoint(folder, model, key, progress)
+        report(_progress_line(history, config))
+    return progress, None
+
+
+def _record(model, data, config, progress, error):
+    history = {name: progress["history"].get(name, []) for name in HISTORY}
+    rates = progress["images_per_second"]
+    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    total = model.count_params()
+    return Run(
+        seed=config.seed,
+        status="finished" if error is None else "failed",
+        error=error,
+        training=asdict(config),
+        data={
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "train": len(data.train.labels),
+            "validation": len(data.validation.labels),
+            "test": len(data.test.labels),
+        },
+        history=history,
+        best_epoch=progress["best_epoch"],
+        test=evaluate(model, data.test) if error is None else None,
+        seconds=sum(history["seconds"]),
+        images_per_second=float(np.median(rates)) if rates else None,
+        peak_memory_bytes=provenance.peak_memory_bytes(),
+        parameters={
+            "total": total,
+            "trainable": trainable,
+            "non_trainable": total - trainable,
+        },
+        flops_per_image=count_flops(model),
+        device=provenance.device(),
+        backend=keras.backend.backend(),
+        versions=provenance.versions(),
+        git_commit=provenance.git_commit(),
+        utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
