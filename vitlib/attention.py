@@ -17,7 +17,8 @@ class RelativeSelfAttention(keras.layers.Layer):
     `logits[q, k] = query[q] . (key[k] + offset[k - q]) / sqrt(key_dim)`.
     The 2 N - 1 offset embeddings of length `key_dim` are shared by all heads. With all
     of them zero the layer is `keras.layers.MultiHeadAttention` of a sequence with
-    itself, whose weights it takes in the same order (query, key, value, output).
+    itself. `get_weights` lists the offset embeddings, then the weights of that layer in
+    its order.
 
     Args:
         num_heads: Integer. Number of heads.

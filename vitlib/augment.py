@@ -63,36 +63,65 @@ def _reflect(index, size):
     return (size - 1) - ops.abs((size - 1) - index)
 
 
-def augmentation(name):
-    """Lists the layers of one recipe.
+@keras.saving.register_keras_serializable(package="vitlib")
+class Augmentation(layers.Layer):
+    """Applies one recipe of random changes to training images.
+
+    Keras' own random layers also act when a model is called without `training`; this
+    one acts with `training=True` alone, as `fit` calls it.
 
     Args:
-        name: One of `AUGMENTATIONS`. "report_vit": the report's flip, rotation by up to
-            0.02 of a turn (7.2 degrees) and zoom by up to 20 % in each direction.
+        recipe: One of `AUGMENTATIONS`. "report_vit": the report's flip, rotation by up
+            to 0.02 of a turn (7.2 degrees) and zoom by up to 20 % in each direction.
             "report_resnet": the ranges that the report gave to `ImageDataGenerator`;
             its `shear_range=0.2` is 0.2 *degrees*, and so it is here. "shift_flip":
             moves of up to 4 pixels and a flip. "none": nothing.
+        **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
 
-    Returns:
-        List of Keras layers, `(batch, H, W, C)` to `(batch, H, W, C)` each.
+    Input shape:
+        `(batch, H, W, C)`.
+
+    Output shape:
+        The same.
 
     Raises:
-        ValueError: When `name` is not one of `AUGMENTATIONS`.
+        ValueError: When `recipe` is not one of `AUGMENTATIONS`.
+
+    Reference:
+        The report, III.2.
     """
-    if name not in AUGMENTATIONS:
-        raise ValueError(f"name must be one of {AUGMENTATIONS}. Received: {name!r}.")
+
+    def __init__(self, recipe, **kwargs):
+        super().__init__(**kwargs)
+        if recipe not in AUGMENTATIONS:
+            raise ValueError(
+                f"recipe must be one of {AUGMENTATIONS}. Received: {recipe!r}."
+            )
+        self.recipe = recipe
+        self.steps = _steps(recipe)
+
+    def build(self, input_shape):
+        for step in self.steps:
+            step.build(input_shape)
+
+    def call(self, images, training=False):
+        if training:
+            for step in self.steps:
+                images = step(images, training=True)
+        return images
+
+
+def _steps(recipe):
+    """The layers of a recipe, in the order of the report."""
+    if recipe == "none":
+        return []
     flip = layers.RandomFlip("horizontal", dtype=DTYPE)
-    if name == "report_vit":
+    if recipe == "shift_flip":
+        return [RandomShift(SHIFT_PIXELS, dtype=DTYPE), flip]
+    if recipe == "report_vit":
         rotation = layers.RandomRotation(0.02, dtype=DTYPE)
         return [flip, rotation, layers.RandomZoom(0.2, 0.2, dtype=DTYPE)]
-    if name == "shift_flip":
-        return [RandomShift(SHIFT_PIXELS, dtype=DTYPE), flip]
-    return _report_resnet(flip) if name == "report_resnet" else []
-
-
-def _report_resnet(flip):
-    """The report's `ImageDataGenerator` ranges, which fill with the nearest pixel."""
-    nearest = {"fill_mode": "nearest", "dtype": DTYPE}
+    nearest = {"fill_mode": "nearest", "dtype": DTYPE}  # as ImageDataGenerator fills
     return [
         layers.RandomRotation(20 / 360, **nearest),  # rotation_range=20, degrees
         layers.RandomTranslation(0.2, 0.2, **nearest),

@@ -4,6 +4,8 @@ A comment that says "report" points to the student report that this course re-ru
 "not in the report" marks a choice of ours, with its reason.
 """
 
+import math
+import re
 from dataclasses import dataclass, replace
 
 POSITIONS = ("none", "1d", "2d", "relative")
@@ -31,8 +33,24 @@ def _are_counts(value):
     return type(value) is tuple and all(map(_is_count, value))
 
 
+def _are_words(value):
+    return type(value) is tuple and all(type(word) is str and word for word in value)
+
+
+def _is_index(value, stop):
+    return type(value) is int and 0 <= value < stop
+
+
 def _is_number(value):
-    return type(value) in (int, float)
+    return type(value) in (int, float) and abs(value) < math.inf  # false for NaN
+
+
+def _is_positive(value):
+    return _is_number(value) and value > 0
+
+
+def _is_folder_name(value):
+    return type(value) is str and re.fullmatch("[a-z0-9-]+", value) is not None
 
 
 def _require_counts(config, *fields):
@@ -47,7 +65,8 @@ def _require_rates(config, *fields):
 
 
 def _require_choice(config, field, choices):
-    _require(config, field, f"one of {choices}", lambda value: value in choices)
+    rule = f"one of {choices}"
+    _require(config, field, rule, lambda v: type(v) is str and v in choices)
 
 
 def _require_image_shape(config):
@@ -179,42 +198,19 @@ class TrainConfig:
 
     def __post_init__(self):
         _require_counts(self, "epochs", "batch_size")
-        _require(
-            self, "learning_rate", "a number above 0", lambda v: _is_number(v) and v > 0
-        )
-        _require(
-            self,
-            "weight_decay",
-            "a number of at least 0",
-            lambda v: _is_number(v) and v >= 0,
-        )
-        rule = "a tuple of words"
-        _require(
-            self,
-            "decay_exclude",
-            rule,
-            lambda v: type(v) is tuple and all(type(w) is str and w for w in v),
-        )
+        _require(self, "learning_rate", "a finite number above 0", _is_positive)
+        rule = "a finite number of at least 0"
+        _require(self, "weight_decay", rule, lambda v: _is_number(v) and v >= 0)
+        _require(self, "decay_exclude", "a tuple of words", _are_words)
         _require_choice(self, "schedule", SCHEDULES)
         rule = "an integer from 0 up to, but not including, epochs"
-        _require(
-            self,
-            "warmup_epochs",
-            rule,
-            lambda v: type(v) is int and 0 <= v < self.epochs,
-        )
-        rule = "None or a number above 0"
-        _require(
-            self, "clip_norm", rule, lambda v: v is None or (_is_number(v) and v > 0)
-        )
+        _require(self, "warmup_epochs", rule, lambda v: _is_index(v, self.epochs))
+        rule = "None or a finite number above 0"
+        _require(self, "clip_norm", rule, lambda v: v is None or _is_positive(v))
         _require_rates(self, "label_smoothing")
         _require_choice(self, "precision", PRECISIONS)
-        _require(
-            self,
-            "seed",
-            "an integer of at least 0",
-            lambda v: type(v) is int and v >= 0,
-        )
+        rule = "an integer from 0 up to, but not including, 2 ** 32"  # NumPy's limit
+        _require(self, "seed", rule, lambda v: _is_index(v, 2**32))
 
 
 @dataclass(frozen=True)
@@ -233,6 +229,11 @@ class Preset:
     data: str = "cifar100"  # one of DATA_SETS
 
     def __post_init__(self):
+        rule = "lower-case letters, digits and dashes: the name of a folder"
+        _require(self, "study", rule, _is_folder_name)
+        rule = "a ViTConfig or a ResNetConfig"
+        _require(self, "model", rule, lambda v: type(v) in (ViTConfig, ResNetConfig))
+        _require(self, "train", "a TrainConfig", lambda v: type(v) is TrainConfig)
         _require_choice(self, "profile", PROFILES)
         _require_choice(self, "data", DATA_SETS)
 

@@ -45,7 +45,7 @@ class Patches(keras.layers.Layer):
 
     def __init__(self, patch_size, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(patch_size, int) or patch_size < 1:
+        if type(patch_size) is not int or patch_size < 1:
             raise ValueError(
                 f"patch_size must be a positive integer. Received: {patch_size!r}."
             )

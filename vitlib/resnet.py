@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from vitlib.augment import DTYPE, augmentation
+from vitlib.augment import DTYPE, Augmentation
 
 
 def build_resnet(config):
@@ -27,8 +27,7 @@ def build_resnet(config):
     """
     images = keras.Input(config.input_shape, name="images")
     x = layers.Normalization(dtype=DTYPE)(images) if config.normalize else images
-    for layer in augmentation(config.augmentation):
-        x = layer(x)
+    x = Augmentation(config.augmentation, dtype=DTYPE)(x)
     backbone = keras.applications.ResNet101V2(
         include_top=False, weights=None, input_shape=config.input_shape
     )

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from vitlib.attention import RelativeSelfAttention
-from vitlib.augment import DTYPE, augmentation
+from vitlib.augment import DTYPE, Augmentation
 from vitlib.encoder import PatchEncoder
 from vitlib.patches import Patches
 
@@ -53,9 +53,7 @@ def _preprocess(images, config):
     x = layers.Normalization(dtype=DTYPE)(images)
     if (config.image_size, config.image_size) != config.input_shape[:2]:
         x = layers.Resizing(config.image_size, config.image_size, dtype=DTYPE)(x)
-    for layer in augmentation(config.augmentation):
-        x = layer(x)
-    return x
+    return Augmentation(config.augmentation, dtype=DTYPE)(x)
 
 
 def _stem(x, config):

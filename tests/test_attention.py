@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+
+from vitlib import RelativeSelfAttention
+
+TOKENS = np.random.default_rng(0).normal(size=(2, 9, 16)).astype("float32")
+
+
+def layers_with_the_same_weights(offsets=None):
+    keras.utils.set_random_seed(1)
+    plain = keras.layers.MultiHeadAttention(num_heads=2, key_dim=8)
+    relative = RelativeSelfAttention(num_heads=2, key_dim=8)
+    plain(TOKENS, TOKENS)
+    relative(TOKENS)
+    if offsets is None:
+        offsets = np.zeros((17, 8), "float32")
+    relative.set_weights([offsets, *plain.get_weights()])
+    return plain, relative
+
+
+def test_zero_offsets_give_multi_head_attention():
+    plain, relative = layers_with_the_same_weights()
+    expected, expected_scores = plain(TOKENS, TOKENS, return_attention_scores=True)
+    output, scores = relative(TOKENS, return_attention_scores=True)
+    np.testing.assert_allclose(output, expected, atol=1e-5)
+    np.testing.assert_allclose(scores, expected_scores, atol=1e-5)
+
+
+def test_logits_are_content_plus_offset():
+    offsets = np.random.default_rng(2).normal(size=(17, 8)).astype("float32")
+    _, relative = layers_with_the_same_weights(offsets)
+    _, scores = relative(TOKENS, return_attention_scores=True)
+    query = np.array(relative.query_dense(TOKENS))
+    key = np.array(relative.key_dense(TOKENS))
+    logits = np.empty((2, 2, 9, 9))
+    for q in range(9):
+        for k in range(9):
+            keys = key[:, k] + offsets[k - q + 8]
+            logits[:, :, q, k] = (query[:, q] * keys).sum(-1) / np.sqrt(8)
+    expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_attention_weights_sum_to_one():
+    _, scores = layers_with_the_same_weights()[1](TOKENS, return_attention_scores=True)
+    np.testing.assert_allclose(np.array(scores).sum(-1), 1, atol=1e-5)
+
+
+def test_dropout_acts_in_training_alone():
+    keras.utils.set_random_seed(0)
+    layer = RelativeSelfAttention(num_heads=2, key_dim=8, dropout=0.5)
+    calm = np.array(layer(TOKENS, training=False))
+    np.testing.assert_array_equal(calm, layer(TOKENS, training=False))
+    assert np.abs(calm - np.array(layer(TOKENS, training=True))).max() > 1e-3
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_stays_near_full_precision(policy):
+    _, relative = layers_with_the_same_weights()
+    half = RelativeSelfAttention(2, 8, dtype=policy)
+    half.build(TOKENS.shape)
+    half.set_weights(relative.get_weights())
+    difference = np.array(relative(TOKENS)) - np.array(half(TOKENS)).astype("float32")
+    assert np.abs(difference).max() < 0.02

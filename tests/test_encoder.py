@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from vitlib import POSITIONS, PatchEncoder
+
+
+def count(position, grid_size=None):
+    encoder = PatchEncoder(128, position, grid_size)
+    encoder.build((None, 144, 108))
+    return encoder.count_params()
+
+
+def test_the_encoder_of_the_report_has_its_parameters():
+    assert count("1d") == 32_384
+
+
+def test_each_position_has_its_own_parameters():
+    projection = 108 * 128 + 128
+    assert count("none") == count("relative") == projection
+    assert count("2d", (12, 12)) == projection + 24 * 64
+
+
+def test_a_token_is_the_projected_patch_plus_its_position():
+    encoder = PatchEncoder(8, "1d")
+    patches = np.random.default_rng(0).random((2, 5, 12), "float32")
+    tokens = encoder(patches)
+    kernel, bias = encoder.projection.get_weights()
+    expected = patches @ kernel + bias + encoder.add_position.get_weights()[0]
+    np.testing.assert_allclose(tokens, expected, atol=1e-5)
+
+
+def test_an_unknown_position_is_refused():
+    with pytest.raises(ValueError, match="one of .*Received: 'sine'"):
+        PatchEncoder(8, "sine")
+
+
+def test_a_2d_position_without_a_grid_is_refused():
+    with pytest.raises(ValueError, match="needs grid_size"):
+        PatchEncoder(8, "2d")
+
+
+def test_the_positions_are_the_four_of_the_report():
+    assert POSITIONS == ("none", "1d", "2d", "relative")

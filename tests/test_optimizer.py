@@ -1,0 +1,62 @@
+import keras
+import numpy as np
+import pytest
+
+from vitlib import TrainConfig
+from vitlib.optimizer import WarmupSchedule, make_optimizer
+
+
+def rates(steps, **arguments):
+    schedule = WarmupSchedule(2.0, **arguments)
+    return [float(schedule(step)) for step in steps]
+
+
+def test_a_constant_rate_stays():
+    assert rates(range(5), warmup_steps=0, total_steps=5, cosine=False) == [2.0] * 5
+
+
+def test_the_warm_up_rises_in_equal_steps_and_loses_none():
+    result = rates(range(6), warmup_steps=4, total_steps=6, cosine=False)
+    assert result == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+
+
+def test_the_cosine_falls_from_the_top_to_zero():
+    result = rates([2, 6, 10], warmup_steps=2, total_steps=10, cosine=True)
+    np.testing.assert_allclose(result, [2.0, 1.0, 0.0], atol=1e-6)
+
+
+def one_step(config, gradient, start=1.0, name="kernel"):
+    weight = keras.Variable(np.full((3,), start, "float32"), name=name)
+    optimizer = make_optimizer(config, steps_per_epoch=10)
+    optimizer.build([weight])
+    optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+    return np.array(weight.value)
+
+
+def test_decay_takes_off_rate_times_decay_whatever_the_gradient():
+    config = TrainConfig(learning_rate=0.1, weight_decay=0.5)
+    none, some = np.zeros(3, "float32"), np.ones(3, "float32")
+    np.testing.assert_allclose(one_step(config, none), 1 - 0.1 * 0.5, rtol=1e-6)
+    # Adam's first step is the learning rate in the direction of the gradient's sign.
+    np.testing.assert_allclose(one_step(config, some), 1 - 0.05 - 0.1, rtol=1e-5)
+
+
+def test_decay_follows_the_schedule():
+    config = TrainConfig(learning_rate=0.1, weight_decay=0.5, warmup_epochs=1)
+    expected = 1 - 0.1 / 10 * 0.5  # the first of ten steps of warm-up
+    np.testing.assert_allclose(one_step(config, np.zeros(3, "float32")), expected)
+
+
+@pytest.mark.parametrize("name", ["bias", "position_embedding"])
+def test_excluded_weights_do_not_decay(name):
+    config = TrainConfig(weight_decay=0.5, decay_exclude=("bias", "position"))
+    np.testing.assert_array_equal(one_step(config, np.zeros(3, "float32"), 1, name), 1)
+
+
+def test_clipping_scales_all_gradients_together():
+    config = TrainConfig(weight_decay=0.0, clip_norm=1.0)
+    weights = [keras.Variable(np.zeros(1, "float32")) for _ in range(2)]
+    optimizer = make_optimizer(config, steps_per_epoch=10)
+    optimizer.build(weights)
+    clipped = optimizer._clip_gradients([keras.ops.array([3.0]), keras.ops.array([4.0])])
+    np.testing.assert_allclose(np.array(clipped).ravel(), [0.6, 0.8], rtol=1e-5)

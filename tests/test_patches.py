@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from vitlib import Patches, join_patches
+
+SHAPES = [(2, 12, 18, 3, 6), (3, 8, 20, 1, 4), (1, 10, 5, 4, 5), (2, 7, 3, 3, 1)]
+
+
+def random_images(*shape):
+    return np.random.default_rng(0).random(shape, "float32")
+
+
+@pytest.mark.parametrize(("batch", "height", "width", "channels", "size"), SHAPES)
+def test_patches_equal_those_of_keras(batch, height, width, channels, size):
+    images = random_images(batch, height, width, channels)
+    expected = ops.image.extract_patches(images, size)
+    expected = ops.reshape(expected, (batch, -1, size * size * channels))
+    np.testing.assert_array_equal(Patches(size)(images), expected)
+
+
+@pytest.mark.parametrize(("batch", "height", "width", "channels", "size"), SHAPES)
+def test_join_patches_inverts_patches_exactly(batch, height, width, channels, size):
+    images = random_images(batch, height, width, channels)
+    joined = join_patches(Patches(size)(images), (height, width))
+    np.testing.assert_array_equal(joined, images)
+
+
+def test_patches_run_left_to_right_then_down():
+    image = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
+    first_pixels = np.array(Patches(2)(image))[0, :, 0]
+    assert first_pixels.tolist() == [0, 2, 8, 10]
+
+
+@pytest.mark.parametrize("shape", [(1, 25, 24, 3), (1, 24, 25, 3), (1, None, 24, 3)])
+def test_a_size_that_does_not_fit_is_refused(shape):
+    with pytest.raises(ValueError, match=r"multiple of patch_size=6\. Received: \w+="):
+        Patches(6).build(shape)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, "6", None, True])
+def test_a_patch_size_that_is_no_positive_integer_is_refused(size):
+    with pytest.raises(ValueError, match="patch_size must be a positive integer"):
+        Patches(size)
+
+
+def test_images_without_channels_are_refused():
+    with pytest.raises(ValueError, match="Received: shape"):
+        Patches(2).build((1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("count", "length", "size"), [(5, 12, (4, 4)), (4, 13, (4, 4)), (4, 12, (4, 5))]
+)
+def test_patches_that_cannot_tile_the_image_are_refused(count, length, size):
+    with pytest.raises(ValueError, match=f"Received: {count} patches of {length}"):
+        join_patches(np.zeros((1, count, length), "float32"), size)
