@@ -6,7 +6,6 @@ start the same command again: it goes on after the last finished epoch.
 
 import argparse
 import os
-import shlex
 import shutil
 import sys
 from dataclasses import asdict, replace
@@ -39,19 +38,19 @@ def configure(preset, options):
     """Applies what the command line changes to a preset.
 
     Returns:
-        The model's config, the training's config, and the changes as a dict.
+        The model's config, the training's config, and what differs from the preset.
 
     Raises:
         ValueError: When a changed value breaks a rule of its config.
     """
     model, training = preset.model, replace(preset.train, seed=options.seed)
     overrides = {}
-    if options.position is not None:
-        if not isinstance(model, ViTConfig):
-            raise ValueError("--position must go with a ViT. Received: a ResNet.")
+    if options.position is not None and not isinstance(model, ViTConfig):
+        raise ValueError("--position must go with a ViT. Received: a ResNet.")
+    if options.position not in (None, getattr(model, "position", None)):
         overrides["position"] = options.position
         model = replace(model, position=options.position)
-    if options.epochs is not None:
+    if options.epochs not in (None, training.epochs):
         overrides["epochs"] = options.epochs
         training = replace(training, epochs=options.epochs)
     return model, training, overrides
@@ -68,7 +67,7 @@ def describe_result(run):
     )
 
 
-def execute(options, arguments, path):
+def execute(options, path):
     """Trains and records; goes on where a killed process stopped. Returns the `Run`."""
     preset = PRESETS[options.preset]
     model_config, train_config, overrides = configure(preset, options)
@@ -86,11 +85,17 @@ def execute(options, arguments, path):
         overrides=overrides,
         profile=preset.profile,
         model={"family": model_config.family, **asdict(model_config)},
-        command=shlex.join(["python", "experiments/train.py", *arguments]),
+        command=command_of(options.preset, options.seed, overrides),
     )
     save_run(options.out, run)
     shutil.rmtree(checkpoint, ignore_errors=True)
     return run
+
+
+def command_of(preset, seed, overrides):
+    """The command that repeats a run, without the folders of this machine."""
+    changes = [f"--{key}={value}" for key, value in overrides.items()]
+    return " ".join(["python experiments/train.py", preset, f"--seed={seed}", *changes])
 
 
 def record_name(preset, overrides):
@@ -107,7 +112,7 @@ def main(arguments):
         name = record_name(options.preset, overrides)
         path = record_path(options.out, preset.study, name, options.seed)
         recorded = path.exists() and not options.force
-        run = load_run(path) if recorded else execute(options, arguments, path)
+        run = load_run(path) if recorded else execute(options, path)
     except (ValueError, OSError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2

@@ -98,6 +98,10 @@ def save_run(folder, run):
     return path
 
 
+def _refuse_constant(name):
+    raise ValueError(f"{name} is no JSON")
+
+
 def load_run(path):
     """Reads one run.
 
@@ -112,7 +116,8 @@ def load_run(path):
         ValueError: When the file is not JSON or breaks the schema.
     """
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        record = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
         raise ValueError(
             f"{path} must be a JSON file. Received: a file that breaks off or is "

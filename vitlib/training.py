@@ -67,7 +67,7 @@ def evaluate(model, split):
     Returns:
         Dict: `loss`, the mean cross-entropy in nats, without label smoothing; `top1`
         and `top5`, fractions of the images. Equal logits count in the order of the
-        classes, so a constant predictor gets exactly 1 / C and 5 / C on balanced labels.
+        classes, so a constant predictor gets 1 / C and 5 / C on balanced labels.
     """
     logits = model.predict(split.images, batch_size=EVALUATION_BATCH, verbose=0)
     logits = logits.astype("float64")
@@ -103,6 +103,18 @@ def _adapt_normalization(model, images):
             layer.adapt(images[i : i + 1000] for i in range(0, len(images), 1000))
 
 
+def _seed_epoch(model, seed, epoch):
+    """Makes dropout and augmentation depend on the seed and the epoch alone.
+
+    Keras does not save the states of its seed generators with the weights, so a resumed
+    run could not go on with them.
+    """
+    rng = np.random.default_rng((seed, epoch, 1))
+    for variable in model.non_trainable_variables:
+        if variable.name == "seed_generator_state":
+            variable.assign(rng.integers(2**31, size=variable.shape))
+
+
 def _train_epoch(model, data, config, epoch):
     """Trains one epoch and measures it: one value for each list of the history.
 
@@ -111,6 +123,7 @@ def _train_epoch(model, data, config, epoch):
     """
     start = time.perf_counter()
     train = data.train
+    _seed_epoch(model, config.seed, epoch)
     used = len(train.labels) // config.batch_size * config.batch_size
     order = np.random.default_rng((config.seed, epoch)).permutation(len(train.labels))
     order = order[:used]
@@ -220,34 +233,37 @@ def _train_epochs(model, data, config, folder, report):
     return progress, None
 
 
+def _sizes(model):
+    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    total = model.count_params()
+    rest = total - trainable
+    return {"total": total, "trainable": trainable, "non_trainable": rest}
+
+
+def _facts(data):
+    """What a record says of the data."""
+    facts = {"name": data.name, "fingerprint": data.fingerprint}
+    for name in ("train", "validation", "test"):
+        facts[name] = len(getattr(data, name).labels)
+    return facts
+
+
 def _record(model, data, config, progress, error):
     history = {name: progress["history"].get(name, []) for name in HISTORY}
     rates = progress["images_per_second"]
-    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    total = model.count_params()
     return Run(
         seed=config.seed,
         status="finished" if error is None else "failed",
         error=error,
         training=asdict(config),
-        data={
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "train": len(data.train.labels),
-            "validation": len(data.validation.labels),
-            "test": len(data.test.labels),
-        },
+        data=_facts(data),
         history=history,
         best_epoch=progress["best_epoch"],
         test=evaluate(model, data.test) if error is None else None,
         seconds=sum(history["seconds"]),
         images_per_second=float(np.median(rates)) if rates else None,
         peak_memory_bytes=provenance.peak_memory_bytes(),
-        parameters={
-            "total": total,
-            "trainable": trainable,
-            "non_trainable": total - trainable,
-        },
+        parameters=_sizes(model),
         flops_per_image=count_flops(model),
         device=provenance.device(),
         backend=keras.backend.backend(),

@@ -1,0 +1,77 @@
+"""A made-up run that is right in every field, for tests that need one."""
+
+import json
+from dataclasses import asdict
+
+from vitlib.config import PRESETS
+from vitlib.runs import Run
+
+PRESET = "report-vit"
+
+
+def in_json(values):
+    """A dict as it comes back from a file: tuples are lists."""
+    return json.loads(json.dumps(values))
+
+
+def make_history(epochs):
+    """A history whose validation top-1 is best in the last epoch."""
+    rising = [(epoch + 1) / (2 * epochs) for epoch in range(epochs)]
+    return {
+        "loss": [4.6 - value for value in rising],
+        "top1": rising,
+        "top5": [2 * value for value in rising],
+        "val_loss": [4.7 - value for value in rising],
+        "val_top1": rising,
+        "val_top5": [2 * value for value in rising],
+        "learning_rate": [1e-3] * epochs,
+        "seconds": [1.5] * epochs,
+    }
+
+
+def make_run(**changes):
+    """A finished `Run` of the report's ViT, but for the changes."""
+    preset = PRESETS[PRESET]
+    epochs = preset.train.epochs
+    values = {
+        "study": preset.study,
+        "name": PRESET,
+        "preset": PRESET,
+        "profile": preset.profile,
+        "seed": 0,
+        "status": "finished",
+        "error": None,
+        "model": in_json({"family": preset.model.family, **asdict(preset.model)}),
+        "training": in_json(asdict(preset.train)),
+        "data": {
+            "name": "cifar100",
+            "fingerprint": "0" * 64,
+            "train": 40_000,
+            "validation": 10_000,
+            "test": 10_000,
+        },
+        "history": make_history(epochs),
+        "best_epoch": epochs,
+        "test": {"loss": 2.5, "top1": 0.375, "top5": 0.75},
+        "seconds": 1.5 * epochs,
+        "images_per_second": 320.5,
+        "peak_memory_bytes": 2**30,
+        "parameters": {
+            "total": 45_923_307,
+            "trainable": 45_923_300,
+            "non_trainable": 7,
+        },
+        "flops_per_image": 3_000_000_000,
+        "device": {"kind": "cpu", "name": "a processor", "cores": 2},
+        "backend": "tensorflow",
+        "versions": {
+            "python": "3.11.7",
+            "keras": "3.15.1",
+            "numpy": "2.2.0",
+            "vitlib": "0.1.0",
+        },
+        "git_commit": "0123456789abcdef0123456789abcdef01234567",
+        "utc": "2025-01-31T23:59:59Z",
+        "command": f"python experiments/train.py {PRESET}",
+    }
+    return Run(**(values | changes))

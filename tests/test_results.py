@@ -1,0 +1,250 @@
+"""Every committed record is right, stands in its place and is what its preset says."""
+
+import math
+import re
+import shlex
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import pytest
+from sample_run import in_json, make_history, make_run
+
+from vitlib.config import PRESETS
+from vitlib.runs import load_run, record_path, save_run
+
+RESULTS = Path(__file__).parents[1] / "results"
+RECORDS = sorted(RESULTS.glob("*/*.json"))
+CIFAR100_SIZES = {"train": 40_000, "validation": 10_000, "test": 10_000}
+ABSOLUTE = re.compile(
+    r"(?:^|=)(?:~|/|\\|[A-Za-z]:[\\/])"
+)  # an argument with such a path
+
+every_record = pytest.mark.parametrize(
+    "path", RECORDS, ids=lambda path: str(path.relative_to(RESULTS))
+)
+
+
+def override(config, overrides):
+    """A config with those overrides that are its fields; lists become tuples."""
+    names = {field.name for field in fields(config)} & set(overrides)
+    values = {name: overrides[name] for name in names}
+    lists = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+    return replace(config, **(values | lists))
+
+
+def has_known_overrides(run):
+    preset = PRESETS[run.preset]
+    known = asdict(preset.model) | asdict(preset.train)
+    return set(run.overrides) <= set(known)
+
+
+def has_the_model_of_its_preset(run):
+    model = override(PRESETS[run.preset].model, run.overrides)
+    return run.model == in_json({"family": model.family, **asdict(model)})
+
+
+def has_the_training_of_its_preset(run):
+    training = override(PRESETS[run.preset].train, run.overrides)
+    return run.training == in_json(asdict(replace(training, seed=run.seed)))
+
+
+def has_the_profile_and_the_data_set_of_its_preset(run):
+    preset = PRESETS[run.preset]
+    return (run.profile, run.data["name"]) == (preset.profile, preset.data)
+
+
+def has_the_sizes_of_its_data_set(run):
+    sizes = {name: run.data[name] for name in CIFAR100_SIZES}
+    return run.data["name"] != "cifar100" or sizes == CIFAR100_SIZES
+
+
+def has_every_epoch(run):
+    """As many as planned in a finished run, fewer in a failed one."""
+    counts, planned = set(map(len, run.history.values())), run.training["epochs"]
+    if run.status == "finished":
+        return counts == {planned}
+    return len(counts) == 1 and max(counts) < planned
+
+
+def has_its_best_epoch(run):
+    """The first of those with the highest validation top-1."""
+    top1 = run.history["val_top1"]
+    return run.best_epoch == (top1.index(max(top1)) + 1 if top1 else None)
+
+
+def has_the_seconds_of_its_epochs(run):
+    return math.isclose(run.seconds, math.fsum(run.history["seconds"]), rel_tol=1e-9)
+
+
+def has_parameters_that_add_up(run):
+    counts = run.parameters
+    return counts["total"] == counts["trainable"] + counts["non_trainable"]
+
+
+def has_accuracies_in_order(run):
+    """The label among the first five wherever it is the first."""
+    pairs = [("top1", "top5"), ("val_top1", "val_top5")]
+    columns = [(run.history[one], run.history[five]) for one, five in pairs]
+    columns += [([run.test["top1"]], [run.test["top5"]])] if run.test else []
+    return all(a <= b for one, five in columns for a, b in zip(one, five, strict=True))
+
+
+def has_a_command_without_a_place_on_a_machine(run):
+    return not any(map(ABSOLUTE.search, shlex.split(run.command)))
+
+
+def has_a_commit(run):
+    return run.git_commit is not None
+
+
+CHECKS = (
+    has_known_overrides,
+    has_the_model_of_its_preset,
+    has_the_training_of_its_preset,
+    has_the_profile_and_the_data_set_of_its_preset,
+    has_the_sizes_of_its_data_set,
+    has_every_epoch,
+    has_its_best_epoch,
+    has_the_seconds_of_its_epochs,
+    has_parameters_that_add_up,
+    has_accuracies_in_order,
+    has_a_command_without_a_place_on_a_machine,
+    has_a_commit,
+)
+
+
+def faults(run):
+    """What a run has not."""
+    if run.preset not in PRESETS:
+        return [f"{run.preset} is no preset"]
+    return [check.__name__ for check in CHECKS if not check(run)]
+
+
+def changed(part, **changes):
+    """A dict of the sample run with changes inside it."""
+    return {part: getattr(make_run(), part) | changes}
+
+
+@every_record
+def test_a_committed_record_is_valid_and_stands_where_it_says(path):
+    run = load_run(path)
+    assert path == record_path(RESULTS, run.study, run.name, run.seed)
+
+
+@every_record
+def test_a_committed_record_is_what_its_preset_says(path):
+    assert faults(load_run(path)) == []
+
+
+@every_record
+def test_a_committed_record_is_written_as_save_run_writes(path, tmp_path):
+    again = save_run(tmp_path, load_run(path))
+    assert path.read_bytes().replace(b"\r\n", b"\n") == again.read_bytes()
+
+
+def test_nothing_but_records_and_words_stands_in_the_results():
+    others = [path for path in RESULTS.rglob("*") if path.is_file()]
+    others = [path for path in others if ".checkpoint" not in str(path)]  # in training
+    assert {path.suffix for path in others} <= {".json", ".md"}
+    assert {path for path in others if path.suffix == ".json"} == set(RECORDS)
+
+
+@pytest.mark.parametrize(
+    "path", ["/x", "~/x", "~", "--out=/x", "C:\\x", "d:/x", "\\\\x"]
+)
+def test_a_path_of_a_machine_is_seen_in_a_command(path):
+    command = shlex.join(["python", "experiments/train.py", "compact", path])
+    run = make_run(command=command)
+    assert faults(run) == ["has_a_command_without_a_place_on_a_machine"]
+
+
+@pytest.mark.parametrize("argument", ["data", "../data", "--out=results", "a/b", "--x"])
+def test_a_relative_path_may_stand_in_a_command(argument):
+    run = make_run(command=f"python experiments/train.py compact {argument}")
+    assert faults(run) == []
+
+
+def failed_after(epochs):
+    return {
+        "status": "failed",
+        "error": "It broke.",
+        "test": None,
+        "best_epoch": epochs or None,
+        "history": make_history(epochs),
+        "seconds": 1.5 * epochs,
+    }
+
+
+OVERRIDDEN = changed("model", position="2d") | {"overrides": {"position": "2d"}}
+UNITS = changed("model", head_units=[512]) | {"overrides": {"head_units": [512]}}
+SHORTER = {
+    "overrides": {"epochs": 3},
+    "history": make_history(3),
+    "best_epoch": 3,
+    "seconds": 4.5,
+    **changed("training", epochs=3),
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        OVERRIDDEN,
+        UNITS,
+        SHORTER,
+        failed_after(0),
+        failed_after(29),
+        changed("training", seed=3) | {"seed": 3},
+        changed("history", val_top1=[0.01] * 30) | {"best_epoch": 1},
+    ],
+)
+def test_a_right_record_has_no_fault(changes):
+    assert faults(make_run(**changes)) == []
+
+
+TAMPERED = [
+    (has_the_model_of_its_preset, changed("model", dropout=0.2)),
+    (has_the_model_of_its_preset, changed("model", mlp_units=[256, 129])),
+    (has_the_model_of_its_preset, changed("model", family="resnet")),
+    (has_the_model_of_its_preset, changed("model", extra=1)),
+    (has_the_model_of_its_preset, OVERRIDDEN | {"overrides": {}}),
+    (has_the_model_of_its_preset, {"overrides": {"position": "2d"}}),
+    (has_the_training_of_its_preset, changed("training", learning_rate=2e-3)),
+    (has_the_training_of_its_preset, changed("training", weight_decay=1.1e-4)),
+    (has_the_training_of_its_preset, changed("training", seed=1)),
+    (has_the_training_of_its_preset, {"seed": 1}),
+    (has_known_overrides, {"overrides": {"depth": 3}}),
+    (has_the_profile_and_the_data_set_of_its_preset, {"profile": "laptop"}),
+    (
+        has_the_profile_and_the_data_set_of_its_preset,
+        changed("data", name="shapes"),
+    ),
+    (has_the_sizes_of_its_data_set, changed("data", train=40_001)),
+    (has_the_sizes_of_its_data_set, changed("data", test=2_000)),
+    (has_every_epoch, {"history": make_history(29), "best_epoch": 29}),
+    (has_every_epoch, changed("history", loss=[4.6])),
+    (has_every_epoch, failed_after(30)),
+    (has_its_best_epoch, {"best_epoch": 29}),
+    (has_its_best_epoch, changed("history", val_top1=[0.01] * 30)),
+    (has_the_seconds_of_its_epochs, {"seconds": 45.1}),
+    (has_parameters_that_add_up, changed("parameters", trainable=45_923_301)),
+    (has_accuracies_in_order, changed("test", top1=0.76)),
+    (has_accuracies_in_order, changed("history", top5=[0.0] * 30)),
+    (has_a_commit, {"git_commit": None}),
+    (has_a_command_without_a_place_on_a_machine, {"command": "python /x/train.py"}),
+]
+
+
+@pytest.mark.parametrize(("check", "changes"), TAMPERED)
+def test_a_record_in_which_one_thing_differs_is_found(check, changes):
+    assert check.__name__ in faults(make_run(**changes))
+
+
+def test_every_check_is_used_and_finds_something():
+    checks = {value for name, value in globals().items() if name.startswith("has_")}
+    assert checks == set(CHECKS) == {check for check, _ in TAMPERED}
+
+
+def test_a_record_of_an_unknown_preset_is_found():
+    assert faults(make_run(preset="report-cnn")) == ["report-cnn is no preset"]

@@ -1,0 +1,301 @@
+"""Records of runs: whole or not at all, right or refused, and the same when read."""
+
+import json
+import math
+import os
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import pytest
+from sample_run import make_history, make_run
+
+from vitlib.runs import SCHEMA_PATH, Run, load_run, load_runs, record_path, save_run
+
+FAILED = {"status": "failed", "error": "It broke.", "test": None, "best_epoch": None}
+
+
+def files(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def write(folder, text):
+    path = folder / "report" / "broken-seed0.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(text.encode())
+    return path
+
+
+def sample(part, **changes):
+    """A dict of the sample run with changes inside it."""
+    return {part: getattr(make_run(), part) | changes}
+
+
+def break_off(path, text, **_):
+    """Stands for a process that is killed while it writes."""
+    with path.open("w") as file:
+        file.write(text[: len(text) // 2])
+    raise KeyboardInterrupt
+
+
+def fail(*_, **__):
+    raise OSError("no space left")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        FAILED,
+        {**FAILED, "history": make_history(0), "seconds": 0, "images_per_second": None},
+        {"peak_memory_bytes": None, "git_commit": None},
+        {"git_commit": "0" * 40 + "-dirty", "overrides": {"position": "2d"}},
+        {"seed": 2**32 - 1, "name": "compact-stem-0.5", "test": {"loss": 0.1 + 0.2}},
+    ],
+)
+def test_a_run_comes_back_from_its_file_as_it_was(tmp_path, changes):
+    if len(changes.get("test") or {}) == 1:
+        changes = changes | sample("test", **changes["test"])
+    run = make_run(**changes)
+    path = save_run(tmp_path, run)
+    assert path == tmp_path / run.study / f"{run.name}-seed{run.seed}.json"
+    assert load_run(path) == run
+    assert load_run(str(path)) == run
+
+
+def test_tuples_are_written_as_lists(tmp_path):
+    path = save_run(tmp_path, make_run(**sample("model", mlp_units=(256, 128))))
+    assert load_run(path).model["mlp_units"] == [256, 128]
+
+
+def test_the_folder_of_a_record_is_made_and_holds_the_record_alone(tmp_path):
+    save_run(tmp_path / "new" / "results", make_run())
+    assert files(tmp_path) == ["report-vit-seed0.json"]
+
+
+def test_a_record_ends_with_a_line_break_and_is_readable_line_by_line(tmp_path):
+    text = save_run(tmp_path, make_run()).read_bytes().decode("ascii")
+    assert text.endswith("\n}\n")
+    assert "\r" not in text
+    assert json.loads(text) == asdict(make_run())
+
+
+def test_a_record_of_the_same_name_is_replaced(tmp_path):
+    save_run(tmp_path, make_run())
+    path = save_run(tmp_path, make_run(command="python again.py"))
+    assert load_run(path).command == "python again.py"
+    assert len(files(tmp_path)) == 1
+
+
+def test_a_record_that_cannot_take_its_place_leaves_the_old_one(tmp_path, monkeypatch):
+    old = make_run()
+    save_run(tmp_path, old)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        with pytest.raises(OSError, match="no space left"):
+            save_run(tmp_path, make_run(command="python new.py"))
+    assert load_runs(tmp_path) == [old]
+    new = make_run(command="python new.py")
+    save_run(tmp_path, new)
+    assert load_runs(tmp_path) == [new]
+    assert len(files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("saved_before", [True, False])
+def test_a_kill_while_writing_leaves_what_was_there(
+    tmp_path, monkeypatch, saved_before
+):
+    old = [make_run()] if saved_before else []
+    for run in old:
+        save_run(tmp_path, run)
+    monkeypatch.setattr(Path, "write_text", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        save_run(tmp_path, make_run(command="python new.py"))
+    assert load_runs(tmp_path) == old
+    assert any(name.endswith(".partial") for name in files(tmp_path))
+
+
+INVALID = {
+    "a finished run without a test": {"test": None},
+    "a finished run without a best epoch": {"best_epoch": None},
+    "a finished run with an error": {"error": "It broke."},
+    "a failed run without an error": {**FAILED, "error": None},
+    "a failed run with an empty error": {**FAILED, "error": ""},
+    "a failed run with a test": {**FAILED, "test": make_run().test},
+    "an unknown status": {"status": "stopped"},
+    "an accuracy above 1": sample("test", top1=47.93),
+    "an accuracy below 0": sample("test", top5=-0.1),
+    "an accuracy in words": sample("test", top1="0.5"),
+    "an accuracy above 1 in the history": sample("history", val_top1=[1.01]),
+    "an infinite loss": sample("test", loss=math.inf),
+    "NaN in the history": sample("history", loss=[4.6, math.nan]),
+    "None in the history": sample("history", loss=[4.6, None]),
+    "an unknown quantity in the history": sample("history", top2=[0.5]),
+    "an unknown field of the test": sample("test", top2=0.5),
+    "an unknown field of the device": sample("device", host="a-name"),
+    "a truth value for a count": sample("data", train=True),
+    "no training images": sample("data", train=0),
+    "a short fingerprint": sample("data", fingerprint="0" * 63),
+    "no study": {"study": ""},
+    "a study outside of the folder": {"study": "../elsewhere"},
+    "a study in capitals": {"study": "Report"},
+    "a name with a slash": {"name": "a/b"},
+    "no name": {"name": ""},
+    "no preset": {"preset": ""},
+    "no profile": {"profile": ""},
+    "no command": {"command": ""},
+    "no model": {"model": {}},
+    "another family": sample("model", family="cnn"),
+    "a negative seed": {"seed": -1},
+    "half a seed": {"seed": 0.5},
+    "epoch 0 as the best": {"best_epoch": 0},
+    "a model that computes nothing": {"flops_per_image": 0},
+    "another backend": {"backend": "numpy"},
+    "a short commit": {"git_commit": "0123456"},
+    "a local time": {"utc": "2025-01-31T23:59:59+01:00"},
+    "another version of the schema": {"schema_version": 2},
+}
+
+
+@pytest.mark.parametrize("changes", INVALID.values(), ids=INVALID)
+def test_nothing_is_written_of_a_run_that_is(tmp_path, changes):
+    with pytest.raises(ValueError):
+        save_run(tmp_path, make_run(**changes))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_refused_leaves_the_record_that_stands_there(tmp_path):
+    path = save_run(tmp_path, make_run())
+    with pytest.raises(ValueError):
+        save_run(tmp_path, make_run(test=None))
+    assert load_run(path) == make_run()
+
+
+def test_the_message_names_the_file_the_schema_and_the_place_of_the_fault(tmp_path):
+    run = make_run(**sample("test", top1=47.93))
+    with pytest.raises(ValueError) as caught:
+        save_run(tmp_path, run)
+    message = str(caught.value)
+    assert message.startswith(str(record_path(tmp_path, "report", "report-vit", 0)))
+    assert SCHEMA_PATH.name in message
+    assert "Received: $.test.top1: 47.93 is" in message
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Run)])
+def test_a_record_needs_every_field(tmp_path, field):
+    record = asdict(make_run())
+    del record[field]
+    with pytest.raises(ValueError, match=f"'{field}' is a required property"):
+        load_run(write(tmp_path, json.dumps(record)))
+
+
+def test_a_record_has_no_unknown_field(tmp_path):
+    record = asdict(make_run()) | {"hostname": "a-name"}
+    with pytest.raises(ValueError, match="'hostname' was unexpected"):
+        load_run(write(tmp_path, json.dumps(record)))
+
+
+WHOLE = json.dumps(asdict(make_run()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n", "no JSON", WHOLE[:-1], WHOLE[: len(WHOLE) // 2], WHOLE + "}", "\x00"]
+    + [
+        "[]",
+        "{}",
+        "null",
+        "3",
+        '"a run"',
+        "[1, 2]",
+        '{"study": "report"}',
+        f"[{WHOLE}]",
+    ],
+)
+def test_a_file_that_holds_no_run_is_named_in_one_error(tmp_path, text):
+    path = write(tmp_path, text)
+    for load in (lambda: load_run(path), lambda: load_runs(tmp_path)):
+        with pytest.raises(ValueError) as caught:
+            load()
+        message = str(caught.value)
+        assert message.startswith(f"{path} must ")
+        assert "Received: " in message
+        assert message.endswith((".", ".)"))
+        assert "\n" not in message
+
+
+def test_a_file_that_is_no_text_is_named_too(tmp_path):
+    path = write(tmp_path, "")
+    path.write_bytes(b"\x80\x04\xff")
+    with pytest.raises(ValueError, match="broken-seed0.json must be a JSON file"):
+        load_run(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_file_with_a_number_that_is_no_json_is_refused(tmp_path, number):
+    text = WHOLE.replace('"loss": 2.5', f'"loss": {number}')
+    assert number in text
+    with pytest.raises(ValueError, match="must be a JSON file"):
+        load_run(write(tmp_path, text))
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing-seed0.json"):
+        load_run(tmp_path / "nothing-seed0.json")
+
+
+def test_runs_are_sorted_by_study_name_and_seed(tmp_path):
+    keys = [
+        ("a", "x", 2),
+        ("a", "x", 10),
+        ("a", "x-y", 0),
+        ("a-b", "a", 0),
+        ("b", "a", 1),
+    ]
+    runs = [make_run(study=study, name=name, seed=seed) for study, name, seed in keys]
+    for run in reversed(runs):
+        save_run(tmp_path, run)
+    assert load_runs(tmp_path) == runs
+    assert load_runs(str(tmp_path)) == runs
+
+
+def test_the_runs_of_one_study_are_read_alone(tmp_path):
+    for study in ("a", "a-b", "b"):
+        save_run(tmp_path, make_run(study=study))
+    write(tmp_path, "not read")
+    assert load_runs(tmp_path, "a") == [make_run(study="a")]
+
+
+def test_there_are_no_runs_where_nothing_is_recorded(tmp_path):
+    save_run(tmp_path, make_run())
+    assert load_runs(tmp_path / "missing") == []
+    assert load_runs(tmp_path, "missing") == []
+    (tmp_path / "empty").mkdir()
+    assert load_runs(tmp_path / "empty") == load_runs(tmp_path, "empty") == []
+
+
+def test_other_files_beside_the_records_are_no_runs(tmp_path):
+    path = save_run(tmp_path, make_run())
+    for name in (
+        "README.md",
+        "x-seed0.json.partial",
+        "x-seed0.checkpoint/progress.json",
+    ):
+        other = path.parent / name
+        other.parent.mkdir(exist_ok=True)
+        other.write_text("no run")
+    (tmp_path / "x-seed0.json").write_text("no run")
+    assert load_runs(tmp_path) == [make_run()]
+
+
+def test_a_run_cannot_be_changed_and_is_made_anew_by_replace():
+    run = make_run()
+    with pytest.raises(AttributeError, match="cannot assign"):
+        run.seed = 1
+    assert replace(run, seed=1).seed == 1
+
+
+def test_the_schema_and_the_record_have_the_same_fields():
+    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    names = {field.name for field in fields(Run)}
+    assert set(schema["properties"]) == set(schema["required"]) == names
+    assert schema["additionalProperties"] is False

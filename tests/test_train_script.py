@@ -1,0 +1,341 @@
+"""The command line of experiments/train.py: what it takes, refuses and repeats."""
+
+import importlib.util
+import re
+import shlex
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from sample_run import in_json, make_run
+
+from vitlib.config import POSITIONS, PRESETS, REPORT_RESNET, REPORT_VIT
+from vitlib.runs import load_run, load_runs, save_run
+
+SCRIPT = Path(__file__).parents[1] / "experiments" / "train.py"
+FAILED = make_run(status="failed", error="It broke.", test=None, best_epoch=None)
+
+
+@pytest.fixture
+def script():
+    """The script as a module of its own, so that a patch stays in one test."""
+    spec = importlib.util.spec_from_file_location("train_script", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def executed(script, monkeypatch):
+    """The calls that would have trained, each `(options, arguments, path)`."""
+    calls = []
+
+    def execute(*call):
+        calls.append(call)
+        return make_run()
+
+    monkeypatch.setattr(script, "execute", execute)
+    monkeypatch.setattr(script, "train", None)  # whoever trains all the same, breaks
+    return calls
+
+
+def refuse(script, capsys, *arguments):
+    """What the script says on the error stream when it refuses in one sentence."""
+    assert script.main([*arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("train.py: ")
+    assert err.endswith(".\n")
+    assert err.count("\n") == 1
+    return err
+
+
+def complain(script, capsys, *arguments):
+    """What argparse says before it exits."""
+    with pytest.raises(SystemExit) as caught:
+        script.main([*arguments])
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_an_unknown_preset_is_answered_with_the_known_ones(script, executed, capsys):
+    said = complain(script, capsys, "report-cnn")
+    assert "report-cnn" in said
+    assert all(preset in said for preset in PRESETS)
+    assert executed == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((), "preset"),
+        (("report-vit", "--position", "3d"), "3d"),
+        (("report-vit", "--epochs", "many"), "many"),
+        (("report-vit", "--epochs", "1.5"), "1.5"),
+        (("report-vit", "--seed", "x"), "x"),
+        (("report-vit", "compact"), "compact"),
+        (("report-vit", "--depth", "3"), "--depth"),
+    ],
+)
+def test_what_the_command_line_cannot_mean_is_named(
+    script, executed, capsys, arguments, word
+):
+    assert word in complain(script, capsys, *arguments).splitlines()[-1]
+    assert executed == []
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_position_goes_with_a_vit_alone(script, executed, capsys, position):
+    said = refuse(script, capsys, "report-resnet", "--position", position)
+    assert "--position must go with a ViT. Received: a ResNet." in said
+    assert executed == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("report-vit", "--epochs", "0"), "TrainConfig.epochs must be .* Received: 0."),
+        (
+            ("report-vit", "--epochs", "-3"),
+            "TrainConfig.epochs must be .*Received: -3.",
+        ),
+        (("repaired-vit", "--epochs", "1"), "warmup_epochs must be .* Received: 2."),
+        (("report-vit", "--seed", "-1"), "TrainConfig.seed must be .* Received: -1."),
+        (
+            ("report-vit", "--seed", str(2**32)),
+            "TrainConfig.seed must be .* 4294967296.",
+        ),
+    ],
+)
+def test_a_value_that_breaks_a_rule_is_refused_in_one_sentence(
+    script, executed, capsys, arguments, sentence
+):
+    assert re.search(sentence, refuse(script, capsys, *arguments))
+    assert executed == []
+
+
+@pytest.mark.parametrize("error", [ValueError("Bad data."), OSError("No disk.")])
+def test_an_error_on_the_way_is_one_sentence_too(script, monkeypatch, capsys, error):
+    def execute(*_):
+        raise error
+
+    monkeypatch.setattr(script, "execute", execute)
+    assert (
+        refuse(script, capsys, "report-vit", "--epochs", "7") == f"train.py: {error}\n"
+    )
+
+
+def test_help_lists_every_option(script, capsys):
+    with pytest.raises(SystemExit) as caught:
+        script.main(["--help"])
+    said = capsys.readouterr().out
+    assert caught.value.code == 0
+    options = ("--seed", "--position", "--epochs", "--data-dir", "--out", "--force")
+    assert all(option in said for option in options)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_without_options_a_run_is_the_preset(script, tmp_path, executed, preset):
+    assert script.main([preset, f"--out={tmp_path}"]) == 0
+    ((options, _, path),) = executed
+    made = PRESETS[preset]
+    assert path == tmp_path / made.study / f"{preset}-seed0.json"
+    assert script.configure(made, options) == (made.model, made.train, {})
+
+
+def test_records_go_to_the_results_of_the_project_by_default(script, executed):
+    script.main(["report-vit", "--seed", "987654321"])
+    ((_, _, path),) = executed
+    results = SCRIPT.parents[1] / "results"
+    assert path == results / "report" / "report-vit-seed987654321.json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("--seed", "3"), "report-vit-seed3"),
+        (("--position", "2d"), "report-vit-position-2d-seed0"),
+        (("--position", "none"), "report-vit-position-none-seed0"),
+        (("--epochs", "2"), "report-vit-epochs-2-seed0"),
+        (
+            ("--epochs", "2", "--seed", "1", "--position", "relative"),
+            "report-vit-position-relative-epochs-2-seed1",
+        ),
+    ],
+)
+def test_the_name_of_a_record_tells_what_differs_from_the_preset(
+    script, tmp_path, executed, arguments, name
+):
+    script.main(["report-vit", *arguments, f"--out={tmp_path}"])
+    ((_, _, path),) = executed
+    assert path == tmp_path / "report" / f"{name}.json"
+
+
+def test_the_changes_reach_the_configs(script):
+    arguments = ["report-vit", "--position=2d", "--epochs=2", "--seed=3"]
+    options = script.parse_arguments(arguments)
+    model, training, overrides = script.configure(PRESETS["report-vit"], options)
+    assert model == replace(REPORT_VIT, position="2d")
+    assert training == replace(PRESETS["report-vit"].train, epochs=2, seed=3)
+    assert overrides == {"position": "2d", "epochs": 2}
+
+
+def test_a_resnet_takes_the_other_changes(script):
+    options = script.parse_arguments(["report-resnet", "--epochs=2", "--seed=3"])
+    model, training, overrides = script.configure(PRESETS["report-resnet"], options)
+    assert model == REPORT_RESNET
+    assert (training.epochs, training.seed) == (2, 3)
+    assert overrides == {"epochs": 2}
+
+
+def test_a_recorded_run_is_not_repeated_and_says_so(script, tmp_path, executed, capsys):
+    path = save_run(tmp_path, make_run())
+    assert script.main(["report-vit", f"--out={tmp_path}"]) == 0
+    assert executed == []
+    note, result = capsys.readouterr().out.splitlines()
+    assert note == "This run is recorded already; --force repeats it."
+    assert (
+        result == f"{path}: test top-1 37.50 %, top-5 75.00 %, loss 2.5000, 0.8 minutes"
+    )
+
+
+@pytest.mark.parametrize("argument", ["--force", "--seed=1", "--epochs=2"])
+def test_force_repeats_a_run_and_another_run_is_not_a_repetition(
+    script, tmp_path, executed, capsys, argument
+):
+    save_run(tmp_path, make_run())
+    assert script.main(["report-vit", argument, f"--out={tmp_path}"]) == 0
+    ((options, arguments, _),) = executed
+    assert options.force == (argument == "--force")
+    assert arguments == ["report-vit", argument, f"--out={tmp_path}"]
+    assert "recorded already" not in capsys.readouterr().out
+
+
+def test_a_run_that_had_failed_is_told_with_its_error(
+    script, tmp_path, executed, capsys
+):
+    save_run(tmp_path, FAILED)
+    assert script.main(["report-vit", f"--out={tmp_path}"]) == 1
+    assert executed == []
+    assert capsys.readouterr().out.endswith(": failed: It broke.\n")
+
+
+def test_a_run_that_fails_now_returns_one(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(script, "execute", lambda *_: FAILED)
+    assert script.main(["report-vit", f"--out={tmp_path}"]) == 1
+    assert "failed: It broke." in capsys.readouterr().out
+
+
+def test_a_broken_record_is_refused_and_left_as_it_is(
+    script, tmp_path, executed, capsys
+):
+    path = save_run(tmp_path, make_run())
+    path.write_text("no run")
+    assert str(path) in refuse(script, capsys, "report-vit", f"--out={tmp_path}")
+    assert executed == []
+    assert path.read_text() == "no run"
+
+
+@pytest.fixture
+def trained(script, monkeypatch):
+    """The calls of `train`, which is played by the sample run; nothing is built."""
+    calls = []
+
+    def train(model, data, config, checkpoint):
+        calls.append((model, data, config, checkpoint))
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        return make_run(seed=config.seed, training=in_json(asdict(config)))
+
+    monkeypatch.setattr(script, "train", train)
+    monkeypatch.setattr(script, "build_model", lambda *configs: configs)
+    monkeypatch.setattr(script, "load_cifar100", lambda folder: ("cifar100", folder))
+    monkeypatch.setattr(script, "load_shapes", lambda: ("shapes", None))
+    return calls
+
+
+def test_a_record_tells_which_experiment_it_is(script, tmp_path, trained):
+    changes = ["--position=relative", "--seed=3"]
+    assert script.main(["repaired-vit", *changes, f"--out={tmp_path}"]) == 0
+    (run,) = load_runs(tmp_path)
+    assert (run.study, run.preset, run.profile) == ("repair", "repaired-vit", "full")
+    assert run.name == "repaired-vit-position-relative"
+    assert run.overrides == {"position": "relative"}
+    model = asdict(replace(REPORT_VIT, position="relative"))
+    assert run.model == in_json({"family": "vit", **model})
+    assert run.training["seed"] == run.seed == 3
+
+
+def test_the_command_of_a_record_can_be_typed_again(
+    script, tmp_path, trained, monkeypatch
+):
+    monkeypatch.setattr(script, "RESULTS", tmp_path)
+    arguments = ["report-resnet", "--seed", "2", "--epochs=3"]
+    script.main(arguments)
+    (run,) = load_runs(tmp_path)
+    assert shlex.split(run.command) == ["python", "experiments/train.py", *arguments]
+    assert run.model["family"] == "resnet"
+
+
+@pytest.mark.parametrize("option", ["--data-dir={}", "--data-dir {}", "--out {}"])
+def test_the_command_of_a_record_names_no_folder_of_the_reader(
+    script, tmp_path, trained, monkeypatch, option
+):
+    monkeypatch.setattr(script, "RESULTS", tmp_path)
+    script.main(["report-vit", *option.format(tmp_path).split()])
+    (run,) = load_runs(tmp_path)
+    assert str(tmp_path) not in run.command
+
+
+@pytest.mark.parametrize(
+    ("preset", "data"), [("compact", ("cifar100", "here")), ("tiny", ("shapes", None))]
+)
+def test_the_data_set_of_the_preset_is_used(script, tmp_path, trained, preset, data):
+    script.main([preset, "--data-dir=here", f"--out={tmp_path}"])
+    ((model, used, config, _),) = trained
+    assert used == data
+    assert model == (PRESETS[preset].model, PRESETS[preset].train)
+    assert config == PRESETS[preset].train
+
+
+def test_a_checkpoint_stands_beside_its_record_and_goes_when_it_is_written(
+    script, tmp_path, trained
+):
+    script.main(["report-vit", f"--out={tmp_path}"])
+    ((*_, checkpoint),) = trained
+    assert checkpoint == tmp_path / "report" / "report-vit-seed0.checkpoint"
+    assert [path.name for path in checkpoint.parent.iterdir()] == [
+        "report-vit-seed0.json"
+    ]
+
+
+@pytest.mark.parametrize(("arguments", "kept"), [([], True), (["--force"], False)])
+def test_a_training_goes_on_from_its_checkpoint_unless_forced(
+    script, tmp_path, trained, monkeypatch, arguments, kept
+):
+    progress = tmp_path / "report" / "report-vit-seed0.checkpoint" / "progress.json"
+    progress.parent.mkdir(parents=True)
+    progress.write_text("{}")
+    found, train = [], script.train
+    monkeypatch.setattr(
+        script, "train", lambda *call: found.append(progress.exists()) or train(*call)
+    )
+    script.main(["report-vit", *arguments, f"--out={tmp_path}"])
+    assert found == [kept]
+
+
+def test_a_run_that_cannot_be_recorded_keeps_its_checkpoint(
+    script, tmp_path, trained, monkeypatch, capsys
+):
+    def fail(*_):
+        raise OSError("No space left.")
+
+    monkeypatch.setattr(script, "save_run", fail)
+    refuse(script, capsys, "report-vit", f"--out={tmp_path}")
+    ((*_, checkpoint),) = trained
+    assert checkpoint.is_dir()
+
+
+def test_a_forced_run_takes_the_place_of_the_old_record(script, tmp_path, trained):
+    path = save_run(tmp_path, make_run(command="python old.py"))
+    script.main(["report-vit", "--force", f"--out={tmp_path}"])
+    assert load_run(path).command != "python old.py"

@@ -1,0 +1,187 @@
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from train_micro import MODEL, TRAINING, micro_data, outcome
+
+from vitlib import Split, TrainConfig, build_model, evaluate, save_run, train
+
+SCRIPT = Path(__file__).with_name("train_micro.py")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return micro_data()
+
+
+def micro_run(data, folder=None, training=TRAINING, report=lambda line: None):
+    return train(build_model(MODEL, training), data, training, folder, report)
+
+
+@pytest.fixture(scope="module")
+def whole_run(data):
+    return micro_run(data)
+
+
+def test_the_same_seed_gives_the_same_run(data, whole_run):
+    assert outcome(micro_run(data)) == outcome(whole_run)
+
+
+def test_another_seed_gives_another_run(data, whole_run):
+    other = micro_run(data, training=replace(TRAINING, seed=1))
+    assert other.history["loss"] != whole_run.history["loss"]
+
+
+def test_an_interrupted_run_goes_on_to_the_same_end(data, whole_run, tmp_path):
+    def interrupt(line):
+        if line.startswith(("epoch 2/", "epoch 3/")):
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            micro_run(data, tmp_path / "checkpoint", report=interrupt)
+    lines = []
+    run = micro_run(data, tmp_path / "checkpoint", report=lines.append)
+    assert [line[:7] for line in lines] == ["going o", "epoch 4", "epoch 5"]
+    assert outcome(run) == outcome(whole_run)
+    assert len(list((tmp_path / "checkpoint").glob("*.h5"))) <= 2
+
+
+def start(folder):
+    command = [sys.executable, "-W", "ignore", SCRIPT, folder]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def test_a_killed_process_goes_on_to_the_same_end(whole_run, tmp_path):
+    for epoch, delay in ((1, 0.0), (3, 0.15)):
+        process = start(tmp_path / "checkpoint")
+        for line in process.stdout:
+            if line.startswith(f"epoch {epoch}/"):
+                break
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        process.stdout.close()
+    output, _ = start(tmp_path / "checkpoint").communicate()
+    assert output.startswith("going on after epoch ")
+    assert json.loads(output.splitlines()[-1]) == outcome(whole_run)
+
+
+def test_a_checkpoint_of_another_run_is_refused(data, tmp_path):
+    micro_run(data, tmp_path, replace(TRAINING, epochs=2))
+    with pytest.raises(ValueError, match="Received: one of another run"):
+        micro_run(data, tmp_path, replace(TRAINING, epochs=3))
+
+
+def test_a_loss_that_is_not_finite_fails_the_run(data, tmp_path):
+    lines = []
+    training = replace(TRAINING, learning_rate=1e30, warmup_epochs=0)
+    run = micro_run(data, training=training, report=lines.append)
+    assert (run.status, run.test) == ("failed", None)
+    assert "loss" in run.error and "not a finite number" in run.error
+    assert run.error == lines[-1]
+    named = {"study": "s", "name": "n", "preset": "p", "profile": "quick"}
+    family = {"model": {"family": "vit"}, "command": "c"}
+    path = save_run(tmp_path, replace(run, **named, **family))
+    assert json.loads(path.read_text())["status"] == "failed"
+
+
+def test_a_run_ends_with_the_weights_of_its_best_epoch(data):
+    training = replace(TRAINING, schedule="constant", learning_rate=0.02)
+    model = build_model(MODEL, training)
+    run = train(model, data, training, report=lambda line: None)
+    best = max(run.history["val_top1"])
+    assert run.history["val_top1"][run.best_epoch - 1] == best
+    assert evaluate(model, data.validation)["top1"] == best
+    assert evaluate(model, data.test) == run.test
+
+
+def test_the_test_images_are_looked_at_once(data, monkeypatch):
+    seen = []
+    real = evaluate
+    spy = lambda model, split: (seen.append(split), real(model, split))[1]  # noqa: E731
+    monkeypatch.setattr("vitlib.training.evaluate", spy)
+    micro_run(data, training=replace(TRAINING, epochs=2))
+    assert [split is data.test for split in seen] == [False, False, True]
+
+
+def test_a_run_knows_what_it_did(data, whole_run):
+    assert (whole_run.data["train"], whole_run.status) == (620, "finished")
+    assert whole_run.parameters["non_trainable"] == 7
+    assert whole_run.seconds == pytest.approx(sum(whole_run.history["seconds"]))
+    assert {len(values) for values in whole_run.history.values()} == {5}
+    assert whole_run.backend == keras.backend.backend()
+    assert whole_run.history["learning_rate"][-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_each_epoch_is_one_line_with_the_time_left(data):
+    lines = []
+    micro_run(data, training=replace(TRAINING, epochs=2), report=lines.append)
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all(line.endswith("min left") for line in lines)
+
+
+def test_a_small_model_learns_its_training_images_by_heart(data):
+    few = Split(data.train.images[:32], data.train.labels[:32])
+    training = TrainConfig(epochs=60, batch_size=32, learning_rate=1e-2)
+    config = replace(MODEL, augmentation="none", dropout=0.0)
+    model = build_model(config, training)
+    train(model, replace(data, train=few), training, report=lambda line: None)
+    model.fit(few.images, few.labels, epochs=1, verbose=0)
+    assert evaluate(model, few)["top1"] > 0.9
+
+
+def test_bfloat16_trains_and_keeps_its_weights_in_float32(data):
+    training = replace(TRAINING, precision="mixed_bfloat16", epochs=2)
+    try:
+        model = build_model(MODEL, training)
+        run = train(model, data, training, report=lambda line: None)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert run.status == "finished"
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+
+
+def test_the_normalisation_fits_the_training_images(data):
+    model = build_model(MODEL, TRAINING)
+    train(model, data, replace(TRAINING, epochs=2), report=lambda line: None)
+    mean, variance = model.layers[1].get_weights()[:2]
+    pixels = data.train.images.astype("float64")
+    np.testing.assert_allclose(mean, pixels.mean((0, 1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(variance, pixels.var((0, 1, 2)), rtol=1e-3)
+
+
+def constant_model():
+    images = keras.Input((32, 32, 3))
+    features = keras.layers.GlobalAveragePooling2D()(images)
+    logits = keras.layers.Dense(100, kernel_initializer="zeros")(features)
+    return keras.Model(images, logits)
+
+
+def test_a_constant_predictor_scores_what_the_report_got():
+    images = np.zeros((1000, 32, 32, 3), "uint8")
+    split = Split(images, np.arange(1000, dtype="int32") % 100)
+    result = evaluate(constant_model(), split)
+    assert (result["top1"], result["top5"]) == (0.01, 0.05)
+    assert result["loss"] == pytest.approx(math.log(100))
+
+
+def test_a_model_of_another_precision_is_refused(data):
+    training = replace(TRAINING, precision="mixed_bfloat16")
+    with pytest.raises(ValueError, match="Received: a model in 'float32'"):
+        train(build_model(MODEL, TRAINING), data, training)
+
+
+def test_a_batch_larger_than_the_training_images_is_refused(data):
+    with pytest.raises(ValueError, match="at most the 620 training .*Received: 621"):
+        micro_run(data, training=replace(TRAINING, batch_size=621))
