@@ -1,0 +1,61 @@
+# Short ways to say what README.md spells out. `make` alone lists them.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
+REQUIREMENTS ?= requirements.txt
+BIN := .venv/bin
+INSTALLED := .venv/installed-$(REQUIREMENTS)
+# A notebook's outputs must not hold TensorFlow's banner, nor depend on the processor.
+export TF_CPP_MIN_LOG_LEVEL := 3
+EXACT := TF_ENABLE_ONEDNN_OPTS=0
+EXECUTE := $(EXACT) $(BIN)/python notebooks/tools/execute.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run book test lint full gpu-check notebooks clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(INSTALLED) ## make .venv with everything (REQUIREMENTS=requirements-gpu.txt for an NVIDIA GPU)
+
+$(INSTALLED): $(REQUIREMENTS) requirements.txt constraints.txt pyproject.toml
+	@$(or $(PYTHON),false) -c "$(SUPPORTED)" || { echo "The course needs Python 3.11, 3.12 or 3.13" \
+	"(TensorFlow has no package for others). Install one, or name it:" \
+	"make setup PYTHON=/path/to/python3.11"; exit 1; }
+	@test -L book/notebooks || { echo "book/notebooks must be a symbolic link to" \
+	"../notebooks. On Windows, clone inside WSL or with core.symlinks=true."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -r $(REQUIREMENTS) -c constraints.txt
+	$(BIN)/python -m pip install --no-deps --editable .
+	@touch $@
+
+run: setup ## run every notebook on the embedded data into runs/quick, then build the book
+	$(EXECUTE) --out runs/quick
+	@$(MAKE) --no-print-directory book
+
+book: setup ## build the book from the committed notebooks, warnings are errors
+	$(BIN)/jupyter-book build book --all -W -n --keep-going
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
+	KERAS_BACKEND=jax $(BIN)/pytest tests --ignore=tests/test_notebooks.py --ignore=tests/test_book.py
+	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval
+
+lint: setup ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+gpu-check: setup ## say whether Keras sees a GPU
+	@$(BIN)/python notebooks/tools/gpu_check.py 2>/dev/null
+
+full: gpu-check ## run every notebook at the report's sizes on a GPU into runs/full
+	$(EXECUTE) --out runs/full --profile notebooks/profiles/full.yml
+
+notebooks: setup ## for authors: bring each .ipynb up to its .py, run it, strip the noise
+	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py
+	$(EXECUTE) --in-place
+
+clean: ## remove the book, quick runs and caches; .venv and runs/full stay
+	rm -rf _build runs/quick .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path "./.venv/*" -prune -exec rm -rf {} +
+	rm -f notebooks/*.failed.ipynb

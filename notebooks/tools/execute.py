@@ -1,0 +1,131 @@
+"""Run notebooks with papermill, and keep what comes out free of noise.
+
+    execute.py --out runs/quick
+    execute.py --out runs/full --profile notebooks/profiles/full.yml
+    execute.py --in-place notebooks/patches.ipynb
+
+Each result goes to OUT/NAME.ipynb. A notebook that fails is kept as
+OUT/NAME.failed.ipynb, so that it never takes the place of a good one, and the exit
+status is 1. Without names all notebooks run.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+NOTEBOOKS = Path(__file__).resolve().parents[1]
+CELL_TIMEOUT = (
+    7200  # seconds; a training on a GPU may take hours, a hang may not
+)
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # no banner of the C++ part in the outputs
+    "TF_ENABLE_ONEDNN_OPTS": "0",  # the same digits on every x86 processor
+}
+KEPT_METADATA = {"kernelspec", "jupytext", "language_info"}
+KEPT_CELL_METADATA = {"tags", "mystnb"}
+
+
+def normalise(notebook):
+    """Drops from a run notebook what differs between two runs or machines.
+
+    Kernel, language and pairing stay, and each cell's tags, captions, outputs and
+    execution count. Timings, versions and stderr go.
+    """
+    metadata = notebook.metadata
+    for key in set(metadata) - KEPT_METADATA:
+        del metadata[key]
+    metadata.kernelspec = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    metadata.language_info = {"name": "python"}
+    for cell in notebook.cells:
+        for key in set(cell.metadata) - KEPT_CELL_METADATA:
+            del cell.metadata[key]
+        if not cell.metadata.get("tags", True):
+            del cell.metadata["tags"]
+        if cell.cell_type == "code":
+            cell.outputs = [
+                o for o in cell.outputs if o.get("name") != "stderr"
+            ]
+    return notebook
+
+
+def execute(source, target, profile=None):
+    """Runs `source` into `target`, whole or not at all.
+
+    Args:
+        source: Path of the notebook.
+        target: Path of the result; may be `source` itself.
+        profile: Path of a YAML file with parameters, or None for the defaults.
+
+    Returns:
+        None, or the path of the failed notebook.
+    """
+    import nbformat
+    import papermill
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failed = target.with_suffix(".failed.ipynb")
+    try:
+        notebook = papermill.execute_notebook(
+            str(source),
+            str(failed),
+            parameters=_parameters(source, profile),
+            kernel_name="python3",
+            cwd=str(source.parent),
+            execution_timeout=CELL_TIMEOUT,
+        )
+    except (papermill.PapermillException, RuntimeError, TimeoutError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        sys.stderr.write(f"{source.name} failed, see {failed}: {reason}\n")
+        return failed
+    nbformat.write(normalise(notebook), failed)
+    failed.replace(target)
+    return None
+
+
+def _parameters(source, profile):
+    """Returns the profile without the parameters that only other notebooks have."""
+    if profile is None:
+        return {}
+    import papermill
+    import yaml
+
+    from vitlib.parameters import PARAMETERS
+
+    values = yaml.safe_load(profile.read_text()) or {}
+    own = papermill.inspect_notebook(str(source))
+    return {k: v for k, v in values.items() if k in own or k not in PARAMETERS}
+
+
+def main(arguments=None):
+    """Runs the notebooks that the command line names; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--out", type=Path, help="folder of the results")
+    where.add_argument(
+        "--in-place", action="store_true", help="replace the outputs"
+    )
+    parser.add_argument(
+        "--profile", type=Path, help="a file of notebooks/profiles/"
+    )
+    options = parser.parse_args(arguments)
+    os.environ.update(QUIET)
+    sources = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
+    sources = [
+        path for path in sources if not path.name.endswith(".failed.ipynb")
+    ]
+    failed = []
+    for source in sources:
+        target = source if options.in_place else options.out / source.name
+        print(f"{source.name} -> {target}", flush=True)
+        failed.append(execute(source, target, options.profile))
+    return 1 if any(failed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

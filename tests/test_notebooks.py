@@ -1,0 +1,267 @@
+"""What every notebook must be, beside having true outputs, which --nbval checks."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+import yaml
+from jupytext.compare import compare_notebooks
+
+from vitlib.parameters import PARAMETERS, check_parameters
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = sorted(
+    path
+    for path in (ROOT / "notebooks").glob("*.ipynb")
+    if not path.name.endswith(".failed.ipynb")
+)
+PROFILES = sorted((ROOT / "notebooks/profiles").glob("*.yml"))
+MAX_LINES = 15  # of a code cell
+MAX_WIDTH = 79  # characters of a code line, what fits a page of the book
+MIN_EXERCISES = 3
+MAX_IGNORED = 0.05  # of all code cells, those whose output is not compared
+
+each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+each_profile = pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+
+
+def load_tool():
+    path = ROOT / "notebooks/tools/execute.py"
+    spec = importlib.util.spec_from_file_location("execute", path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def prose(path):
+    cells = read(path).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def parameters(path):
+    return papermill.inspect_notebook(str(path))
+
+
+def test_there_are_notebooks_and_three_profiles():
+    assert PATHS
+    assert [path.stem for path in PROFILES] == ["full", "laptop", "quick"]
+
+
+def test_every_script_has_its_notebook():
+    scripts = {path.stem for path in (ROOT / "notebooks").glob("*.py")}
+    assert scripts == {path.stem for path in PATHS}
+
+
+@each_notebook
+def test_the_notebook_and_its_script_are_in_step(path):
+    compare_notebooks(
+        jupytext.read(path),
+        jupytext.read(path.with_suffix(".py")),
+        fmt="py:percent",
+        allow_expected_differences=True,
+        compare_outputs=False,
+        compare_ids=False,
+    )
+
+
+@each_notebook
+def test_the_notebook_is_as_the_normaliser_leaves_it(path):
+    notebook = load_tool().normalise(read(path))
+    assert nbformat.writes(notebook) + "\n" == path.read_text("utf-8")
+
+
+@each_notebook
+def test_the_notebook_asks_for_the_common_kernel(path):
+    assert read(path).metadata.kernelspec.name == "python3"
+    assert read(path).metadata.language_info.name == "python"
+
+
+@each_notebook
+def test_every_cell_ran_once_from_top_to_bottom(path):
+    counts = [cell.execution_count for cell in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_notebook
+def test_no_output_holds_a_warning_or_an_error(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            assert output.get("name") != "stderr", cell.source
+            assert output.output_type != "error", cell.source
+
+
+@each_notebook
+def test_no_output_or_cell_names_a_place_on_a_machine(path):
+    assert not re.search(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)", path.read_text())
+
+
+@each_notebook
+def test_code_cells_are_short_enough_to_read(path):
+    for cell in code_cells(path):
+        lines = cell.source.splitlines()
+        assert 1 <= len(lines) <= MAX_LINES, cell.source
+        assert max(map(len, lines)) <= MAX_WIDTH, cell.source
+
+
+@each_notebook
+def test_no_code_line_ends_in_a_semicolon(path):
+    for cell in code_cells(path):
+        assert not re.search(r";\s*$", cell.source, re.MULTILINE), cell.source
+
+
+@each_notebook
+def test_every_figure_has_a_caption_a_name_and_a_text_in_its_place(path):
+    for cell in code_cells(path):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            mystnb = cell.metadata.get("mystnb", {})
+            assert len(mystnb["image"]["alt"].split()) >= 8, cell.source
+            assert len(mystnb["figure"]["caption"].split()) >= 5, cell.source
+            assert mystnb["figure"]["name"].startswith("fig-"), cell.source
+            assert cell.source.endswith("plt.show()"), cell.source
+
+
+@each_notebook
+def test_the_text_uses_every_figure_name_only_once(path):
+    metadata = [cell.metadata.get("mystnb", {}) for cell in code_cells(path)]
+    names = [entry["figure"]["name"] for entry in metadata if "figure" in entry]
+    assert len(names) == len(set(names))
+
+
+@each_notebook
+def test_there_are_exercises_and_each_has_a_folded_solution(path):
+    text = prose(path)
+    exercises = re.findall(r"^:::\{exercise\} \S.*\n:label: (\S+)$", text, re.MULTILINE)
+    assert len(exercises) >= MIN_EXERCISES
+    for label in exercises:
+        folded = rf"^:::\{{solution(-start)?\}} {label}\n:class: dropdown$"
+        assert re.search(folded, text, re.MULTILINE), label
+
+
+@each_notebook
+def test_the_chapter_has_the_parts_that_every_chapter_has(path):
+    text = prose(path)
+    assert text.index("**You will learn to**") < text.index("**Time:** about ")
+    assert text.index("**Time:** about ") < text.index("**You need:**")
+    parts = ["What this chapter does not show", "Key points", "Solutions", "References"]
+    places = [text.index(f"\n## {part}\n") for part in parts]
+    assert places == sorted(places)
+
+
+def test_few_outputs_are_left_out_of_the_comparison():
+    cells = [cell for path in PATHS for cell in code_cells(path)]
+    free = {"nbval-ignore-output", "nbval-skip", "nbval-raises-exception"}
+    ignored = [cell for cell in cells if free & set(cell.metadata.get("tags", []))]
+    assert len(ignored) <= MAX_IGNORED * len(cells)
+    assert not any("NBVAL_" in cell.source for cell in cells)
+
+
+@each_notebook
+def test_the_first_code_cell_holds_the_parameters_and_the_next_checks_them(path):
+    first, second = code_cells(path)[:2]
+    assert first.metadata.tags == ["parameters"]
+    assert "check_parameters(globals())" in second.source
+
+
+@each_notebook
+def test_the_parameters_are_known_and_say_their_type_and_meaning(path):
+    for name, parameter in parameters(path).items():
+        assert name in PARAMETERS
+        assert parameter["inferred_type_name"] in ("str", "int", "float", "bool")
+        assert parameter["help"], name
+
+
+def test_the_profiles_name_the_parameters_of_the_notebooks_and_no_others():
+    known = {name for path in PATHS for name in parameters(path)}
+    assert known <= set(PARAMETERS)
+    for path in PROFILES:
+        assert set(yaml.safe_load(path.read_text())) <= known, path.name
+
+
+@each_profile
+def test_every_profile_passes_the_check_of_the_notebooks(path):
+    values = yaml.safe_load(path.read_text())
+    injected = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+    check_parameters({"In": [f"# Parameters\n{injected}\n"], **values})
+
+
+@each_notebook
+def test_the_quick_profile_is_what_the_notebook_does_by_default(path):
+    quick = yaml.safe_load((ROOT / "notebooks/profiles/quick.yml").read_text())
+    for name, parameter in parameters(path).items():
+        assert yaml.safe_load(parameter["default"]) == quick[name], name
+
+
+def run(tmp_path, source, **profile):
+    """Runs a notebook with a profile; returns the exit status."""
+    path = tmp_path / "profile.yml"
+    path.write_text(json.dumps(profile))
+    arguments = [str(source), "--out", str(tmp_path / "out"), "--profile", str(path)]
+    return load_tool().main(arguments)
+
+
+def small_notebook(tmp_path, last_cell):
+    cells = [nbformat.v4.new_code_cell(code) for code in ("seed: int = 0", last_cell)]
+    cells[0].metadata.tags = ["parameters"]
+    notebook = load_tool().normalise(nbformat.v4.new_notebook(cells=cells))
+    path = tmp_path / "small.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """Keeps the settings of a run to itself, and papermill's old calls silent."""
+    for name in load_tool().QUIET:
+        monkeypatch.setenv(name, load_tool().QUIET[name])
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_unknown_parameter_stops_a_notebook_before_it_does_anything(tmp_path, capfd):
+    assert run(tmp_path, PATHS[0], sede=1) == 1
+    assert "Received: 'sede'." in capfd.readouterr().err.splitlines()[-1]
+    failed = read(tmp_path / f"out/{PATHS[0].stem}.failed.ipynb")
+    ran = [c for c in failed.cells if c.cell_type == "code" and c.execution_count]
+    assert len(ran) == 3  # the parameters, what papermill put in, and the check
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_parameter_of_another_notebook_is_left_out(tmp_path):
+    source = small_notebook(tmp_path, "seed")
+    assert run(tmp_path, source, seed=5, data_set="shapes") == 0
+    result = read(tmp_path / "out/small.ipynb")
+    assert "data_set" not in nbformat.writes(result)
+    assert result.cells[-1].outputs[0].data["text/plain"] == "5"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_failed_run_is_kept_beside_the_good_one(tmp_path):
+    assert run(tmp_path, small_notebook(tmp_path, "'good'")) == 0
+    good = (tmp_path / "out/small.ipynb").read_text()
+    assert run(tmp_path, small_notebook(tmp_path, "1 / 0")) == 1
+    assert (tmp_path / "out/small.ipynb").read_text() == good
+    assert "ZeroDivisionError" in (tmp_path / "out/small.failed.ipynb").read_text()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_run_notebook_holds_no_noise(tmp_path):
+    code = "import sys\nprint('kept')\nsys.stderr.write('noise')"
+    assert run(tmp_path, small_notebook(tmp_path, code)) == 0
+    result = read(tmp_path / "out/small.ipynb")
+    names = [output.get("name") for output in result.cells[-1].outputs]
+    assert "stdout" in names and "stderr" not in names
+    assert set(result.metadata) == {"kernelspec", "language_info"}
+    assert all(set(cell.metadata) <= {"tags"} for cell in result.cells)
+    assert not (tmp_path / "out/small.failed.ipynb").exists()

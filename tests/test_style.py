@@ -1,0 +1,253 @@
+"""The rules of the house that a program can check, over the code and all files."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MOST_LINES = 30  # of a function, its docstring not counted
+MOST_BYTES = 2**20  # of a file
+MODULES = sorted([*ROOT.glob("vitlib/*.py"), *ROOT.glob("experiments/*.py")])
+FRAMEWORKS = {"tensorflow", "torch", "jax"}
+PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve"}
+
+# Tests of more than one module, or of what is no module of vitlib.
+OTHER_TESTS = {
+    "book",
+    "layers",
+    "make",
+    "notebooks",
+    "results",
+    "style",
+    "train_script",
+    "vitlib",
+}
+
+# A folder of somebody's machine, with a name in it: the rule itself may be written.
+MACHINE_PATH = re.compile(
+    r"(?<![\w.~}-])/(?:home|root|work|Users)/+\w|[A-Za-z]:\\+Users\\+\w"
+)
+ARCHIVES = {".gz", ".tgz", ".tar", ".zip", ".xz", ".bz2", ".bin"}
+WEIGHTS = {".h5", ".hdf5", ".keras", ".npz", ".npy", ".pb", ".tflite", ".onnx"}
+WEIGHTS |= {".pt", ".pth", ".ckpt", ".index", ".safetensors", ".pkl", ".pickle"}
+# How HDF5, zip (and with it Keras, NumPy and PyTorch), gzip, xz and pickle files begin.
+MAGIC = (b"\x89HDF", b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ", b"\x80\x03", b"\x80\x04")
+
+
+def place(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def list_files():
+    """The files that git holds or would take; in a copy without git, there are none."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    paths = [ROOT / name for name in done.stdout.decode().split("\0") if name]
+    return sorted(path for path in paths if path.is_file() and not path.is_symlink())
+
+
+def nodes(tree, *kinds):
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def functions(tree):
+    return nodes(tree, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def name_of(node):
+    return getattr(node, "id", getattr(node, "attr", None))
+
+
+def imported(tree):
+    """The outermost packages that a module imports, wherever it does."""
+    names = [alias.name for node in nodes(tree, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes(tree, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names}
+
+
+def called(tree):
+    """The bare names that a module calls, and the attributes, with a dot before."""
+    calls = [node.func for node in nodes(tree, ast.Call)]
+    bare = {node.id for node in calls if isinstance(node, ast.Name)}
+    return bare | {f".{node.attr}" for node in calls if isinstance(node, ast.Attribute)}
+
+
+def long_functions(tree):
+    found = []
+    for function in functions(tree):
+        body = function.body[ast.get_docstring(function) is not None :]
+        lines = function.end_lineno - body[0].lineno + 1 if body else 0
+        found += [f"{function.name}: {lines} lines"] if lines > MOST_LINES else []
+    return found
+
+
+def without_docstring(tree):
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    public = [node for node in tree.body if isinstance(node, kinds)]
+    public = [node for node in public if not node.name.startswith("_")]
+    named = [(node.name, node) for node in public] + [("the module", tree)]
+    return [name for name, node in named if not ast.get_docstring(node)]
+
+
+def pickling(tree):
+    keywords = {node.arg for node in nodes(tree, ast.keyword)}
+    return sorted(imported(tree) & PICKLES) + sorted(keywords & {"allow_pickle"})
+
+
+def running_text(tree):
+    named = {name_of(node) for node in nodes(tree, ast.Name, ast.Attribute)}
+    return sorted(called(tree) & {"eval", "exec"}) + sorted(named & {"builtins"})
+
+
+def lambda_layers(tree):
+    aliases = {a.name for node in nodes(tree, ast.ImportFrom) for a in node.names}
+    named = {name_of(node) for node in nodes(tree, ast.Name, ast.Attribute)}
+    return sorted((named | aliases) & {"Lambda"})
+
+
+def frameworks(tree):
+    hidden = {"import_module", ".import_module", "__import__"}
+    return sorted(imported(tree) & FRAMEWORKS) + sorted(called(tree) & hidden)
+
+
+each_module = pytest.mark.parametrize("path", MODULES, ids=place)
+each_rule = pytest.mark.parametrize(
+    "faults", [long_functions, without_docstring, pickling, running_text, lambda_layers]
+)
+
+BROKEN = [
+    (long_functions, "def f():\n" + "    x = 1\n" * 31),
+    (long_functions, "class A:\n  async def f():\n" + "    x = 1\n" * 31),
+    (long_functions, "def f():\n  '''Says.'''\n  x = 1\n" + "\n" * 30 + "  y = 2"),
+    (without_docstring, "'''Module.'''\ndef f(): pass"),
+    (without_docstring, "'''Module.'''\nclass A: pass"),
+    (without_docstring, "'''Module.'''\nasync def f(): pass"),
+    (without_docstring, "x = 1"),
+    (pickling, "import pickle"),
+    (pickling, "def f():\n  from joblib import load"),
+    (pickling, "np.load(path, allow_pickle=True)"),
+    (running_text, "eval('1')"),
+    (running_text, "def f():\n  exec('x = 1')"),
+    (lambda_layers, "layers.Lambda(f)"),
+    (lambda_layers, "from keras.layers import Lambda as L"),
+    (frameworks, "import tensorflow as tf"),
+    (frameworks, "def f():\n  import torch.nn"),
+    (frameworks, "from jax import numpy"),
+    (frameworks, "importlib.import_module('jax')"),
+]
+
+UNBROKEN = [
+    (long_functions, "def f():\n  '''" + "Says.\n" * 40 + "'''\n" + "  x = 1\n" * 30),
+    (without_docstring, "'''Module.'''\ndef _f(): pass\nclass A:\n  '''Is.'''"),
+    (running_text, "model.compile()\nast.literal_eval(x)\nmodel.eval()"),
+    (lambda_layers, "f = lambda x: x"),
+    (frameworks, "import keras\nPACKAGES = ('tensorflow', 'jax')"),
+]
+
+
+@pytest.mark.parametrize(("faults", "text"), BROKEN)
+def test_a_broken_rule_is_found(faults, text):
+    assert faults(ast.parse(text)) != []
+
+
+@pytest.mark.parametrize(("faults", "text"), UNBROKEN)
+def test_what_only_looks_broken_is_let_be(faults, text):
+    assert faults(ast.parse(text)) == []
+
+
+@each_rule
+@each_module
+def test_a_module_keeps_the_rules(path, faults):
+    assert faults(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("vitlib/*.py")), ids=place)
+def test_vitlib_is_written_with_keras_alone(path):
+    assert frameworks(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def test_the_modules_are_found():
+    names = {place(path) for path in MODULES}
+    assert {"vitlib/vit.py", "vitlib/config.py", "experiments/train.py"} <= names
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/test_*.py")), ids=place)
+def test_a_test_file_mirrors_a_module_or_is_listed(path):
+    name = path.stem.removeprefix("test_")
+    assert name in OTHER_TESTS or (ROOT / "vitlib" / f"{name}.py").exists()
+
+
+@pytest.fixture(scope="module")
+def files():
+    found = list_files()
+    if not found:
+        pytest.skip("this copy is not a git repository")
+    assert ROOT / "pyproject.toml" in found
+    return found
+
+
+def machine_paths(text):
+    return [match.group() for match in MACHINE_PATH.finditer(text)]
+
+
+@pytest.mark.parametrize("folder", ["home", "root", "work", "Users"])
+@pytest.mark.parametrize("before", ["", " ", '"', "=", "(", "file://", "C:"])
+def test_a_path_of_a_machine_is_found(before, folder):
+    assert machine_paths(f"{before}/{folder}/ada/notes.txt")
+
+
+def test_a_path_of_a_windows_machine_is_found():
+    assert machine_paths("C:" + "\\Users\\ada")
+    assert machine_paths('"C:' + '\\\\Users\\\\ada"')
+
+
+@pytest.mark.parametrize(
+    "text", ["~/work/x", "docs/home/x", "https://a.org/work/x", "(/home/|/root/)"]
+)
+def test_an_address_or_a_relative_path_is_no_path_of_a_machine(text):
+    assert machine_paths(text) == []
+
+
+def test_no_file_names_a_place_on_a_machine(files):
+    found = {}
+    for path in files:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        found |= {place(path): hits} if (hits := machine_paths(text)) else {}
+    assert found == {}
+
+
+def test_no_file_is_large(files):
+    sizes = {place(path): path.stat().st_size for path in files}
+    assert {name: size for name, size in sizes.items() if size > MOST_BYTES} == {}
+
+
+def is_weights_or_archive(path):
+    suffix = path.suffix.lower()
+    return suffix in WEIGHTS | ARCHIVES or path.read_bytes()[:8].startswith(MAGIC)
+
+
+def test_no_file_holds_weights_or_the_archive_of_cifar100(files):
+    assert [place(path) for path in files if is_weights_or_archive(path)] == []
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "vit.keras", "cifar-100.tar.gz"])
+def test_weights_and_archives_are_known_by_their_name(tmp_path, name):
+    (tmp_path / name).write_text("no such thing")
+    assert is_weights_or_archive(tmp_path / name)
+
+
+@pytest.mark.parametrize("magic", MAGIC)
+def test_weights_and_archives_are_known_by_what_they_hold(tmp_path, magic):
+    (tmp_path / "notes.md").write_bytes(magic + b"rest")
+    assert is_weights_or_archive(tmp_path / "notes.md")
+
+
+def test_a_page_is_neither_weights_nor_an_archive(tmp_path):
+    (tmp_path / "notes.md").write_text("# PK")
+    assert not is_weights_or_archive(tmp_path / "notes.md")

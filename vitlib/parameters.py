@@ -1,0 +1,50 @@
+"""The parameters of the notebooks, and the check that stops a bad profile."""
+
+import ast
+
+from vitlib.config import DATA_SETS
+
+# What a notebook's `parameters` cell may set: the name and the values it may take. The
+# profiles in notebooks/profiles/ choose among them.
+PARAMETERS = {
+    "data_set": DATA_SETS,  # where the images come from
+    "seed": range(2**31),  # of everything random
+}
+
+
+def check_parameters(namespace):
+    """Stops a notebook that was started with a parameter that is unknown or bad.
+
+    Args:
+        namespace: `globals()` of the notebook.
+
+    Raises:
+        ValueError: When papermill set a name that no notebook has, or when a parameter
+            has the wrong type or a value out of range.
+    """
+    for name in _injected_names(namespace):
+        if name not in PARAMETERS:
+            raise ValueError(
+                f"A parameter must be one of {sorted(PARAMETERS)}. Received: {name!r}."
+            )
+    for name, allowed in PARAMETERS.items():
+        value = namespace.get(name, allowed[0])
+        if type(value) is not type(allowed[0]) or value not in allowed:
+            raise ValueError(
+                f"Parameter {name} must be {_rule(allowed)}. Received: {value!r}."
+            )
+
+
+def _injected_names(namespace):
+    """Returns the names that papermill set: it puts in a cell that starts so."""
+    cells = [
+        code for code in namespace.get("In", []) if code.startswith("# Parameters\n")
+    ]
+    nodes = [node for code in cells for node in ast.parse(code).body]
+    return [target.id for node in nodes for target in node.targets]
+
+
+def _rule(allowed):
+    if isinstance(allowed, range):
+        return f"a whole number from {allowed[0]} to {allowed[-1]}"
+    return f"one of {allowed}"
