@@ -58,5 +58,6 @@ def test_clipping_scales_all_gradients_together():
     weights = [keras.Variable(np.zeros(1, "float32")) for _ in range(2)]
     optimizer = make_optimizer(config, steps_per_epoch=10)
     optimizer.build(weights)
-    clipped = optimizer._clip_gradients([keras.ops.array([3.0]), keras.ops.array([4.0])])
+    gradients = [keras.ops.array([3.0]), keras.ops.array([4.0])]
+    clipped = optimizer._clip_gradients(gradients)
     np.testing.assert_allclose(np.array(clipped).ravel(), [0.6, 0.8], rtol=1e-5)

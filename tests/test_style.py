@@ -20,6 +20,7 @@ OTHER_TESTS = {
     "layers",
     "make",
     "notebooks",
+    "readme",
     "results",
     "style",
     "train_script",

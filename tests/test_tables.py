@@ -23,6 +23,11 @@ def test_truth_values_stay_words():
     assert repr(Table(("x",), ((True,),))).split() == ["x", "True"]
 
 
+def test_markdown_sets_numbers_to_the_right():
+    lines = Table(("name", "n"), (("ViT", 1296),)).to_markdown().split("\n")
+    assert lines == ["| name | n |", "| --- | ---: |", "| ViT | 1,296 |"]
+
+
 def test_html_has_a_head_and_hides_no_characters():
     html = Table(("a < b", "n"), (("x & y", 1),))._repr_html_()
     assert '<th scope="col" style="text-align: left">a &lt; b</th>' in html

@@ -35,6 +35,12 @@ class Table:
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(_join(line, widths) for line in lines)
 
+    def to_markdown(self):
+        """The table for a README: one line of Markdown a row."""
+        head, *rows = [f"| {' | '.join(line)} |" for line in self._lines()]
+        sides = ["---", *["---:"] * (len(self.columns) - 1)]
+        return "\n".join([head, f"| {' | '.join(sides)} |", *rows])
+
     def _repr_html_(self):
         head, *others = ["".join(map(_cell, enumerate(line))) for line in self._lines()]
         head = head.replace("<td", '<th scope="col"').replace("</td", "</th")

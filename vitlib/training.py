@@ -49,7 +49,8 @@ def build_model(model_config, train_config):
 
 def _smoothed_crossentropy(label_smoothing):
     def loss(labels, logits):
-        targets = ops.one_hot(ops.reshape(labels, (-1,)), logits.shape[-1])
+        labels = ops.cast(ops.reshape(labels, (-1,)), "int32")  # Keras hands on floats
+        targets = ops.one_hot(labels, logits.shape[-1])
         return keras.losses.categorical_crossentropy(
             targets, logits, from_logits=True, label_smoothing=label_smoothing
         )
@@ -69,7 +70,9 @@ def evaluate(model, split):
         and `top5`, fractions of the images. Equal logits count in the order of the
         classes, so a constant predictor gets 1 / C and 5 / C on balanced labels.
     """
-    logits = model.predict(split.images, batch_size=EVALUATION_BATCH, verbose=0)
+    starts = range(0, len(split.labels), EVALUATION_BATCH)
+    batches = (split.images[i : i + EVALUATION_BATCH] for i in starts)
+    logits = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     logits = logits.astype("float64")
     logits -= logits.max(axis=1, keepdims=True)
     log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -115,6 +118,21 @@ def _seed_epoch(model, seed, epoch):
             variable.assign(rng.integers(2**31, size=variable.shape))
 
 
+def _fit(model, images, labels, batch_size):
+    """One pass over the images as they stand: the means of loss and metrics."""
+    if keras.backend.backend() != "tensorflow":
+        fit = model.fit(images, labels, batch_size, shuffle=False, verbose=0)
+        return {name: float(values[0]) for name, values in fit.history.items()}
+    # Keras would hand the arrays to tf.data. There TensorFlow 2.21 may wait at the end of
+    # an epoch for its autotuning thread, which sleeps up to as long as the epoch took.
+    model.reset_metrics()
+    for i in range(0, len(labels), batch_size):
+        means = model.train_on_batch(
+            images[i : i + batch_size], labels[i : i + batch_size], return_dict=True
+        )
+    return {name: float(value) for name, value in means.items()}
+
+
 def _train_epoch(model, data, config, epoch):
     """Trains one epoch and measures it: one value for each list of the history.
 
@@ -127,14 +145,7 @@ def _train_epoch(model, data, config, epoch):
     used = len(train.labels) // config.batch_size * config.batch_size
     order = np.random.default_rng((config.seed, epoch)).permutation(len(train.labels))
     order = order[:used]
-    fit = model.fit(
-        train.images[order],
-        train.labels[order],
-        batch_size=config.batch_size,
-        shuffle=False,
-        verbose=0,
-    )
-    row = {name: float(values[0]) for name, values in fit.history.items()}
+    row = _fit(model, train.images[order], train.labels[order], config.batch_size)
     seconds_of_training = time.perf_counter() - start
     validation = evaluate(model, data.validation)
     row |= {f"val_{name}": value for name, value in validation.items()}

@@ -1,0 +1,55 @@
+"""The README says what the records and the Makefile say."""
+
+import importlib.util
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sample_run import make_run
+
+from vitlib import load_runs
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = ROOT / "experiments" / "readme_table.py"
+    spec = importlib.util.spec_from_file_location("readme_table", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_of_results_is_that_of_the_records(script):
+    assert script.with_table(README, load_runs(ROOT / "results")) == README
+
+
+def test_another_result_makes_another_table(script):
+    test = {"loss": 1.0, "top1": 0.4321, "top5": 0.9}
+    text = script.with_table(README, [replace(make_run(), test=test)])
+    assert "43.21" in text
+    assert text != README
+
+
+def test_a_readme_without_the_marks_is_refused(script):
+    with pytest.raises(ValueError, match="a text without them"):
+        script.with_table("# A title", [])
+
+
+def test_every_make_target_that_the_readme_names_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"make ([a-z-]+)", README))
+    assert {"run", "test", "full", "gpu-check"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_file_that_the_readme_names_exists():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    links += re.findall(r'src="([^"]+)"', README)
+    local = [link for link in links if "://" not in link]
+    assert len(local) >= 5
+    assert [link for link in local if not (ROOT / link).exists()] == []

@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import pytest
+from sample_run import make_run
+
+from vitlib.summary import COLUMNS, summarize
+
+
+def cells(runs):
+    return [dict(zip(COLUMNS, row, strict=True)) for row in summarize(runs).rows]
+
+
+def test_one_seed_has_no_spread():
+    (row,) = cells([make_run()])
+    assert (row["seeds"], row["test top-1 (%)"]) == (1, "37.50")
+
+
+def test_several_seeds_have_mean_and_standard_deviation():
+    tests = [{"loss": 1.0, "top1": top1, "top5": 0.9} for top1 in (0.1, 0.2, 0.3)]
+    runs = [replace(make_run(), seed=k, test=test) for k, test in enumerate(tests)]
+    (row,) = cells(runs)
+    assert (row["seeds"], row["test top-1 (%)"]) == (3, "20.00 ± 10.00")
+    assert row["test top-5 (%)"] == "90.00 ± 0.00"
+
+
+def test_a_failed_seed_is_told_and_not_averaged():
+    failed = make_run(seed=1, status="failed", error="It broke.", test=None)
+    (row,) = cells([make_run(), failed])
+    assert (row["seeds"], row["test top-1 (%)"]) == ("2, 1 failed", "37.50")
+    (row,) = cells([failed])
+    assert row["test top-1 (%)"] == "-"
+
+
+def test_each_experiment_has_its_row():
+    runs = [make_run(), replace(make_run(), name="other")]
+    assert [row["run"] for row in cells(runs)] == [runs[0].name, "other"]
+
+
+def test_a_processor_is_told_with_its_cores():
+    run = make_run()
+    device = {"kind": "cpu", "name": "Abacus", "cores": 2}
+    (row,) = cells([replace(run, device=device)])
+    assert row["device"] == "2 CPU cores, Abacus"
+    (row,) = cells([replace(run, device={**device, "kind": "gpu"})])
+    assert row["device"] == "Abacus"
+
+
+def test_seconds_are_told_in_minutes():
+    (row,) = cells([replace(make_run(), seconds=90.0)])
+    assert row["minutes"] == pytest.approx(1.5)

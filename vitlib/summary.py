@@ -1,0 +1,63 @@
+"""Put recorded runs side by side: one row an experiment, mean and spread over seeds."""
+
+import statistics
+from itertools import groupby
+
+from vitlib.tables import Table
+
+COLUMNS = (
+    "study",
+    "run",
+    "parameters",
+    "MFLOP an image",
+    "epochs",
+    "seeds",
+    "test top-1 (%)",
+    "test top-5 (%)",
+    "minutes",
+    "device",
+)
+
+
+def summarize(runs):
+    """Makes the table of recorded results.
+
+    Args:
+        runs: List of `Run`, sorted as `load_runs` gives them.
+
+    Returns:
+        `Table` with a row for each study and name. With several seeds accuracies are
+        mean ± standard deviation. Failed runs count as seeds that failed.
+    """
+    groups = groupby(runs, key=lambda run: (run.study, run.name))
+    return Table(COLUMNS, tuple(_row(*key, list(group)) for key, group in groups))
+
+
+def _row(study, name, runs):
+    finished = [run for run in runs if run.status == "finished"]
+    failed = len(runs) - len(finished)
+    return (
+        study,
+        name,
+        runs[0].parameters["total"],
+        runs[0].flops_per_image / 1e6,
+        runs[0].training["epochs"],
+        f"{len(runs)}, {failed} failed" if failed else len(runs),
+        _spread([100 * run.test["top1"] for run in finished]),
+        _spread([100 * run.test["top5"] for run in finished]),
+        statistics.mean(run.seconds / 60 for run in runs),
+        ", ".join(sorted({_device(run) for run in runs})),
+    )
+
+
+def _spread(values):
+    if not values:
+        return "-"
+    mean = f"{statistics.mean(values):.2f}"
+    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
+
+
+def _device(run):
+    if run.device["kind"] == "cpu":
+        return f"{run.device['cores']} CPU cores, {run.device['name']}"
+    return run.device["name"]
