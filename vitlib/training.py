@@ -123,8 +123,8 @@ def _fit(model, images, labels, batch_size):
     if keras.backend.backend() != "tensorflow":
         fit = model.fit(images, labels, batch_size, shuffle=False, verbose=0)
         return {name: float(values[0]) for name, values in fit.history.items()}
-    # Keras would hand the arrays to tf.data. There TensorFlow 2.21 may wait at the end of
-    # an epoch for its autotuning thread, which sleeps up to as long as the epoch took.
+    # Keras would hand the arrays to tf.data. There TensorFlow 2.21 may wait at the end
+    # of an epoch for its autotuning thread, which sleeps as long as the epoch took.
     model.reset_metrics()
     for i in range(0, len(labels), batch_size):
         means = model.train_on_batch(
