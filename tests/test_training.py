@@ -96,6 +96,16 @@ def test_a_loss_that_is_not_finite_fails_the_run(data, tmp_path):
     assert json.loads(path.read_text())["status"] == "failed"
 
 
+def test_the_training_values_of_an_epoch_are_means_over_all_its_images(data):
+    still = TrainConfig(epochs=2, batch_size=155, learning_rate=1e-12, weight_decay=0.0)
+    config = replace(MODEL, augmentation="none", dropout=0.0)
+    model = build_model(config, still)
+    run = train(model, data, still, report=lambda line: None)
+    expected = evaluate(model, data.train)
+    for name, value in expected.items():
+        assert run.history[name][-1] == pytest.approx(value, rel=1e-4)
+
+
 def test_a_run_ends_with_the_weights_of_its_best_epoch(data):
     training = replace(TRAINING, schedule="constant", learning_rate=0.02)
     model = build_model(MODEL, training)

@@ -291,7 +291,7 @@ COMPACT_VIT = ViTConfig(
 )
 COMPACT_TRAIN = replace(
     REPAIRED_TRAIN,
-    epochs=22,
+    epochs=20,
     learning_rate=2e-3,
     weight_decay=0.06,
     label_smoothing=0.1,

@@ -125,12 +125,12 @@ def _fit(model, images, labels, batch_size):
         return {name: float(values[0]) for name, values in fit.history.items()}
     # Keras would hand the arrays to tf.data. There TensorFlow 2.21 may wait at the end
     # of an epoch for its autotuning thread, which sleeps as long as the epoch took.
-    model.reset_metrics()
+    batches = []
     for i in range(0, len(labels), batch_size):
-        means = model.train_on_batch(
-            images[i : i + batch_size], labels[i : i + batch_size], return_dict=True
-        )
-    return {name: float(value) for name, value in means.items()}
+        pair = images[i : i + batch_size], labels[i : i + batch_size]
+        batches.append(model.train_on_batch(*pair, return_dict=True))
+        model.reset_metrics()  # so that each value is that of its own batch
+    return {n: float(np.mean([batch[n] for batch in batches])) for n in batches[0]}
 
 
 def _train_epoch(model, data, config, epoch):
