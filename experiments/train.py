@@ -14,7 +14,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
 
 from vitlib.config import POSITIONS, PRESETS, ViTConfig
-from vitlib.data import load_cifar100, load_shapes
+from vitlib.data import load_data_set
 from vitlib.runs import load_run, record_path, save_run
 from vitlib.training import PERCENT, build_model, train
 
@@ -71,8 +71,7 @@ def execute(options, path):
     """Trains and records; goes on where a killed process stopped. Returns the `Run`."""
     preset = PRESETS[options.preset]
     model_config, train_config, overrides = configure(preset, options)
-    from_shapes = preset.data == "shapes"
-    data = load_shapes() if from_shapes else load_cifar100(options.data_dir)
+    data = load_data_set(preset.data, options.data_dir)
     checkpoint = path.with_suffix(".checkpoint")
     if options.force:
         shutil.rmtree(checkpoint, ignore_errors=True)

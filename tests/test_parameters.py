@@ -1,3 +1,4 @@
+import keras
 import pytest
 
 from vitlib.parameters import PARAMETERS, check_parameters
@@ -35,6 +36,23 @@ def test_a_seed_of_the_wrong_type_or_out_of_range_is_refused(value):
 def test_an_unknown_data_set_is_refused():
     with pytest.raises(ValueError, match="data_set must be one of .*'shapes'.*'mnist'"):
         check_parameters(notebook(data_set="mnist"))
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(ValueError, match="profile must be one of .*'quick'.*'fast'"):
+        check_parameters(notebook(profile="fast"))
+
+
+def test_the_full_profile_says_that_it_needs_a_gpu(monkeypatch):
+    devices = {"gpu": [], None: ["cpu:0"]}
+    monkeypatch.setattr(
+        keras.distribution, "list_devices", lambda kind=None: devices[kind]
+    )
+    with pytest.raises(ValueError, match="full profile needs a GPU.*'cpu:0'"):
+        check_parameters(notebook(profile="full"))
+    check_parameters(notebook(profile="laptop"))
+    devices["gpu"] = ["gpu:0"]
+    check_parameters(notebook(profile="full"))
 
 
 def test_a_notebook_needs_not_have_every_parameter():

@@ -105,3 +105,15 @@ def luminance(color):
     rgb = np.array(matplotlib.colors.to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_a_learning_curve_has_validation_solid_and_training_dashed(ax):
+    history = {"top1": [0.1, 0.2], "val_top1": [0.3, 0.4]}
+    assert plotting.plot_learning_curve(ax, history, label="ViT") is ax
+    validation, training = ax.get_lines()
+    np.testing.assert_allclose(validation.get_xydata(), [(1, 30), (2, 40)])
+    np.testing.assert_allclose(training.get_ydata(), [10, 20])
+    assert (validation.get_linestyle(), training.get_linestyle()) == ("-", "--")
+    assert validation.get_color() == training.get_color()
+    assert validation.get_label() == "ViT validation"
+    assert ax.get_ylabel() == "top-1 accuracy (%)"

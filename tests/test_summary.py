@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 from sample_run import make_run
 
-from vitlib.summary import COLUMNS, summarize
+from vitlib.config import POSITIONS, PRESETS
+from vitlib.runs import save_run
+from vitlib.summary import COLUMNS, show_study, summarize
 
 
 def cells(runs):
@@ -48,3 +50,27 @@ def test_a_processor_is_told_with_its_cores():
 def test_seconds_are_told_in_minutes():
     (row,) = cells([replace(make_run(), seconds=90.0)])
     assert row["minutes"] == pytest.approx(1.5)
+
+
+def test_a_recorded_study_is_shown_as_its_table(tmp_path):
+    run = replace(make_run(), study="repair")
+    save_run(tmp_path, run)
+    assert show_study(tmp_path, "repair") == summarize([run])
+
+
+def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):
+    table = show_study(tmp_path, "repair")
+    assert "No run of the study 'repair' is recorded yet" in table.columns[0]
+    assert table.rows == (("python experiments/train.py repaired-vit",),)
+
+
+def test_the_study_of_positions_needs_a_run_of_each(tmp_path):
+    commands = [row[0] for row in show_study(tmp_path, "positions").rows]
+    kinds = [line.split("--position ")[1] for line in commands]
+    assert set(kinds) == set(POSITIONS)
+    assert {line.split()[2] for line in commands} <= set(PRESETS)
+
+
+def test_an_unknown_study_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="study must be one of .*'repair'.*'repare'"):
+        show_study(tmp_path, "repare")

@@ -248,8 +248,7 @@ def trained(script, monkeypatch):
 
     monkeypatch.setattr(script, "train", train)
     monkeypatch.setattr(script, "build_model", lambda *configs: configs)
-    monkeypatch.setattr(script, "load_cifar100", lambda folder: ("cifar100", folder))
-    monkeypatch.setattr(script, "load_shapes", lambda: ("shapes", None))
+    monkeypatch.setattr(script, "load_data_set", lambda name, folder: (name, folder))
     return calls
 
 

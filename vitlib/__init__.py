@@ -9,6 +9,7 @@ from vitlib.config import (
     COMPACT_VIT,
     POSITIONS,
     PRESETS,
+    PROFILE_PRESETS,
     REPAIRED_TRAIN,
     REPORT_RESNET,
     REPORT_TRAIN,
@@ -19,13 +20,14 @@ from vitlib.config import (
     TrainConfig,
     ViTConfig,
 )
-from vitlib.data import Dataset, Split, load_cifar100, load_shapes
+from vitlib.data import Dataset, Split, load_cifar100, load_data_set, load_shapes
 from vitlib.encoder import PatchEncoder
 from vitlib.flops import count_flops
 from vitlib.patches import Patches, join_patches
 from vitlib.positions import PositionEmbedding1D, PositionEmbedding2D, relative_offsets
 from vitlib.resnet import build_resnet
 from vitlib.runs import Run, load_run, load_runs, save_run
+from vitlib.summary import show_study, summarize
 from vitlib.training import build_model, evaluate, train
 from vitlib.vit import build_vit, mlp, transformer_block
 
@@ -34,6 +36,7 @@ __all__ = [
     "COMPACT_VIT",
     "POSITIONS",
     "PRESETS",
+    "PROFILE_PRESETS",
     "REPAIRED_TRAIN",
     "REPORT_RESNET",
     "REPORT_TRAIN",
@@ -58,12 +61,15 @@ __all__ = [
     "evaluate",
     "join_patches",
     "load_cifar100",
+    "load_data_set",
     "load_run",
     "load_runs",
     "load_shapes",
     "mlp",
     "relative_offsets",
     "save_run",
+    "show_study",
+    "summarize",
     "train",
     "transformer_block",
 ]

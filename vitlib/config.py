@@ -298,10 +298,50 @@ COMPACT_TRAIN = replace(
     precision="mixed_bfloat16",
 )
 
+# The report's trunk under a mean and one dense layer: a flattened head sees by itself
+# which token stood where, and would hide what the positions add.
+POOLED_VIT = replace(REPORT_VIT, pooling="mean", head_units=())
+
+# A pure ViT for 10 minutes of two CPU cores: 64 tokens, so that its maps have a shape.
+SMALL_VIT = replace(
+    TINY_VIT,
+    patch_size=4,
+    projection_dim=128,
+    key_dim=64,
+    num_layers=3,
+    mlp_units=(256, 128),
+    dropout=0.1,
+    head_dropout=0.1,
+    augmentation="shift_flip",
+)
+SMALL_TRAIN = replace(
+    COMPACT_TRAIN, epochs=10, warmup_epochs=1, learning_rate=1e-3, label_smoothing=0.0
+)
+
 PRESETS = {
     "report-vit": Preset("report", "full", REPORT_VIT, REPORT_TRAIN),
     "report-resnet": Preset("report", "full", REPORT_RESNET, REPORT_TRAIN),
+    # One change each to the report's ViT: which of them lets it learn?
+    "report-vit-low-rate": Preset(
+        "diagnosis", "full", REPORT_VIT, replace(REPORT_TRAIN, learning_rate=1e-4)
+    ),
+    "report-vit-warmup": Preset(
+        "diagnosis", "full", REPORT_VIT, replace(REPORT_TRAIN, warmup_epochs=2)
+    ),
+    "report-vit-clipped": Preset(
+        "diagnosis", "full", REPORT_VIT, replace(REPORT_TRAIN, clip_norm=1.0)
+    ),
+    "report-vit-pooled": Preset("diagnosis", "full", POOLED_VIT, REPORT_TRAIN),
     "repaired-vit": Preset("repair", "full", REPORT_VIT, REPAIRED_TRAIN),
+    "pooled-vit": Preset("positions", "full", POOLED_VIT, REPAIRED_TRAIN),
+    "small-vit": Preset("positions", "laptop", SMALL_VIT, SMALL_TRAIN),
     "compact": Preset("compact", "laptop", COMPACT_VIT, COMPACT_TRAIN),
     "tiny": Preset("tiny", "quick", TINY_VIT, TINY_TRAIN, data="shapes"),
+}
+
+# What a chapter trains while it is read, by the profile of its notebook.
+PROFILE_PRESETS = {
+    "quick": PRESETS["tiny"],
+    "laptop": PRESETS["small-vit"],
+    "full": PRESETS["pooled-vit"],
 }

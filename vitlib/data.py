@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitlib import cifar100, shapes
+from vitlib.config import DATA_SETS
 from vitlib.download import find_archive
 
 
@@ -118,6 +119,26 @@ def load_shapes(train=20_000, validation=2_000, test=2_000, seed=0):
         digest.update(splits[name].images)
         digest.update(splits[name].labels.astype("<i4"))
     return Dataset("shapes", digest.hexdigest(), shapes.CLASS_NAMES, **splits)
+
+
+def load_data_set(name, data_dir=None):
+    """Loads a data set by its name, with the sizes and the split that runs record.
+
+    Args:
+        name: `"cifar100"` or `"shapes"`.
+        data_dir: Folder of the CIFAR-100 archive, as for `load_cifar100`; or None.
+
+    Returns:
+        A `Dataset`.
+
+    Raises:
+        ValueError: When `name` is not one of the two, or as `load_cifar100` says.
+        FileNotFoundError: As `load_cifar100` says.
+        ConnectionError: As `load_cifar100` says.
+    """
+    if name not in DATA_SETS:
+        raise ValueError(f"name must be one of {DATA_SETS}. Received: {name!r}.")
+    return load_shapes() if name == "shapes" else load_cifar100(data_dir)
 
 
 def _check_integer(name, value, least):

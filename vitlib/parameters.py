@@ -2,11 +2,14 @@
 
 import ast
 
-from vitlib.config import DATA_SETS
+import keras
+
+from vitlib.config import DATA_SETS, PROFILES
 
 # What a notebook's `parameters` cell may set: the name and the values it may take. The
 # profiles in notebooks/profiles/ choose among them.
 PARAMETERS = {
+    "profile": PROFILES,  # how large the models are that a chapter trains
     "data_set": DATA_SETS,  # where the images come from
     "seed": range(2**31),  # of everything random
 }
@@ -19,8 +22,9 @@ def check_parameters(namespace):
         namespace: `globals()` of the notebook.
 
     Raises:
-        ValueError: When papermill set a name that no notebook has, or when a parameter
-            has the wrong type or a value out of range.
+        ValueError: When papermill set a name that no notebook has, when a parameter
+            has the wrong type or a value out of range, or when the full profile finds
+            no GPU.
     """
     for name in _injected_names(namespace):
         if name not in PARAMETERS:
@@ -33,6 +37,13 @@ def check_parameters(namespace):
             raise ValueError(
                 f"Parameter {name} must be {_rule(allowed)}. Received: {value!r}."
             )
+    if namespace.get("profile") == "full" and not keras.distribution.list_devices(
+        "gpu"
+    ):
+        raise ValueError(
+            "The full profile needs a GPU that Keras sees; choose 'quick' or 'laptop'. "
+            f"Received: a machine with {keras.distribution.list_devices()} alone."
+        )
 
 
 def _injected_names(namespace):

@@ -8,6 +8,7 @@ import numpy as np
 
 GAP = 1 / 3  # white space between patches, in patches
 MAX_PIXEL = 255
+PERCENT = 100
 EDGE = 0.5  # pixels, from the middle of a pixel, where `imshow` counts, to its border
 
 
@@ -82,3 +83,24 @@ def show_patches(ax, patches, columns=None):
         square = patch.reshape(size, size, 3).clip(0, MAX_PIXEL)
         canvas[top : top + size, left : left + size] = square
     return show_image(ax, canvas)
+
+
+def plot_learning_curve(ax, history, metric="top1", label="", color=None):
+    """Draws an accuracy against epochs: validation solid, training dashed.
+
+    Args:
+        ax: Axes to draw on.
+        history: Dict as in `Run.history`.
+        metric: `"top1"` or `"top5"`.
+        label: Name of the run in the legend.
+        color: Colour of both lines; the next of the cycle by default.
+    """
+    epochs = range(1, len(history[metric]) + 1)
+    training = [PERCENT * value for value in history[metric]]
+    validation = [PERCENT * value for value in history[f"val_{metric}"]]
+    (line,) = ax.plot(epochs, validation, label=f"{label} validation".strip())
+    line.set_color(color or line.get_color())
+    name = f"{label} training".strip()
+    ax.plot(epochs, training, "--", color=line.get_color(), label=name)
+    ax.set(xlabel="epoch", ylabel=f"{metric.replace('top', 'top-')} accuracy (%)")
+    return ax

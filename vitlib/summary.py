@@ -3,6 +3,8 @@
 import statistics
 from itertools import groupby
 
+from vitlib.config import POSITIONS, PRESETS
+from vitlib.runs import load_runs
 from vitlib.tables import Table
 
 COLUMNS = (
@@ -31,6 +33,39 @@ def summarize(runs):
     """
     groups = groupby(runs, key=lambda run: (run.study, run.name))
     return Table(COLUMNS, tuple(_row(*key, list(group)) for key, group in groups))
+
+
+def show_study(folder, study):
+    """Shows what is recorded of a study; where nothing is, the commands that record it.
+
+    Args:
+        folder: Path of the folder of all records, usually `results`.
+        study: String, the name of the study.
+
+    Returns:
+        `Table`: that of `summarize`, or one command a row.
+
+    Raises:
+        ValueError: When no preset belongs to the study.
+    """
+    commands = _commands(study)
+    if not commands:
+        studies = sorted({preset.study for preset in PRESETS.values()})
+        raise ValueError(f"study must be one of {studies}. Received: {study!r}.")
+    runs = load_runs(folder, study)
+    if runs:
+        return summarize(runs)
+    title = f"No run of the study {study!r} is recorded yet. These commands record it:"
+    return Table((title,), tuple((command,) for command in commands))
+
+
+def _commands(study):
+    """The commands of a study's runs with the first seed; --seed asks for others."""
+    names = [name for name, preset in PRESETS.items() if preset.study == study]
+    commands = [f"python experiments/train.py {name}" for name in names]
+    if study != "positions":
+        return commands
+    return [f"{line} --position {kind}" for line in commands for kind in POSITIONS]
 
 
 def _row(study, name, runs):
