@@ -4,14 +4,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 REQUIREMENTS ?= requirements.txt
 BIN := .venv/bin
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 INSTALLED := .venv/installed-$(REQUIREMENTS)
 # A notebook's outputs must not hold TensorFlow's banner, nor depend on the processor.
 export TF_CPP_MIN_LOG_LEVEL := 3
 EXACT := TF_ENABLE_ONEDNN_OPTS=0
-EXECUTE := $(EXACT) $(BIN)/python notebooks/tools/execute.py
+EXECUTE := $(BIN)/python notebooks/tools/execute.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run book test lint full gpu-check notebooks clean
+.PHONY: help setup run book pdf test lint full gpu-check notebooks clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -36,6 +37,15 @@ run: setup ## run every notebook on the embedded data into runs/quick, then buil
 book: setup ## build the book from the committed notebooks, warnings are errors
 	$(BIN)/jupyter-book build book --all -W -n --keep-going
 	@echo "Open $(CURDIR)/_build/html/index.html"
+
+pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chrome)
+	@test -n "$(CHROMIUM)" || { echo "make pdf prints with Chromium, and finds none. Install it" \
+	"(Debian: apt install chromium), or name it: make pdf CHROMIUM=/path/to/chrome"; exit 1; }
+	$(BIN)/jupyter-book build book --builder singlehtml -W -n --keep-going
+	@$(CHROMIUM) --headless --no-sandbox --disable-gpu --no-first-run --no-pdf-header-footer \
+	--user-data-dir=_build/chromium --virtual-time-budget=60000 \
+	--print-to-pdf=_build/book.pdf "file://$(CURDIR)/_build/singlehtml/index.html" 2>/dev/null
+	@test -s _build/book.pdf && echo "Open $(CURDIR)/_build/book.pdf"
 
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
 	KERAS_BACKEND=jax $(BIN)/pytest tests --ignore=tests/test_notebooks.py --ignore=tests/test_book.py

@@ -16,6 +16,8 @@ FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 # Links in a page's head that only tell where something is.
 TOLD = {"canonical", "next", "prev", "search", "index", "author", "copyright"}
 
+CHAPTERS = ["data", "patches", "positions", "training", "comparison", "attention"]
+
 
 class Page(HTMLParser):
     """The tags of a page, and the names that a link can point to."""
@@ -81,6 +83,11 @@ def test_every_notebook_is_a_chapter_and_every_chapter_has_a_file():
     for name in chapters():
         found = [(ROOT / "book" / name).with_suffix(end) for end in (".md", ".ipynb")]
         assert any(path.is_file() for path in found), name
+
+
+def test_the_chapters_stand_in_the_order_in_which_they_are_read():
+    listed = [Path(name).name for name in chapters() if name.startswith("notebooks/")]
+    assert listed == [*CHAPTERS, "results"]
 
 
 def test_the_book_reaches_the_notebooks_through_a_relative_symlink():
@@ -154,6 +161,22 @@ def test_every_image_has_a_text_that_says_what_it_shows(pages):
                 alt = attrs.get("alt") or ""
                 assert len(alt) > 10, f"{path.name}: {attrs['src']}"
                 assert not re.search(r"\.(png|svg|jpe?g)$", alt), f"{path.name}: {alt}"
+
+
+def test_without_a_public_address_there_is_no_button_that_leads_to_one(pages):
+    for path, page in pages.items():
+        classes = " ".join(attrs.get("class") or "" for _, attrs in page.tags)
+        assert "btn-source-repository-button" not in classes, path.name
+        assert not [link for link in page.links() if "colab" in link], path.name
+
+
+def test_one_line_of_the_config_turns_the_buttons_on():
+    text = (ROOT / "_config.yml").read_text("utf-8")
+    turned_on = text.replace("# html_theme_options:", "html_theme_options:")
+    options = yaml.safe_load(turned_on)["sphinx"]["config"]["html_theme_options"]
+    assert options["repository_url"] == "ADDRESS"
+    assert options["use_repository_button"] and options["launch_buttons"]["colab_url"]
+    assert len(set(text.splitlines()) ^ set(turned_on.splitlines())) == 2
 
 
 def test_every_page_says_its_language(pages):

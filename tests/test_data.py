@@ -13,7 +13,14 @@ from small_cifar100 import (
 )
 
 from vitlib import shapes
-from vitlib.data import _split_rows, load_cifar100, load_shapes
+from vitlib.data import (
+    TRAIN_IMAGES,
+    _split_rows,
+    limit_train,
+    load_cifar100,
+    load_data_set,
+    load_shapes,
+)
 from vitlib.download import ARCHIVE_NAME
 
 PARTS = ("train", "validation", "test")
@@ -233,3 +240,73 @@ def test_the_split_of_the_real_archive_is_the_one_of_the_recorded_runs(real):
         "5ae995dbe7c3a0b76938c9804383d1bf6773b89f36e96dd7ce9f76b53ad950b4",
         "894b05b5d8ff232456d2b60b3a7e939186e373d5cab8f10643b71635beffd9c1",
     ]
+
+
+def test_a_data_set_is_found_by_its_name(folder, monkeypatch):
+    monkeypatch.setattr("vitlib.data.load_cifar100", lambda place: ("cifar100", place))
+    assert load_data_set("cifar100", folder) == ("cifar100", folder)
+    check_same(load_data_set("shapes"), load_shapes())
+
+
+def test_an_unknown_data_set_is_refused():
+    with pytest.raises(ValueError, match="name must be one of .*'shapes'.*'mnist'"):
+        load_data_set("mnist")
+
+
+def test_the_training_images_are_as_many_as_runs_record(real):
+    assert len(load_data_set("shapes").train.labels) == TRAIN_IMAGES["shapes"]
+    assert len(real.train.labels) == TRAIN_IMAGES["cifar100"]
+
+
+@pytest.fixture
+def dataset(folder):
+    return load_cifar100(folder, validation=100)  # 4 training images of each class
+
+
+@pytest.mark.parametrize("images", [100, 200, 400])
+def test_fewer_training_images_are_equally_many_of_each_class(dataset, images):
+    limited = limit_train(dataset, images)
+    check_arrays(limited, images, 100, 200)
+    counts = np.bincount(limited.train.labels)
+    np.testing.assert_array_equal(counts, [images // 100] * 100)
+
+
+def test_fewer_training_images_are_the_first_of_each_class_in_their_order(dataset):
+    kept, seen = [], dict.fromkeys(range(100), 0)
+    for image, label in zip(
+        images_of(dataset.train), dataset.train.labels, strict=True
+    ):
+        seen[int(label)] += 1
+        kept += [image] if seen[int(label)] <= 2 else []
+    assert images_of(limit_train(dataset, 200).train) == kept
+
+
+def test_a_smaller_training_set_is_part_of_a_larger_one(dataset):
+    small, large = (limit_train(dataset, count).train for count in (100, 300))
+    assert set(images_of(small)) < set(images_of(large))
+
+
+def test_all_training_images_are_all_of_them(dataset):
+    check_same(limit_train(dataset, 400), dataset)
+
+
+def test_fewer_training_images_leave_the_rest_as_it_is(dataset):
+    limited = limit_train(dataset, 100)
+    for field in ("name", "fingerprint", "class_names", "validation", "test"):
+        assert getattr(limited, field) is getattr(dataset, field)
+
+
+def test_fewer_images_of_the_embedded_set_are_its_first_ones():
+    dataset = load_shapes(400, 100, 100)
+    limited = limit_train(dataset, 200)
+    np.testing.assert_array_equal(limited.train.images, dataset.train.images[:200])
+
+
+@pytest.mark.parametrize("images", [0, -100, 50, 150, 500, 100.0, True, None, "100"])
+def test_a_number_of_training_images_that_breaks_the_rule_is_refused(dataset, images):
+    with pytest.raises(ValueError) as caught:
+        limit_train(dataset, images)
+    assert str(caught.value) == (
+        "The number of training images must be a multiple of 100 from 100 to 400, "
+        f"equally many of each class. Received: {images!r}."
+    )

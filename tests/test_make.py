@@ -48,3 +48,11 @@ def test_a_clone_without_symlinks_is_told_the_remedy(make, tmp_path):
     assert done.returncode != 0
     assert "core.symlinks=true" in done.stdout
     assert not (tmp_path / ".venv").exists()
+
+
+def test_a_machine_without_chromium_is_told_what_prints_the_pdf(make, tmp_path):
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/installed-requirements.txt").touch()  # as if it were set up
+    done = make("pdf", "CHROMIUM=")
+    assert done.returncode != 0
+    assert "make pdf prints with Chromium, and finds none" in done.stdout

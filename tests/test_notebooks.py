@@ -20,6 +20,8 @@ PATHS = sorted(
     for path in (ROOT / "notebooks").glob("*.ipynb")
     if not path.name.endswith(".failed.ipynb")
 )
+PAGES = {"results"}  # notebooks that show records and teach nothing
+CHAPTERS = [path for path in PATHS if path.stem not in PAGES]
 PROFILES = sorted((ROOT / "notebooks/profiles").glob("*.yml"))
 MAX_LINES = 15  # of a code cell
 MAX_WIDTH = 79  # characters of a code line, what fits a page of the book
@@ -27,6 +29,7 @@ MIN_EXERCISES = 3
 MAX_IGNORED = 0.05  # of all code cells, those whose output is not compared
 
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 each_profile = pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 
 
@@ -56,7 +59,7 @@ def parameters(path):
 
 
 def test_there_are_notebooks_and_three_profiles():
-    assert PATHS
+    assert CHAPTERS and PAGES < {path.stem for path in PATHS}
     assert [path.stem for path in PROFILES] == ["full", "laptop", "quick"]
 
 
@@ -140,7 +143,7 @@ def test_the_text_uses_every_figure_name_only_once(path):
     assert len(names) == len(set(names))
 
 
-@each_notebook
+@each_chapter
 def test_there_are_exercises_and_each_has_a_folded_solution(path):
     text = prose(path)
     exercises = re.findall(r"^:::\{exercise\} \S.*\n:label: (\S+)$", text, re.MULTILINE)
@@ -150,7 +153,7 @@ def test_there_are_exercises_and_each_has_a_folded_solution(path):
         assert re.search(folded, text, re.MULTILINE), label
 
 
-@each_notebook
+@each_chapter
 def test_the_chapter_has_the_parts_that_every_chapter_has(path):
     text = prose(path)
     assert text.index("**You will learn to**") < text.index("**Time:** about ")
@@ -168,7 +171,7 @@ def test_few_outputs_are_left_out_of_the_comparison():
     assert not any("NBVAL_" in cell.source for cell in cells)
 
 
-@each_notebook
+@each_chapter
 def test_the_first_code_cell_holds_the_parameters_and_the_next_checks_them(path):
     first, second = code_cells(path)[:2]
     assert first.metadata.tags == ["parameters"]
@@ -197,7 +200,7 @@ def test_every_profile_passes_the_check_of_the_notebooks(path):
     check_parameters({"In": [f"# Parameters\n{injected}\n"], **values})
 
 
-@each_notebook
+@each_chapter
 def test_the_quick_profile_is_what_the_notebook_does_by_default(path):
     quick = yaml.safe_load((ROOT / "notebooks/profiles/quick.yml").read_text())
     for name, parameter in parameters(path).items():
@@ -224,15 +227,16 @@ def small_notebook(tmp_path, last_cell):
 @pytest.fixture
 def quiet(monkeypatch):
     """Keeps the settings of a run to itself, and papermill's old calls silent."""
-    for name in load_tool().QUIET:
-        monkeypatch.setenv(name, load_tool().QUIET[name])
+    settings = load_tool().QUIET | load_tool().EXACT
+    for name in settings:
+        monkeypatch.setenv(name, settings[name])
 
 
 @pytest.mark.usefixtures("quiet")
 def test_an_unknown_parameter_stops_a_notebook_before_it_does_anything(tmp_path, capfd):
-    assert run(tmp_path, PATHS[0], sede=1) == 1
+    assert run(tmp_path, CHAPTERS[0], sede=1) == 1
     assert "Received: 'sede'." in capfd.readouterr().err.splitlines()[-1]
-    failed = read(tmp_path / f"out/{PATHS[0].stem}.failed.ipynb")
+    failed = read(tmp_path / f"out/{CHAPTERS[0].stem}.failed.ipynb")
     ran = [c for c in failed.cells if c.cell_type == "code" and c.execution_count]
     assert len(ran) == 3  # the parameters, what papermill put in, and the check
 

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 30  # of a function, its docstring not counted
 MOST_BYTES = 2**20  # of a file
-MODULES = sorted([*ROOT.glob("vitlib/*.py"), *ROOT.glob("experiments/*.py")])
+FOLDERS = ("vitlib", "experiments", "benchmarks")
+MODULES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/*.py"))
 FRAMEWORKS = {"tensorflow", "torch", "jax"}
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve"}
 

@@ -18,10 +18,9 @@ NOTEBOOKS = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = (
     7200  # seconds; a training on a GPU may take hours, a hang may not
 )
-QUIET = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",  # no banner of the C++ part in the outputs
-    "TF_ENABLE_ONEDNN_OPTS": "0",  # the same digits on every x86 processor
-}
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # no banner of the C++ part in the outputs
+# The same digits on every x86 processor; slower, so the larger profiles do without.
+EXACT = {"TF_ENABLE_ONEDNN_OPTS": "0"}
 KEPT_METADATA = {"kernelspec", "jupytext", "language_info"}
 KEPT_CELL_METADATA = {"tags", "mystnb"}
 
@@ -115,6 +114,8 @@ def main(arguments=None):
     )
     options = parser.parse_args(arguments)
     os.environ.update(QUIET)
+    if options.profile is None:
+        os.environ.update(EXACT)
     sources = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
     sources = [
         path for path in sources if not path.name.endswith(".failed.ipynb")

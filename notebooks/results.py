@@ -1,0 +1,132 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-results)=
+# # Recorded results
+#
+# This page holds what long trainings gave. Each {term}`recorded run` is one small file in
+# the folder `results/`; the tables and figures below are read from these files by the
+# cells that you see. A test runs the cells again, and compares.
+#
+# **How to read a table.** Accuracies are those of the {term}`test set`, which a run
+# touches once, at its end, with the weights of the {term}`epoch` that was best on the
+# {term}`validation set`. Parameters and operations count the whole model; a
+# {term}`multiply-add` counts as two operations. Where several {term}`seeds <seed>` were
+# run, an accuracy is the mean ± the standard deviation over them. Minutes are the mean
+# time of a run.
+#
+# **How to fill a gap.** Where a study has no run yet, its table lists the commands that
+# record one. A command repeated with `--seed 1` records another seed. After it, `make
+# notebooks` brings this page up to date.
+
+# %%
+import matplotlib.pyplot as plt
+
+import vitlib
+from vitlib import plotting
+from vitlib.summary import list_records
+
+plt.style.use("vitlib.course")
+
+# %% [markdown]
+# ## `report`: does the failure reproduce?
+#
+# The report's two models under the report's two recipes. The chapter
+# [](#sec-training) says what to look for.
+
+# %%
+vitlib.show_study("../results", "report")
+
+# %% [markdown]
+# ## `diagnosis`: what keeps the ViT from learning?
+#
+# The report's ViT with one change at a time. See [](#sec-training).
+
+# %%
+vitlib.show_study("../results", "diagnosis")
+
+# %% [markdown]
+# ## `repair`: what does the same architecture reach once it trains?
+#
+# The report's ViT, parameter for parameter, under a recipe with {term}`learning-rate
+# warm-up`, clipping and decay. See [](#sec-training).
+
+# %%
+vitlib.show_study("../results", "repair")
+
+# %% [markdown]
+# ## `positions`: what does each positional variant add?
+#
+# The four variants under {term}`mean pooling`, at two sizes. See [](#sec-positions).
+
+# %%
+vitlib.show_study("../results", "positions")
+
+# %% [markdown]
+# ## `comparison`: ViT against ResNet, fairly
+#
+# Each family under a recipe of its own, on the same images. See [](#sec-comparison).
+
+# %%
+vitlib.show_study("../results", "comparison")
+
+# %% [markdown]
+# ## `data-size`: is it the amount of data?
+#
+# Both families on fewer and fewer training images. See [](#sec-comparison).
+
+# %%
+vitlib.show_study("../results", "data-size")
+
+# %% [markdown]
+# ## `compact`: what can half an hour of two processor cores do?
+#
+# A small ViT whose tokens come from convolutions {cite:p}`hassani2021`, on the images as
+# they are, 32 x 32.
+
+# %%
+vitlib.show_study("../results", "compact")
+
+# %% [markdown]
+# ## How did the trainings go?
+#
+# {numref}`fig-results-curves` draws the accuracy of every finished run, one panel a
+# study. A wide gap between the dashed and the solid line means that the model knows its
+# training images better than others.
+
+# %% mystnb={"figure": {"caption": "Top-1 accuracy against epochs, one panel a study: on the validation images (solid), and on the training images as they went by (dashed). Training images are augmented and seen with dropout, so the dashed line may run below the solid one.", "name": "fig-results-curves"}, "image": {"alt": "One panel for each study that has finished runs, with accuracy in per cent against epochs. Each run has a solid line for validation and a dashed line for training, both named in the legend."}}
+runs = [run for run in vitlib.load_runs("../results") if run.status == "finished"]
+studies = sorted({run.study for run in runs})
+
+fig, axes = plt.subplots(
+    len(studies), figsize=(6.4, 3.2 * len(studies)), squeeze=False
+)
+for ax, study in zip(axes[:, 0], studies, strict=True):
+    for run in (run for run in runs if run.study == study):
+        label = f"{run.name}, seed {run.seed},"
+        plotting.plot_learning_curve(ax, run.history, label=label)
+    ax.legend()
+plt.show()
+
+# %% [markdown]
+# ## Where do the numbers come from?
+#
+# Each line below is one file. It holds more than the tables show: both configs in full,
+# the fingerprint of the data, the history of every epoch, versions, memory and seconds.
+
+# %%
+list_records(vitlib.load_runs("../results"))
