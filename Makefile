@@ -43,7 +43,7 @@ pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chr
 	"(Debian: apt install chromium), or name it: make pdf CHROMIUM=/path/to/chrome"; exit 1; }
 	$(BIN)/jupyter-book build book --builder singlehtml -W -n --keep-going
 	@$(CHROMIUM) --headless --no-sandbox --disable-gpu --no-first-run --no-pdf-header-footer \
-	--user-data-dir=_build/chromium --virtual-time-budget=60000 \
+	--generate-pdf-document-outline --user-data-dir=_build/chromium --virtual-time-budget=60000 \
 	--print-to-pdf=_build/book.pdf "file://$(CURDIR)/_build/singlehtml/index.html" 2>/dev/null
 	@test -s _build/book.pdf && echo "Open $(CURDIR)/_build/book.pdf"
 

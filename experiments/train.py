@@ -14,7 +14,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
 
 from vitlib.config import POSITIONS, PRESETS, ViTConfig
-from vitlib.data import load_data_set
+from vitlib.data import TRAIN_IMAGES, limit_train, load_data_set
 from vitlib.runs import load_run, record_path, save_run
 from vitlib.training import PERCENT, build_model, train
 
@@ -28,6 +28,9 @@ def parse_arguments(arguments):
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--position", choices=POSITIONS, help="of a ViT's patches")
     parser.add_argument("--epochs", type=int, help="in place of the preset's")
+    parser.add_argument(
+        "--train-images", type=int, help="train on so many, in as many steps"
+    )
     parser.add_argument("--data-dir", help="folder of cifar-100-binary.tar.gz")
     parser.add_argument("--out", default=RESULTS, type=Path, help="default: results")
     parser.add_argument("--force", action="store_true", help="repeat a recorded run")
@@ -50,6 +53,8 @@ def configure(preset, options):
     if options.position not in (None, getattr(model, "position", None)):
         overrides["position"] = options.position
         model = replace(model, position=options.position)
+    if options.train_images not in (None, TRAIN_IMAGES[preset.data]):
+        overrides["train_images"] = options.train_images
     if options.epochs not in (None, training.epochs):
         overrides["epochs"] = options.epochs
         training = replace(training, epochs=options.epochs)
@@ -72,12 +77,16 @@ def execute(options, path):
     preset = PRESETS[options.preset]
     model_config, train_config, overrides = configure(preset, options)
     data = load_data_set(preset.data, options.data_dir)
+    images = overrides.get("train_images")
+    if images is not None:
+        data = limit_train(data, images)
     checkpoint = path.with_suffix(".checkpoint")
     if options.force:
         shutil.rmtree(checkpoint, ignore_errors=True)
     run = train(build_model(model_config, train_config), data, train_config, checkpoint)
     run = replace(
         run,
+        data=run.data if images is None else run.data | {"train": images},
         study=preset.study,
         name=record_name(options.preset, overrides),
         preset=options.preset,
@@ -93,13 +102,19 @@ def execute(options, path):
 
 def command_of(preset, seed, overrides):
     """The command that repeats a run, without the folders of this machine."""
-    changes = [f"--{key}={value}" for key, value in overrides.items()]
+    changes = [f"--{in_words(key)}={value}" for key, value in overrides.items()]
     return " ".join(["python experiments/train.py", preset, f"--seed={seed}", *changes])
 
 
 def record_name(preset, overrides):
     """Name of a run: its preset and what differs from it."""
-    return "-".join([preset, *(f"{key}-{value}" for key, value in overrides.items())])
+    changes = [f"{in_words(key)}-{value}" for key, value in overrides.items()]
+    return "-".join([preset, *changes])
+
+
+def in_words(name):
+    """A name of Python as options and files have it, with dashes."""
+    return name.replace("_", "-")
 
 
 def main(arguments):

@@ -15,16 +15,18 @@ from vitlib.config import (
     REPORT_RESNET,
     REPORT_TRAIN,
     REPORT_VIT,
+    SMALL_RESNET,
     TINY_VIT,
     Preset,
     ResNetConfig,
+    SmallResNetConfig,
     TrainConfig,
     ViTConfig,
 )
 
 NAN, INF = math.nan, math.inf
 PRESET = PRESETS["report-vit"]
-BASES = (REPORT_VIT, REPORT_RESNET, REPORT_TRAIN, PRESET)
+BASES = (REPORT_VIT, REPORT_RESNET, SMALL_RESNET, REPORT_TRAIN, PRESET)
 
 SHAPE = "three integers of at least 1"
 COUNT, COUNTS = "an integer of at least 1", "a tuple of integers of at least 1"
@@ -61,6 +63,14 @@ BAD = {
         "head_dropout": (RATE, NO_RATES),
         "num_classes": (COUNT, NO_COUNTS),
         "normalize": ("True or False", [0, 1, None, "True", [True]]),
+        "augmentation": (f"one of {config.AUGMENTATIONS}", NO_CHOICES),
+    },
+    SmallResNetConfig: {
+        "input_shape": (SHAPE, NO_SHAPES),
+        "filters": (f"{COUNTS}, and not empty", [*NO_TUPLES, ()]),
+        "blocks_per_stage": (COUNTS, [*NO_TUPLES, (), (1, 1), (1, 1, 1, 1)]),
+        "dropout": (RATE, NO_RATES),
+        "num_classes": (COUNT, NO_COUNTS),
         "augmentation": (f"one of {config.AUGMENTATIONS}", NO_CHOICES),
     },
     TrainConfig: {
@@ -100,7 +110,10 @@ BAD = {
             [None, "", 1, "Report", "a/b", "..", "a b", "report\n", ["report"]],
         ),
         "profile": (f"one of {config.PROFILES}", NO_CHOICES),
-        "model": ("a ViTConfig or a ResNetConfig", [None, "vit", {}, REPORT_TRAIN]),
+        "model": (
+            "a ViTConfig, a ResNetConfig or a SmallResNetConfig",
+            [None, "vit", {}, REPORT_TRAIN, ViTConfig],
+        ),
         "train": ("a TrainConfig", [None, "report", {}, REPORT_VIT, TrainConfig]),
         "data": (f"one of {config.DATA_SETS}", NO_CHOICES),
     },
@@ -116,6 +129,7 @@ BAD_PAIRS = [
     (REPORT_VIT, "mlp_units", {"projection_dim": 64}, (256, 128), "ends in.*=64"),
     (REPORT_RESNET, "input_shape", {"input_shape": (31, 32, 3)}, (31, 32, 3), "at le"),
     (REPORT_RESNET, "input_shape", {"input_shape": (32, 31, 3)}, (32, 31, 3), "at le"),
+    (SMALL_RESNET, "blocks_per_stage", {"filters": (8,)}, (1, 1, 1), "has: 1$"),
     (REPORT_TRAIN, "warmup_epochs", {"epochs": 2, "warmup_epochs": 2}, 2, "not incl"),
 ]
 
@@ -142,6 +156,12 @@ GOOD = [
     (REPORT_RESNET, "num_classes", [1]),
     (REPORT_RESNET, "normalize", [True, False]),
     (REPORT_RESNET, "augmentation", config.AUGMENTATIONS),
+    (SMALL_RESNET, "input_shape", [(1, 1, 1), (224, 32, 4)]),
+    (SMALL_RESNET, "filters", [(1, 1, 1), (512, 8, 64)]),
+    (SMALL_RESNET, "blocks_per_stage", [(1, 1, 1), (3, 1, 18)]),
+    (SMALL_RESNET, "dropout", [0, 0.999]),
+    (SMALL_RESNET, "num_classes", [1]),
+    (SMALL_RESNET, "augmentation", config.AUGMENTATIONS),
     (REPORT_TRAIN, "epochs", [1, 10_000]),
     (REPORT_TRAIN, "batch_size", [1, 4096]),
     (REPORT_TRAIN, "learning_rate", [1e-300, 1, 1e300]),
@@ -174,7 +194,7 @@ good_values = pytest.mark.parametrize(
     [(base, field, value) for base, field, values in GOOD for value in values],
 )
 every_config = pytest.mark.parametrize(
-    "made", [*BASES[:3], TINY_VIT, COMPACT_VIT, config.REPAIRED_TRAIN]
+    "made", [*BASES[:-1], TINY_VIT, COMPACT_VIT, config.REPAIRED_TRAIN]
 )
 
 
@@ -247,8 +267,10 @@ def test_a_config_goes_through_json_unchanged(made):
 
 
 def test_the_family_is_no_field_and_tells_the_models_apart():
-    assert (REPORT_VIT.family, REPORT_RESNET.family) == ("vit", "resnet")
-    assert "family" not in asdict(REPORT_VIT) | asdict(REPORT_RESNET)
+    families = [kind.family for kind in config.MODEL_CONFIGS]
+    assert families == ["vit", "resnet", "small-resnet"]
+    for made in BASES[:3]:
+        assert "family" not in asdict(made)
 
 
 def test_the_choices_have_the_names_of_the_course():
@@ -315,6 +337,32 @@ def test_both_models_of_the_report_train_in_the_same_way():
     assert resnet.model == REPORT_RESNET
     assert vit.train == resnet.train == REPORT_TRAIN
     assert (vit.study, vit.profile, vit.data) == ("report", "full", "cifar100")
+
+
+def test_the_two_sides_of_a_comparison_train_alike_on_the_same_images():
+    for profile, vit in config.PROFILE_PRESETS.items():
+        resnet = config.PROFILE_RESNETS[profile]
+        assert (vit.profile, resnet.profile) == (profile, profile)
+        assert vit.data == resnet.data
+        training = replace(resnet.train, learning_rate=vit.train.learning_rate)
+        assert training == vit.train
+    for vit, resnet in (("small-vit", "small-resnet"), ("tiny", "tiny-resnet")):
+        assert PRESETS[vit].train == PRESETS[resnet].train
+        assert PRESETS[vit].model.augmentation == PRESETS[resnet].model.augmentation
+        assert PRESETS[vit].model.head_dropout == PRESETS[resnet].model.dropout
+
+
+def test_the_fair_presets_prepare_the_images_alike():
+    vit, resnet = PRESETS["fair-vit"].model, PRESETS["fair-resnet"].model
+    assert vit.augmentation == resnet.augmentation == "shift_flip"
+    assert resnet.normalize and resnet.head_units == vit.head_units == ()
+    assert replace(vit, augmentation="report_vit") == config.POOLED_VIT
+
+
+def test_the_study_of_the_amount_of_data_has_the_small_models():
+    for family in ("vit", "resnet"):
+        study, small = PRESETS[f"data-size-{family}"], PRESETS[f"small-{family}"]
+        assert (study.model, study.train) == (small.model, small.train)
 
 
 @pytest.mark.parametrize("name", PRESETS)

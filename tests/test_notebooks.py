@@ -269,3 +269,28 @@ def test_a_run_notebook_holds_no_noise(tmp_path):
     assert set(result.metadata) == {"kernelspec", "language_info"}
     assert all(set(cell.metadata) <= {"tags"} for cell in result.cells)
     assert not (tmp_path / "out/small.failed.ipynb").exists()
+
+
+# Percentages that may stand in the prose of a notebook without a citation beside them:
+# what the report printed or set, and what counting or exact arithmetic gives. One that
+# was measured belongs into the output of a cell.
+PRINTED = {"1.0", "5.0", "47.93", "20"}
+EXACT = {"1", "1.04", "1.10", "5", "25", "50", "100"}
+
+
+def typed_percentages(text):
+    """The percentages in the paragraphs of a text that cite no source."""
+    text = re.sub(r"\$\$.*?\$\$|`[^`]*`", "", text, flags=re.DOTALL)
+    paragraphs = [part for part in re.split(r"\n\s*\n", text) if "{cite:" not in part]
+    number = r"(\d+(?:\.\d+)?)(?:\s?\\?%|\sper\scent)"
+    return {found for part in paragraphs for found in re.findall(number, part)}
+
+
+@each_notebook
+def test_no_measured_percentage_is_typed_in_prose(path):
+    assert typed_percentages(prose(path)) <= PRINTED | EXACT
+
+
+def test_a_typed_percentage_is_found():
+    text = "It reached 61.87 % here.\n\nThey got 55 % {cite:p}`salama2021`.\n\n`7 %`"
+    assert typed_percentages(text) == {"61.87"}

@@ -2,6 +2,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sample_run import make_run
 
 from vitlib import plotting
 from vitlib.patches import Patches
@@ -117,3 +118,143 @@ def test_a_learning_curve_has_validation_solid_and_training_dashed(ax):
     assert validation.get_color() == training.get_color()
     assert validation.get_label() == "ViT validation"
     assert ax.get_ylabel() == "top-1 accuracy (%)"
+
+
+def test_recorded_runs_stand_below_each_other_with_mean_and_range(ax):
+    top1 = {"first": [0.3, 0.5], "second": [0.6]}
+    runs = [
+        make_run(name=name, seed=seed, test={"loss": 1.0, "top1": value, "top5": 0.9})
+        for name, values in top1.items()
+        for seed, value in enumerate(values)
+    ]
+    failed = make_run(name="third", status="failed", test=None)
+    assert plotting.plot_test_accuracies(ax, [*runs, failed]) is ax
+    lines = [line.get_xydata().tolist() for line in ax.get_lines()]
+    assert lines[0] == [[30, 0], [50, 0]]
+    assert lines[1] == [[40, 0]]
+    assert lines[3] == [[60, 1]]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["first", "second"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]
+    assert ax.get_xlabel() == "test top-1 accuracy (%)"
+
+
+def test_without_a_finished_run_the_axes_say_so(ax):
+    plotting.plot_test_accuracies(ax, [])
+    assert "no finished run" in ax.texts[0].get_text()
+    assert not ax.get_lines()
+
+
+def test_a_map_darkens_what_gets_less_attention(ax):
+    image = np.full((4, 6, 3), 200, np.uint8)
+    attention = [[0.5, 0.25, 0.0], [0.25, 0.0, 0.0]]
+    assert plotting.show_map(ax, image, attention) is ax
+    picture, shade = ax.get_images()
+    np.testing.assert_array_equal(picture.get_array(), image)
+    assert picture.get_extent() == shade.get_extent()
+    expected = plotting.SHADE * (1 - 2 * np.array(attention))
+    np.testing.assert_allclose(shade.get_alpha(), expected)
+
+
+def test_maps_with_the_same_limit_compare(ax):
+    image = np.zeros((4, 4, 3), np.uint8)
+    plotting.show_map(ax, image, [[0.1, 0.4]], limit=0.2)
+    shade = ax.get_images()[1].get_alpha()
+    np.testing.assert_allclose(shade, [[plotting.SHADE / 2, 0]])
+
+
+def test_the_query_is_framed_by_the_edges_of_its_patch(ax):
+    plotting.show_map(ax, np.zeros((4, 6, 3)), np.ones((2, 3)), query=(1, 2))
+    x, y = ax.get_lines()[0].get_data()
+    assert (min(x), max(x), min(y), max(y)) == (3.5, 5.5, 1.5, 3.5)
+
+
+def test_similarity_maps_stand_in_the_places_of_their_patches(ax):
+    similarity = np.linspace(-0.9, 0.9, 36).reshape(2, 3, 2, 3)
+    assert plotting.show_similarity_maps(ax, similarity) is ax
+    canvas = np.ma.filled(shown(ax), np.nan)
+    assert canvas.shape == (5, 11)
+    assert np.isnan(canvas[2]).all() and np.isnan(canvas[:, [3, 7]]).all()
+    np.testing.assert_allclose(canvas[3:, 4:7], similarity[1, 1])
+    assert ax.get_images()[0].get_clim() == (-1, 1)
+
+
+def test_each_image_has_axes_and_a_label_of_its_own():
+    figure, axes = plt.subplots(2, 2)
+    images = np.arange(4, dtype=np.uint8)[:, None, None, None].repeat(3, axis=-1)
+    assert plotting.show_images(axes, images, list("abcd")) is axes
+    assert [shown(ax)[0, 0, 0] for ax in axes.flat] == [0, 1, 2, 3]
+    assert [ax.get_xlabel() for ax in axes.flat] == ["a", "b", "c", "d"]
+    plt.close(figure)
+
+
+def test_images_need_no_labels_but_axes(ax):
+    plotting.show_images([ax], [np.zeros((2, 2))])
+    assert ax.get_xlabel() == ""
+    with pytest.raises(ValueError, match="zip"):
+        plotting.show_images([ax], np.zeros((2, 4, 4)))
+    with pytest.raises(ValueError, match="zip"):
+        plotting.show_images([ax], np.zeros((1, 4, 4)), ["a", "b"])
+
+
+def family_run(family, **changes):
+    return make_run(model=make_run().model | {"family": family}, **changes)
+
+
+def sized(family, images, *accuracies):
+    data = make_run().data | {"train": images}
+    tests = [{"loss": 1.0, "top1": top1, "top5": 0.9} for top1 in accuracies]
+    return [family_run(family, data=data, test=test) for test in tests]
+
+
+def ends(ax):
+    segments = [path for bar in ax.collections for path in bar.get_segments()]
+    return [[round(float(y), 9) for _, y in segment] for segment in segments]
+
+
+def test_accuracy_by_images_has_a_line_a_family_with_means_and_ranges(ax):
+    runs = [*sized("vit", 20_000, 0.4), *sized("vit", 5_000, 0.1, 0.3, 0.2)]
+    runs += sized("small-resnet", 5_000, 0.5)
+    assert plotting.plot_accuracy_by_images(ax, runs) is ax
+    vit, resnet = (container.lines[0] for container in ax.containers)
+    np.testing.assert_allclose(vit.get_xydata(), [(5_000, 20), (20_000, 40)])
+    np.testing.assert_allclose(resnet.get_xydata(), [(5_000, 50)])
+    assert ends(ax) == [[10, 30], [40, 40], [50, 50]]
+    assert (vit.get_color(), resnet.get_color()) == ("C0", "C1")
+    words = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert words == ["vit", "small-resnet"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["5,000", "20,000"]
+
+
+def test_accuracy_by_cost_has_a_named_point_an_experiment(ax):
+    other = family_run("resnet", name="other", test={"top1": 0.5, "top5": 1, "loss": 1})
+    assert plotting.plot_accuracy_by_cost(ax, [make_run(), other]) is ax
+    points = [container.lines[0] for container in ax.containers]
+    cost = pytest.approx(3 * 30 * 40_000 * 3e9 / 1e15)
+    places = [point.get_xydata()[0].tolist() for point in points]
+    assert places == [[cost, 37.5], [cost, 50]]
+    assert [point.get_color() for point in points] == ["C0", "C1"]
+    assert [text.get_text() for text in ax.texts] == ["report-vit", "other"]
+
+
+@pytest.mark.parametrize(
+    "plot", [plotting.plot_accuracy_by_images, plotting.plot_accuracy_by_cost]
+)
+def test_axes_without_a_finished_run_say_so(ax, plot):
+    plot(ax, [make_run(status="failed", error="It broke.", test=None)])
+    assert [text.get_text() for text in ax.texts] == ["no finished run is recorded yet"]
+
+
+READINGS = {"step": [10, 20], "loss": [4.7, 4.6], "dead": [[0.1, 0.2], [0.3, 0.9]]}
+
+
+def test_readings_are_drawn_against_the_steps(ax):
+    assert plotting.plot_readings(ax, READINGS, "loss", label="a run") is ax
+    (line,) = ax.get_lines()
+    np.testing.assert_array_equal(line.get_xydata(), [[10, 4.7], [20, 4.6]])
+    assert (line.get_label(), ax.get_xlabel()) == ("a run", "step")
+    assert ax.get_ylabel() == "loss (nats)"
+
+
+def test_of_dead_units_the_last_hidden_layer_is_drawn(ax):
+    plotting.plot_readings(ax, READINGS, "dead")
+    np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), [0.2, 0.9])

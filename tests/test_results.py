@@ -35,7 +35,7 @@ def override(config, overrides):
 def has_known_overrides(run):
     preset = PRESETS[run.preset]
     known = asdict(preset.model) | asdict(preset.train)
-    return set(run.overrides) <= set(known)
+    return set(run.overrides) <= {*known, "train_images"}
 
 
 def has_the_model_of_its_preset(run):
@@ -55,7 +55,9 @@ def has_the_profile_and_the_data_set_of_its_preset(run):
 
 def has_the_sizes_of_its_data_set(run):
     sizes = {name: run.data[name] for name in CIFAR100_SIZES}
-    return run.data["name"] != "cifar100" or sizes == CIFAR100_SIZES
+    images = run.overrides.get("train_images", CIFAR100_SIZES["train"])
+    expected = CIFAR100_SIZES | {"train": images}
+    return run.data["name"] != "cifar100" or sizes == expected
 
 
 def has_every_epoch(run):
@@ -177,6 +179,7 @@ def failed_after(epochs):
 
 OVERRIDDEN = changed("model", position="2d") | {"overrides": {"position": "2d"}}
 UNITS = changed("model", head_units=[512]) | {"overrides": {"head_units": [512]}}
+FEWER = changed("data", train=2_500) | {"overrides": {"train_images": 2_500}}
 SHORTER = {
     "overrides": {"epochs": 3},
     "history": make_history(3),
@@ -192,6 +195,7 @@ SHORTER = {
         {},
         OVERRIDDEN,
         UNITS,
+        FEWER,
         SHORTER,
         failed_after(0),
         failed_after(29),
@@ -222,6 +226,8 @@ TAMPERED = [
     ),
     (has_the_sizes_of_its_data_set, changed("data", train=40_001)),
     (has_the_sizes_of_its_data_set, changed("data", test=2_000)),
+    (has_the_sizes_of_its_data_set, FEWER | {"overrides": {}}),
+    (has_the_sizes_of_its_data_set, {"overrides": {"train_images": 2_500}}),
     (has_every_epoch, {"history": make_history(29), "best_epoch": 29}),
     (has_every_epoch, changed("history", loss=[4.6])),
     (has_every_epoch, failed_after(30)),

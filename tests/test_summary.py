@@ -4,8 +4,9 @@ import pytest
 from sample_run import make_run
 
 from vitlib.config import POSITIONS, PRESETS
+from vitlib.data import TRAIN_IMAGES
 from vitlib.runs import save_run
-from vitlib.summary import COLUMNS, show_study, summarize
+from vitlib.summary import COLUMNS, DATA_SIZES, list_records, show_study, summarize
 
 
 def cells(runs):
@@ -71,6 +72,36 @@ def test_the_study_of_positions_needs_a_run_of_each(tmp_path):
     assert {line.split()[2] for line in commands} <= set(PRESETS)
 
 
+def test_the_study_of_the_amount_of_data_needs_a_run_of_each(tmp_path):
+    commands = [row[0] for row in show_study(tmp_path, "data-size").rows]
+    assert commands == [
+        f"python experiments/train.py data-size-{family} --train-images {images}"
+        for family in ("vit", "resnet")
+        for images in DATA_SIZES
+    ]
+    assert DATA_SIZES[-1] == TRAIN_IMAGES["cifar100"]
+    assert all(images % 100 == 0 for images in DATA_SIZES)
+
+
 def test_an_unknown_study_is_refused(tmp_path):
     with pytest.raises(ValueError, match="study must be one of .*'repair'.*'repare'"):
         show_study(tmp_path, "repare")
+
+
+def test_every_record_is_listed_with_what_made_it():
+    run = replace(make_run(), git_commit="0123456789ab", backend="keras")
+    (row,) = list_records([run]).rows
+    file, status, commit, utc, packages, command = row
+    assert file == f"{run.study}/{run.name}-seed{run.seed}.json"
+    assert (status, commit, utc, command) == (
+        "finished",
+        "0123456",
+        run.utc,
+        run.command,
+    )
+    assert packages.startswith(f"keras {run.versions['keras']}")
+
+
+def test_a_record_from_outside_a_repository_says_so():
+    (row,) = list_records([replace(make_run(), git_commit=None)]).rows
+    assert row[2] == "unknown"

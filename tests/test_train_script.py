@@ -10,6 +10,7 @@ import pytest
 from sample_run import in_json, make_run
 
 from vitlib.config import POSITIONS, PRESETS, REPORT_RESNET, REPORT_VIT
+from vitlib.data import load_data_set
 from vitlib.runs import load_run, load_runs, save_run
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "train.py"
@@ -73,6 +74,7 @@ def test_an_unknown_preset_is_answered_with_the_known_ones(script, executed, cap
         (("report-vit", "--epochs", "many"), "many"),
         (("report-vit", "--epochs", "1.5"), "1.5"),
         (("report-vit", "--seed", "x"), "x"),
+        (("compact", "--train-images", "few"), "few"),
         (("report-vit", "compact"), "compact"),
         (("report-vit", "--depth", "3"), "--depth"),
     ],
@@ -130,7 +132,8 @@ def test_help_lists_every_option(script, capsys):
         script.main(["--help"])
     said = capsys.readouterr().out
     assert caught.value.code == 0
-    options = ("--seed", "--position", "--epochs", "--data-dir", "--out", "--force")
+    options = ("--seed", "--position", "--epochs", "--train-images")
+    options += ("--data-dir", "--out", "--force")
     assert all(option in said for option in options)
 
 
@@ -179,6 +182,14 @@ def test_the_changes_reach_the_configs(script):
     assert model == replace(REPORT_VIT, position="2d")
     assert training == replace(PRESETS["report-vit"].train, epochs=2, seed=3)
     assert overrides == {"position": "2d", "epochs": 2}
+
+
+@pytest.mark.parametrize(
+    ("preset", "all_of_them"), [("compact", 40000), ("tiny", 20000)]
+)
+def test_all_training_images_are_no_change(script, preset, all_of_them):
+    options = script.parse_arguments([preset, f"--train-images={all_of_them}"])
+    assert script.configure(PRESETS[preset], options)[2] == {}
 
 
 def test_a_resnet_takes_the_other_changes(script):
@@ -286,7 +297,8 @@ def test_the_command_of_a_record_names_no_folder_of_the_reader(
 
 
 @pytest.mark.parametrize(
-    ("preset", "data"), [("compact", ("cifar100", "here")), ("tiny", ("shapes", None))]
+    ("preset", "data"),
+    [("compact", ("cifar100", "here")), ("tiny", ("shapes", "here"))],
 )
 def test_the_data_set_of_the_preset_is_used(script, tmp_path, trained, preset, data):
     script.main([preset, "--data-dir=here", f"--out={tmp_path}"])
@@ -294,6 +306,42 @@ def test_the_data_set_of_the_preset_is_used(script, tmp_path, trained, preset, d
     assert used == data
     assert model == (PRESETS[preset].model, PRESETS[preset].train)
     assert config == PRESETS[preset].train
+
+
+def test_a_run_trains_on_as_many_images_as_the_command_says(
+    script, tmp_path, trained, monkeypatch
+):
+    monkeypatch.setattr(script, "limit_train", lambda *call: ("limited", *call))
+    arguments = ["data-size-vit", "--seed=0", "--train-images=5000"]
+    script.main([*arguments, f"--out={tmp_path}"])
+    ((_, data, _, _),) = trained
+    assert data == ("limited", ("cifar100", None), 5000)
+    (run,) = load_runs(tmp_path)
+    assert run.name == "data-size-vit-train-images-5000"
+    assert run.overrides == {"train_images": 5000}
+    assert (run.data["train"], run.data["validation"]) == (5_000, 10_000)
+    assert shlex.split(run.command)[2:] == arguments
+
+
+def test_all_training_images_are_not_cut(script, tmp_path, trained, monkeypatch):
+    monkeypatch.setattr(
+        script, "limit_train", None
+    )  # whoever cuts all the same, breaks
+    script.main(["data-size-vit", "--train-images=40000", f"--out={tmp_path}"])
+    ((_, data, _, _),) = trained
+    assert data == ("cifar100", None)
+
+
+@pytest.mark.parametrize("images", [0, -100, 150, 20_100])
+def test_a_number_of_images_that_breaks_the_rule_is_refused_in_one_sentence(
+    script, tmp_path, trained, monkeypatch, capsys, images
+):
+    monkeypatch.setattr(script, "load_data_set", load_data_set)
+    arguments = [f"--train-images={images}", f"--out={tmp_path}"]
+    said = refuse(script, capsys, "tiny", *arguments)
+    assert "must be a multiple of 100 from 100 to 20,000, equally many" in said
+    assert f"Received: {images}." in said
+    assert trained == []
 
 
 def test_a_checkpoint_stands_beside_its_record_and_goes_when_it_is_written(

@@ -10,6 +10,7 @@ from vitlib.config import (
     POSITIONS,
     PRESETS,
     PROFILE_PRESETS,
+    PROFILE_RESNETS,
     REPAIRED_TRAIN,
     REPORT_RESNET,
     REPORT_TRAIN,
@@ -17,15 +18,23 @@ from vitlib.config import (
     TINY_TRAIN,
     TINY_VIT,
     ResNetConfig,
+    SmallResNetConfig,
     TrainConfig,
     ViTConfig,
 )
-from vitlib.data import Dataset, Split, load_cifar100, load_data_set, load_shapes
+from vitlib.data import (
+    Dataset,
+    Split,
+    limit_train,
+    load_cifar100,
+    load_data_set,
+    load_shapes,
+)
 from vitlib.encoder import PatchEncoder
 from vitlib.flops import count_flops
 from vitlib.patches import Patches, join_patches
 from vitlib.positions import PositionEmbedding1D, PositionEmbedding2D, relative_offsets
-from vitlib.resnet import build_resnet
+from vitlib.resnet import build_resnet, build_small_resnet
 from vitlib.runs import Run, load_run, load_runs, save_run
 from vitlib.summary import show_study, summarize
 from vitlib.training import build_model, evaluate, train
@@ -37,6 +46,7 @@ __all__ = [
     "POSITIONS",
     "PRESETS",
     "PROFILE_PRESETS",
+    "PROFILE_RESNETS",
     "REPAIRED_TRAIN",
     "REPORT_RESNET",
     "REPORT_TRAIN",
@@ -51,15 +61,18 @@ __all__ = [
     "RelativeSelfAttention",
     "ResNetConfig",
     "Run",
+    "SmallResNetConfig",
     "Split",
     "TrainConfig",
     "ViTConfig",
     "build_model",
     "build_resnet",
+    "build_small_resnet",
     "build_vit",
     "count_flops",
     "evaluate",
     "join_patches",
+    "limit_train",
     "load_cifar100",
     "load_data_set",
     "load_run",

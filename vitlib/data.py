@@ -1,13 +1,16 @@
 """Load a data set of 32 x 32 colour images, split for training, validation and test."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vitlib import cifar100, shapes
 from vitlib.config import DATA_SETS
 from vitlib.download import find_archive
+
+# Training images of each data set, in the split that runs record.
+TRAIN_IMAGES = {"cifar100": 40_000, "shapes": 20_000}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +65,9 @@ def load_cifar100(data_dir=None, validation=10_000, seed=0):
         seed: Integer of at least 0, draws the validation images and mixes the others.
 
     Returns:
-        A `Dataset`. Its fingerprint is the SHA-256 of `"<train>:<test>"`, the
-        order-free fingerprints of the two record files; it is the same for every split.
+        A `Dataset`. Its fingerprint is the SHA-256 of the order-free fingerprints of
+        the two record files, training and test with a colon between; it is the same for
+        every split.
 
     Raises:
         ValueError: When an argument breaks its rule, or when the archive is truncated,
@@ -139,6 +143,39 @@ def load_data_set(name, data_dir=None):
     if name not in DATA_SETS:
         raise ValueError(f"name must be one of {DATA_SETS}. Received: {name!r}.")
     return load_shapes() if name == "shapes" else load_cifar100(data_dir)
+
+
+def limit_train(dataset, images):
+    """Keeps the first training images of each class, and repeats them.
+
+    They are repeated in turn until the split is as long as before, so that an epoch
+    keeps its steps: models that are trained on more and on fewer images have as many
+    steps, the same learning rates and as many looks at the validation images. A smaller
+    set is part of a larger one. Validation and test split stay as they are.
+
+    Args:
+        dataset: `Dataset`.
+        images: How many different training images to keep, a multiple of the number of
+            classes.
+
+    Returns:
+        A `Dataset` with the same fingerprint, which is that of its source.
+
+    Raises:
+        ValueError: When `images` breaks its rule.
+    """
+    train, classes = dataset.train, len(dataset.class_names)
+    most = classes * int(np.bincount(train.labels, minlength=classes).min())
+    if type(images) is not int or images not in range(classes, most + 1, classes):
+        raise ValueError(
+            f"The number of training images must be a multiple of {classes} from "
+            f"{classes} to {most:,}, equally many of each class. "
+            f"Received: {images!r}."
+        )
+    groups = [np.flatnonzero(train.labels == label) for label in range(classes)]
+    rows = np.sort(np.concatenate([rows[: images // classes] for rows in groups]))
+    rows = np.resize(rows, len(train.labels))  # again from the first, up to this length
+    return replace(dataset, train=_make_split(train.images[rows], train.labels[rows]))
 
 
 def _check_integer(name, value, least):

@@ -41,7 +41,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return dict(vars(self))
 
 
-def make_optimizer(config, steps_per_epoch):
+def make_optimizer(config, steps_per_epoch, kind=keras.optimizers.AdamW):
     """AdamW with decoupled weight decay, the schedule and the clipping of a config.
 
     Weight decay acts on the weights, not through the gradient and its moments: each
@@ -54,6 +54,7 @@ def make_optimizer(config, steps_per_epoch):
     Args:
         config: `TrainConfig`.
         steps_per_epoch: Integer.
+        kind: `keras.optimizers.AdamW` or a class that extends it.
 
     Returns:
         `keras.optimizers.AdamW`.
@@ -67,7 +68,7 @@ def make_optimizer(config, steps_per_epoch):
         total_steps=config.epochs * steps_per_epoch,
         cosine=config.schedule == "cosine",
     )
-    optimizer = keras.optimizers.AdamW(
+    optimizer = kind(
         schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm
     )
     if config.decay_exclude:

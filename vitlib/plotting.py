@@ -6,9 +6,26 @@ gives it a caption.
 
 import numpy as np
 
+from vitlib.data import TRAIN_IMAGES
+
 GAP = 1 / 3  # white space between patches, in patches
 MAX_PIXEL = 255
 PERCENT = 100
+READING_LABELS = {  # of the instruments, on an axis
+    "train_loss": "training loss (nats)",
+    "gradient_norm": "gradient norm",
+    "loss": "loss (nats)",
+    "top1": "top-1 accuracy (share)",
+    "top5": "top-5 accuracy (share)",
+    "dead": "dead units (share)",
+    "token_spread": "spread of the tokens",
+    "logit_spread": "spread of the logits",
+    "answers": "distinct answers",
+}
+SHADE = 0.8  # how dark a patch without attention is drawn, 1 being black
+FRAME = np.array([(0, 1, 1, 0, 0), (0, 0, 1, 1, 0)])  # x and y around a square
+FORWARD_PASSES = 3  # what a training step costs: forward, and back twice as much
+PETA = 1e15
 EDGE = 0.5  # pixels, from the middle of a pixel, where `imshow` counts, to its border
 
 
@@ -103,4 +120,201 @@ def plot_learning_curve(ax, history, metric="top1", label="", color=None):
     name = f"{label} training".strip()
     ax.plot(epochs, training, "--", color=line.get_color(), label=name)
     ax.set(xlabel="epoch", ylabel=f"{metric.replace('top', 'top-')} accuracy (%)")
+    return ax
+
+
+def show_map(ax, image, attention, limit=None, query=None):
+    """Draws an attention map over an image: the less attention, the darker.
+
+    Args:
+        ax: Axes to draw on.
+        image: Array of shape `(H, W, C)`, values 0 to 255.
+        attention: Array of shape `(rows, columns)`, a weight of at least 0 a patch.
+        limit: The weight from which on a patch is not darkened; the largest of the map
+            by default. Give maps that are compared the same limit.
+        query: `(row, column)` of the patch that attends, to frame it; or None.
+    """
+    show_image(ax, image)
+    attention = np.asarray(attention)
+    height, width = np.shape(image)[:2]
+    limit = attention.max() if limit is None else limit
+    shade = SHADE * (1 - attention / limit).clip(0, 1)
+    edges = (-EDGE, width - EDGE, height - EDGE, -EDGE)
+    ax.imshow(np.zeros_like(shade), cmap="gray", alpha=shade, extent=edges)
+    if query is not None:
+        tall, wide = np.divide((height, width), attention.shape)
+        top, left = query[0] * tall - EDGE, query[1] * wide - EDGE
+        x, y = left + wide * FRAME[0], top + tall * FRAME[1]
+        ax.plot(x, y, color="C2", solid_joinstyle="miter")
+    return ax
+
+
+def show_similarity_maps(ax, similarity):
+    """Draws one small map a patch: how similar every patch's position is to its own.
+
+    The colours run from -1 to 1 with 0 in the middle, so that pictures compare.
+    `ax.get_images()[0]` is what a colour bar needs.
+
+    Args:
+        ax: Axes to draw on.
+        similarity: Array of shape `(rows, columns, rows, columns)`, values -1 to 1, as
+            `vitlib.introspect.position_similarity` returns it.
+    """
+    similarity = np.asarray(similarity)
+    rows, columns = similarity.shape[:2]
+    gap = max(1, round(GAP * rows / 2))
+    shape = rows * (rows + gap) - gap, columns * (columns + gap) - gap
+    canvas = np.full(shape, np.nan)
+    for row, column in np.ndindex(rows, columns):
+        top, left = row * (rows + gap), column * (columns + gap)
+        canvas[top : top + rows, left : left + columns] = similarity[row, column]
+    show_image(ax, canvas)
+    ax.get_images()[0].set(cmap="RdBu_r", clim=(-1, 1))
+    return ax
+
+
+def plot_test_accuracies(ax, runs, metric="top1"):
+    """Draws the test accuracy of recorded runs: a dot at the mean, a line over seeds.
+
+    The line goes from the lowest to the highest seed. Experiments stand below each
+    other in the order of the runs. Where no run is finished, the axes say so.
+
+    Args:
+        ax: Axes to draw on.
+        runs: List of `Run`; those that failed are left out.
+        metric: `"top1"` or `"top5"`.
+    """
+    groups = {}
+    for run in runs:
+        if run.status == "finished":
+            groups.setdefault(run.name, []).append(PERCENT * run.test[metric])
+    for place, values in enumerate(groups.values()):
+        ax.plot([min(values), max(values)], [place, place], color="C0")
+        ax.plot(np.mean(values), place, "o", color="C0")
+    ax.set(xlabel=f"test {metric.replace('top', 'top-')} accuracy (%)")
+    ax.set_yticks(range(len(groups)), groups)
+    ax.invert_yaxis()
+    if not groups:
+        note = {"ha": "center", "va": "center", "transform": ax.transAxes}
+        ax.set_xticks([])
+        ax.text(0.5, 0.5, "no finished run is recorded yet", **note)
+    return ax
+
+
+def show_images(axes, images, labels=None):
+    """Draws each image on axes of its own, with its label below.
+
+    Args:
+        axes: Axes to draw on, one an image, in an array of any shape.
+        images: Sequence of as many arrays `(H, W, 3)` or `(H, W)`.
+        labels: Sequence of as many strings; none by default.
+
+    Raises:
+        ValueError: When axes, images and labels are not equally many.
+    """
+    labels = [""] * len(images) if labels is None else labels
+    for ax, image, label in zip(np.ravel(axes), images, labels, strict=True):
+        show_image(ax, image)
+        ax.set_xlabel(label)
+    return axes
+
+
+def plot_accuracy_by_images(ax, runs):
+    """Draws test top-1 against the number of training images, one line a family.
+
+    A point is the mean over seeds, its bar goes from the lowest to the highest. Where
+    no run is finished, the axes say so.
+
+    Args:
+        ax: Axes to draw on.
+        runs: List of `Run`; those that failed are left out.
+    """
+    ax.set(xlabel="training images", ylabel="test top-1 accuracy (%)", xscale="log")
+    families = _group(runs, lambda run: run.model["family"])
+    for family, members in families.items():
+        sizes = _group(members, lambda run: run.data["train"])
+        values = [_accuracies(sizes[count]) for count in sorted(sizes)]
+        _draw_means(ax, sorted(sizes), values, "o-", color=_color(family), label=family)
+    if not families:
+        return _say_that_nothing_is_recorded(ax)
+    counts = sorted({run.data["train"] for group in families.values() for run in group})
+    ax.set_xticks(counts, [f"{count:,}" for count in counts])
+    ax.minorticks_off()
+    ax.legend()
+    return ax
+
+
+def plot_accuracy_by_cost(ax, runs):
+    """Draws test top-1 against the arithmetic of a training, a named point a run name.
+
+    A point is the mean over seeds, its bar goes from the lowest to the highest. A step
+    counts as three forward passes of its images. Where no run is finished, the axes say
+    so.
+
+    Args:
+        ax: Axes to draw on.
+        runs: List of `Run`; those that failed are left out.
+    """
+    groups = _group(runs, lambda run: run.name)
+    for name, members in groups.items():
+        run, values = members[0], _accuracies(members)
+        images = TRAIN_IMAGES[run.data["name"]]  # of an epoch; fewer are repeated
+        passes = FORWARD_PASSES * images * run.training["epochs"]
+        place, color = passes * run.flops_per_image / PETA, _color(run.model["family"])
+        _draw_means(ax, [place], [values], "o", color=color)
+        spot = (place, np.mean(values))
+        ax.annotate(name, spot, xytext=(6, 4), textcoords="offset points")
+    ax.set(xlabel="arithmetic of the training (PFLOP)", xscale="log")
+    ax.set(ylabel="test top-1 accuracy (%)")
+    ax.margins(0.3)
+    return ax if groups else _say_that_nothing_is_recorded(ax)
+
+
+def _group(runs, key):
+    """The finished runs by a key, in their order."""
+    groups = {}
+    for run in runs:
+        if run.status == "finished":
+            groups.setdefault(key(run), []).append(run)
+    return groups
+
+
+def _accuracies(runs):
+    return [PERCENT * run.test["top1"] for run in runs]
+
+
+def _color(family):
+    """The same colour for a family in the whole book."""
+    return "C0" if family == "vit" else "C1"
+
+
+def _draw_means(ax, places, values, style, **look):
+    means = [np.mean(group) for group in values]
+    below = [mean - min(group) for mean, group in zip(means, values, strict=True)]
+    above = [max(group) - mean for mean, group in zip(means, values, strict=True)]
+    ax.errorbar(places, means, [below, above], fmt=style, capsize=3, **look)
+
+
+def _say_that_nothing_is_recorded(ax):
+    note = {"ha": "center", "va": "center", "transform": ax.transAxes}
+    ax.text(0.5, 0.5, "no finished run is recorded yet", **note)
+    ax.set(xticks=[], yticks=[])
+    return ax
+
+
+def plot_readings(ax, readings, name, fmt="o-", label=None):
+    """Draws one instrument against the steps of a training.
+
+    Args:
+        ax: Axes to draw on.
+        readings: Dict as `vitlib.instruments.observe` returns it.
+        name: Key of the dict; of `"dead"`, the last hidden layer is drawn.
+        fmt: Marker, line and colour, as `Axes.plot` takes them.
+        label: Name of the training in the legend.
+    """
+    values = readings[name]
+    if name == "dead":
+        values = [shares[-1] for shares in values]
+    ax.plot(readings["step"], values, fmt, label=label)
+    ax.set(xlabel="step", ylabel=READING_LABELS[name])
     return ax

@@ -46,9 +46,7 @@ class Run:
     preset: str = ""
     overrides: dict = field(default_factory=dict)  # what differs from the preset
     profile: str = ""
-    model: dict = field(
-        default_factory=dict
-    )  # family, and the ViTConfig or ResNetConfig
+    model: dict = field(default_factory=dict)  # family, and the config of the model
     command: str = ""
     schema_version: int = SCHEMA_VERSION
 

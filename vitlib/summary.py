@@ -4,9 +4,12 @@ import statistics
 from itertools import groupby
 
 from vitlib.config import POSITIONS, PRESETS
-from vitlib.runs import load_runs
+from vitlib.runs import load_runs, record_path
 from vitlib.tables import Table
 
+# Powers of two below all of CIFAR-100's training images, down to 25 of each class.
+DATA_SIZES = (2_500, 5_000, 10_000, 20_000, 40_000)
+SHORT_HASH = 7  # letters of a commit, as git shortens it
 COLUMNS = (
     "study",
     "run",
@@ -35,6 +38,31 @@ def summarize(runs):
     return Table(COLUMNS, tuple(_row(*key, list(group)) for key, group in groups))
 
 
+def list_records(runs):
+    """Makes the table of where recorded results come from, one row a run.
+
+    Args:
+        runs: List of `Run`.
+
+    Returns:
+        `Table`: the file, how the run ended, the commit of the code, the end in UTC,
+        versions, and the command that repeats it.
+    """
+    columns = ("file", "status", "commit", "ended (UTC)", "backend", "command")
+    return Table(columns, tuple(map(_record_row, runs)))
+
+
+def _record_row(run):
+    commit = "unknown" if run.git_commit is None else run.git_commit[:SHORT_HASH]
+    packages = " ".join(
+        f"{name} {run.versions[name]}"
+        for name in ("keras", run.backend)
+        if name in run.versions
+    )
+    file = record_path("", run.study, run.name, run.seed).as_posix()
+    return (file, run.status, commit, run.utc, packages, run.command)
+
+
 def show_study(folder, study):
     """Shows what is recorded of a study; where nothing is, the commands that record it.
 
@@ -61,11 +89,21 @@ def show_study(folder, study):
 
 def _commands(study):
     """The commands of a study's runs with the first seed; --seed asks for others."""
-    names = [name for name, preset in PRESETS.items() if preset.study == study]
-    commands = [f"python experiments/train.py {name}" for name in names]
-    if study != "positions":
-        return commands
-    return [f"{line} --position {kind}" for line in commands for kind in POSITIONS]
+    return [
+        f"python experiments/train.py {name}{options}"
+        for name, preset in PRESETS.items()
+        if preset.study == study
+        for options in _options(preset)
+    ]
+
+
+def _options(preset):
+    """What the runs of a study add to the command of a preset."""
+    if preset.study == "positions":
+        return [f" --position {kind}" for kind in POSITIONS]
+    if preset.study == "data-size":
+        return [f" --train-images {images}" for images in DATA_SIZES]
+    return [""]
 
 
 def _row(study, name, runs):

@@ -16,15 +16,20 @@ from vitlib.checkpoints import (
     load_weights,
     save_checkpoint,
 )
-from vitlib.config import ResNetConfig
+from vitlib.config import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.flops import count_flops
 from vitlib.optimizer import make_optimizer
-from vitlib.resnet import build_resnet
+from vitlib.resnet import build_resnet, build_small_resnet
 from vitlib.runs import Run
 from vitlib.vit import build_vit
 
 EVALUATION_BATCH = 500  # images; divides 2,000 and 10,000: one compilation on JAX
 PERCENT = 100
+BUILDERS = {
+    ViTConfig: build_vit,
+    ResNetConfig: build_resnet,
+    SmallResNetConfig: build_small_resnet,
+}
 HISTORY = "loss top1 top5 val_loss val_top1 val_top5 learning_rate seconds".split()
 
 
@@ -35,7 +40,7 @@ def build_model(model_config, train_config):
     `keras.config.set_dtype_policy`.
 
     Args:
-        model_config: `ViTConfig` or `ResNetConfig`.
+        model_config: `ViTConfig`, `ResNetConfig` or `SmallResNetConfig`.
         train_config: `TrainConfig`.
 
     Returns:
@@ -43,8 +48,7 @@ def build_model(model_config, train_config):
     """
     keras.utils.set_random_seed(train_config.seed)
     keras.config.set_dtype_policy(train_config.precision)
-    is_resnet = isinstance(model_config, ResNetConfig)
-    return (build_resnet if is_resnet else build_vit)(model_config)
+    return BUILDERS[type(model_config)](model_config)
 
 
 def _smoothed_crossentropy(label_smoothing):
@@ -66,18 +70,31 @@ def evaluate(model, split):
         split: `Split`.
 
     Returns:
-        Dict: `loss`, the mean cross-entropy in nats, without label smoothing; `top1`
-        and `top5`, fractions of the images. Equal logits count in the order of the
-        classes, so a constant predictor gets 1 / C and 5 / C on balanced labels.
+        Dict as `score` gives it.
     """
     starts = range(0, len(split.labels), EVALUATION_BATCH)
     batches = (split.images[i : i + EVALUATION_BATCH] for i in starts)
     logits = np.concatenate([model.predict_on_batch(batch) for batch in batches])
-    logits = logits.astype("float64")
-    logits -= logits.max(axis=1, keepdims=True)
+    return score(logits, split.labels)
+
+
+def score(logits, labels):
+    """Measures how well logits name the classes.
+
+    Args:
+        logits: Array of shape `(N, C)`.
+        labels: Integer array of shape `(N,)`.
+
+    Returns:
+        Dict: `loss`, the mean cross-entropy in nats, without label smoothing; `top1`
+        and `top5`, fractions of the images. Equal logits count in the order of the
+        classes, so a constant predictor gets 1 / C and 5 / C on balanced labels.
+    """
+    logits = np.asarray(logits, "float64")
+    logits = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    of_label = np.take_along_axis(log_probabilities, split.labels[:, None], axis=1)
-    best = np.argsort(-logits, axis=1, kind="stable")[:, :5] == split.labels[:, None]
+    of_label = np.take_along_axis(log_probabilities, labels[:, None], axis=1)
+    best = np.argsort(-logits, axis=1, kind="stable")[:, :5] == labels[:, None]
     return {
         "loss": float(-of_label.mean()),
         "top1": float(best[:, 0].mean()),
@@ -106,7 +123,44 @@ def _adapt_normalization(model, images):
             layer.adapt(images[i : i + 1000] for i in range(0, len(images), 1000))
 
 
-def _seed_epoch(model, seed, epoch):
+def prepare(model, data, config, kind=keras.optimizers.AdamW):
+    """Makes a model ready for its first step: normalisation, optimiser, loss, metrics.
+
+    Args:
+        model: `keras.Model` from `build_model`.
+        data: `Dataset`.
+        config: `TrainConfig`.
+        kind: `keras.optimizers.AdamW` or a class that extends it.
+
+    Raises:
+        ValueError: When model and config disagree, or there are fewer training images
+            than a batch.
+    """
+    _check(model, data, config)
+    _adapt_normalization(model, data.train.images)
+    steps = len(data.train.labels) // config.batch_size
+    model.compile(
+        optimizer=make_optimizer(config, steps, kind),
+        loss=_smoothed_crossentropy(config.label_smoothing),
+        metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="top1"),
+            keras.metrics.SparseTopKCategoricalAccuracy(5, name="top5"),
+        ],
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def draw_order(config, epoch, num_images):
+    """Draws which images an epoch takes, in which order: whole batches.
+
+    The order depends on the seed and the epoch alone. The images left over when the
+    batch size does not divide their number wait for the next order.
+    """
+    used = num_images // config.batch_size * config.batch_size
+    return np.random.default_rng((config.seed, epoch)).permutation(num_images)[:used]
+
+
+def seed_epoch(model, seed, epoch):
     """Makes dropout and augmentation depend on the seed and the epoch alone.
 
     Keras does not save the states of its seed generators with the weights, so a resumed
@@ -134,24 +188,18 @@ def _fit(model, images, labels, batch_size):
 
 
 def _train_epoch(model, data, config, epoch):
-    """Trains one epoch and measures it: one value for each list of the history.
-
-    The order of the images depends on the seed and the epoch alone. The images left
-    over when the batch size does not divide their number wait for the next order.
-    """
+    """Trains one epoch and measures it: one value for each list of the history."""
     start = time.perf_counter()
     train = data.train
-    _seed_epoch(model, config.seed, epoch)
-    used = len(train.labels) // config.batch_size * config.batch_size
-    order = np.random.default_rng((config.seed, epoch)).permutation(len(train.labels))
-    order = order[:used]
+    seed_epoch(model, config.seed, epoch)
+    order = draw_order(config, epoch, len(train.labels))
     row = _fit(model, train.images[order], train.labels[order], config.batch_size)
     seconds_of_training = time.perf_counter() - start
     validation = evaluate(model, data.validation)
     row |= {f"val_{name}": value for name, value in validation.items()}
     row["learning_rate"] = float(ops.convert_to_numpy(model.optimizer.learning_rate))
     row["seconds"] = time.perf_counter() - start
-    return row, used / seconds_of_training
+    return row, len(order) / seconds_of_training
 
 
 def _progress_line(history, config):
@@ -197,20 +245,9 @@ def train(model, data, config, checkpoint_dir=None, report=print):
         ValueError: When model and config disagree, there are fewer training images than
             a batch, or the checkpoint belongs to another run.
     """
-    _check(model, data, config)
+    prepare(model, data, config)
     with tempfile.TemporaryDirectory() as scratch:
         folder = checkpoint_dir or scratch
-        steps = len(data.train.labels) // config.batch_size
-        _adapt_normalization(model, data.train.images)
-        model.compile(
-            optimizer=make_optimizer(config, steps),
-            loss=_smoothed_crossentropy(config.label_smoothing),
-            metrics=[
-                keras.metrics.SparseCategoricalAccuracy(name="top1"),
-                keras.metrics.SparseTopKCategoricalAccuracy(5, name="top5"),
-            ],
-        )
-        model.optimizer.build(model.trainable_variables)
         progress, error = _train_epochs(model, data, config, folder, report)
         if error is None:
             load_weights(folder, model, progress["best_epoch"])
