@@ -229,7 +229,7 @@ def plot_accuracy_by_images(ax, runs):
         ax: Axes to draw on.
         runs: List of `Run`; those that failed are left out.
     """
-    ax.set(xlabel="training images", ylabel="test top-1 accuracy (%)", xscale="log")
+    ax.set(xlabel="training images", ylabel="test top-1 accuracy (%)")
     families = _group(runs, lambda run: run.model["family"])
     for family, members in families.items():
         sizes = _group(members, lambda run: run.data["train"])
@@ -238,6 +238,7 @@ def plot_accuracy_by_images(ax, runs):
     if not families:
         return _say_that_nothing_is_recorded(ax)
     counts = sorted({run.data["train"] for group in families.values() for run in group})
+    ax.set_xscale("log")
     ax.set_xticks(counts, [f"{count:,}" for count in counts])
     ax.minorticks_off()
     ax.legend()
@@ -264,10 +265,13 @@ def plot_accuracy_by_cost(ax, runs):
         _draw_means(ax, [place], [values], "o", color=color)
         spot = (place, np.mean(values))
         ax.annotate(name, spot, xytext=(6, 4), textcoords="offset points")
-    ax.set(xlabel="arithmetic of the training (PFLOP)", xscale="log")
+    ax.set(xlabel="arithmetic of the training (PFLOP)")
     ax.set(ylabel="test top-1 accuracy (%)")
+    if not groups:
+        return _say_that_nothing_is_recorded(ax)
+    ax.set_xscale("log")
     ax.margins(0.3)
-    return ax if groups else _say_that_nothing_is_recorded(ax)
+    return ax
 
 
 def _group(runs, key):

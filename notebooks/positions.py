@@ -1,0 +1,1096 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-positions)=
+# # Without positions, a Transformer sees a set
+#
+# Shuffle the {term}`patches <patch>` of an image, and you can hardly tell any more what it
+# shows. A Transformer that is not told where each patch was does not even notice. This
+# chapter proves it, compares three ways to tell the places with saying nothing, and looks
+# at what a model makes of them.
+#
+# :::{admonition} Before you start
+# **You will learn to**
+#
+# * prove that self-attention does not see the order of its tokens, and check the proof;
+# * write each kind of position in a few lines, and count its parameters and its work;
+# * derive the best accuracy that a model without positions can reach, before you train it;
+# * read what a model has learned about places from a map of similarities;
+# * say why a flattened head spoils a comparison of positions.
+#
+# **Time:** about 75 minutes with the exercises; the cells run in two and a half minutes.
+#
+# **You need:** the chapter [](#sec-patches), the product of two matrices, softmax, and the
+# idea of queries, keys and values.
+# :::
+
+# %% tags=["parameters"]
+profile: str = "quick"  # "quick", "laptop" or "full"
+data_set: str = "shapes"  # "shapes" or "cifar100"
+seed: int = 0  # of everything random
+
+# %%
+from dataclasses import replace
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import ops
+
+import vitlib
+from vitlib import introspect, plotting, shapes
+from vitlib.parameters import check_parameters
+from vitlib.tables import Table
+
+check_parameters(globals())
+keras.utils.set_random_seed(seed)
+plt.style.use("vitlib.course")
+
+# %% [markdown]
+# ## Does a Transformer notice that the patches are shuffled?
+#
+# The course brings its own small data set. Each image holds a red and a blue shape. The
+# class names both, and says how the red one stands to the blue one. So the class depends
+# on *what* is drawn and on *where*. {numref}`fig-shuffled` shows an image, cut into 16
+# patches, and the same patches in another order.
+
+# %%
+scenes = shapes.draw_shapes(num_images=100, seed=seed)
+first = np.flatnonzero(scenes.labels % 4 == 0)[0]  # 4 arrangements: "left of"
+image, label = scenes.images[first].astype("float32"), scenes.labels[first]
+print(shapes.CLASS_NAMES[label])
+
+# %% mystnb={"figure": {"caption": "Left: an image of the embedded data set, and the borders of its 16 patches. Right: the same patches, shuffled.", "name": "fig-shuffled"}, "image": {"alt": "Two pictures of 32 by 32 pixels under a grid of 4 by 4 squares. Left, a red square stands to the left of a blue ring, among a few dots. Right, the same 16 squares lie in another order, and the two shapes stand elsewhere."}}
+rng = np.random.default_rng(seed)
+order = rng.permutation(16)
+patches = ops.convert_to_numpy(vitlib.Patches(patch_size=8)(image[None]))
+shuffled = vitlib.join_patches(patches[:, order], image_size=(32, 32))[0]
+
+fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.8))
+for ax, picture in zip(axes, (image, shuffled), strict=True):
+    plotting.show_image(ax, picture)
+    plotting.draw_patch_grid(ax, image_size=(32, 32), patch_size=8)
+plt.show()
+
+# %% [markdown]
+# Let $X$ be the matrix of the {term}`tokens <token>`, one row a token. To shuffle the
+# tokens is to multiply $X$ from the left with a permutation matrix $\Pi$: a matrix of
+# zeros with a single 1 in each row and in each column. Undoing it is multiplying with
+# $\Pi^\top$, since $\Pi^\top \Pi = I$.
+#
+# {term}`Self-attention` with one head computes
+#
+# $$
+# \mathrm{SA}(X) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{d}}\right) V,
+# \qquad Q = X W_q, \quad K = X W_k, \quad V = X W_v .
+# $$ (eq-attention)
+#
+# Now we put $\Pi X$ in the place of $X$, and follow the $\Pi$.
+#
+# 1. {term}`Queries <query>`, {term}`keys <key>` and {term}`values <value>` are made row by
+#    row. So $\Pi X$ gives $\Pi Q$, $\Pi K$ and $\Pi V$. (Keras also adds a bias. It is the
+#    same for each row, so it changes nothing here.)
+# 2. The {term}`logits <logit>` become $\Pi Q (\Pi K)^\top = \Pi \, Q K^\top \Pi^\top$.
+#    Their rows and their columns are shuffled alike.
+# 3. {term}`Softmax <softmax>` works on each row for itself, and takes no notice of the
+#    order inside a row. So
+#    $\mathrm{softmax}(\Pi A \Pi^\top) = \Pi \, \mathrm{softmax}(A) \, \Pi^\top$.
+# 4. In the product with the values, $\Pi^\top$ meets $\Pi$:
+#
+# $$
+# \mathrm{SA}(\Pi X) = \Pi \, \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{d}}\right)
+#                     \underbrace{\Pi^\top \Pi}_{I} V = \Pi \, \mathrm{SA}(X) .
+# $$ (eq-equivariance)
+#
+# Shuffled in, shuffled out: nothing else changes. This property is called
+# {term}`permutation equivariance`.
+#
+# The rest of a {term}`Transformer block` does not mix tokens at all.
+# {term}`Layer normalisation <layer normalisation>`, the {term}`MLP` and the
+# {term}`residual connection` treat each row for itself. More heads are more copies of
+# {eq}`eq-attention` side by side. So a whole block $f$ has $f(\Pi X) = \Pi f(X)$, and a
+# stack of blocks has it too.
+#
+# At the end, {term}`mean pooling` adds up the rows and divides by $N$. A sum does not
+# depend on the order. There the last $\Pi$ disappears, and the logits of the model cannot
+# change. Such a model reads its patches as a *set*: it knows what they are, and how often
+# each occurs, but not where.
+#
+# A proof can hide a mistake. So we also ask a block of `vitlib`, with random weights and
+# random tokens.
+
+# %%
+tokens = keras.Input((16, 64))
+block = vitlib.transformer_block(
+    tokens, num_heads=2, key_dim=32, mlp_units=(128, 64)
+)
+block = keras.Model(tokens, block)
+x = rng.normal(size=(1, 16, 64)).astype("float32")
+output = ops.convert_to_numpy(block(x))
+of_shuffled = ops.convert_to_numpy(block(x[:, order]))
+
+
+def is_same(a, b):
+    """Says whether two arrays differ by less than 1e-5 everywhere."""
+    return np.abs(np.subtract(a, b)).max() < 1e-5
+
+
+# %%
+print("same output:", is_same(of_shuffled, output))
+print("same output, shuffled:", is_same(of_shuffled, output[:, order]))
+print("same mean:", is_same(of_shuffled.mean(axis=1), output.mean(axis=1)))
+
+# %% [markdown]
+# The block keeps its promise. Now the whole model, from pixels to logits, on the two
+# images of {numref}`fig-shuffled`. We build it twice: once without positions, and once
+# with a vector for each place, which the next section explains.
+
+
+# %%
+def notices_shuffle(position):
+    """Says whether shuffled patches change the logits."""
+    config = replace(vitlib.TINY_VIT, position=position)
+    model = vitlib.build_vit(config)
+    # Pixels from 0 to 1: this model has not fitted its normalisation.
+    logits = model(np.stack([image, shuffled]) / 255)
+    return not is_same(logits[0], logits[1])
+
+
+for position in ("none", "1d"):
+    print(f"{position}: other logits:", notices_shuffle(position))
+
+# %% [markdown]
+# ## How can a token be told where it was?
+#
+# Let the image be cut into a grid of $R$ rows and $C$ columns of patches, $N = R C$ in
+# all. A patch in row $r$ and column $c$, both counted from 0, is number $n = C r + c$.
+# The {term}`projection` turns its pixels into a vector $e_n$ of length $D$. `vitlib` knows
+# four kinds of position, one of which is to say nothing. They differ in what they add to
+# $e_n$, or to the attention.
+#
+# | `position` | idea | formula |
+# |---|---|---|
+# | `"none"` | say nothing | $z_n = e_n$ |
+# | `"1d"` | a learned vector for each place | $z_n = e_n + p_n$ |
+# | `"2d"` | half a vector for each row, half a vector for each column | $z_n = e_n + [u_r ; v_c]$ |
+# | `"relative"` | a learned vector for each distance between two places | $q_n \cdot (k_m + \rho_{m - n})$ in place of $q_n \cdot k_m$ |
+#
+# 1-D and 2-D act once, before the first block. What they add is called a
+# {term}`positional embedding`. The last kind uses the {term}`relative position` of two
+# patches, and acts in every block. The 1-D table is the usual choice
+# {cite:p}`dosovitskiy2021` and the one of the report.
+# {numref}`fig-indices` shows which entries a patch looks up.
+
+# %% mystnb={"figure": {"caption": "Which entries of a table each patch looks up, on a grid of 4 x 4 patches. Left: 1-D, one of 16 vectors. Middle: 2-D, the half vector of a row. Right: 2-D, the half vector of a column.", "name": "fig-indices"}, "image": {"alt": "Three tables of 4 by 4 cells. Left, the numbers 0 to 15 in reading order. In the middle, each row holds one number, from 0 at the top to 3. Right, each column holds one number, from 0 on the left to 3."}}
+places = np.arange(16).reshape(4, 4)
+row, column = np.divmod(places, 4)
+
+fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.4))
+for ax, indices in zip(axes, (places, row, column), strict=True):
+    plotting.show_numbers(ax, indices)
+plt.show()
+
+# %% [markdown]
+# **1-D.** The code is one addition. We give the layer of `vitlib` a table that we know,
+# and compare.
+
+# %%
+table = rng.normal(size=(16, 64)).astype("float32")
+layer = vitlib.PositionEmbedding1D()
+layer.build(x.shape)
+layer.set_weights([table])
+print("1-D is x + table:", is_same(layer(x), x + table))
+
+# %% [markdown]
+# **2-D.** Two small tables are joined to a large one. Rows are repeated, columns are
+# tiled, just as the middle and the right picture above show.
+
+
+# %%
+def join_tables(rows, columns):
+    """Makes a table `(R * C, D)` of two, `(R, D / 2)` and `(C, D / 2)`."""
+    of_row = np.repeat(rows, len(columns), axis=0)
+    of_column = np.tile(columns, (len(rows), 1))
+    return np.concatenate([of_row, of_column], axis=1)
+
+
+# %%
+rows, columns = rng.normal(size=(2, 4, 32)).astype("float32")
+layer = vitlib.PositionEmbedding2D(grid_size=(4, 4))
+layer.build(x.shape)
+layer.set_weights([rows, columns])
+print("2-D is x + table:", is_same(layer(x), x + join_tables(rows, columns)))
+
+# %% [markdown]
+# So 2-D is a 1-D table under a rule: patches of one row share one half of their vectors,
+# patches of one column share the other half. The 1-D table is free to learn this rule,
+# and any other. It has to find out by itself that there are rows and columns at all.
+#
+# **Relative.** This kind does not say where a patch *is*. It says how far the key stands
+# from the query {cite:p}`shaw2018`. The distance is the difference of two places in the
+# sequence, $m - n$. It runs from $-(N - 1)$ to $N - 1$, so a table of $2 N - 1$ vectors
+# $\rho$ of the length of a query holds one for each. Adding $N - 1$ makes it a row of the
+# table, counted from 0.
+
+# %%
+offsets = np.arange(16) - np.arange(16)[:, None] + 16 - 1  # (query, key)
+print("from", offsets.min(), "to", offsets.max())
+same = np.array_equal(offsets, vitlib.relative_offsets(16))
+print("same as vitlib:", same)
+
+# %% mystnb={"figure": {"caption": "The distance from query to key, counted along the sequence. Left: for all pairs of 16 patches. Middle: for the query in row 1, column 1, drawn on the grid. Right: for the query at the end of row 1. The query itself has distance 0.", "name": "fig-offsets"}, "image": {"alt": "Left, a square of 16 by 16 coloured cells whose colour is constant along each falling diagonal, blue below the main diagonal and red above it. In the middle and on the right, tables of 4 by 4 numbers from minus 5 to 10 and from minus 7 to 8. The number below the zero is 4 in both. On the right, the number 1 stands at the start of the next row."}}
+distances = offsets - 15
+fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.6))
+axes[0].imshow(distances, cmap="RdBu_r")
+axes[0].set(xlabel="key", ylabel="query", xticks=[0, 5, 10, 15])
+axes[0].set_yticks([0, 5, 10, 15])
+axes[0].grid(visible=False)
+for ax, query in zip(axes[1:], (5, 7), strict=True):
+    plotting.show_numbers(ax, distances[query].reshape(4, 4))
+plt.show()
+
+# %% [markdown]
+# In one head, the logit of query $n$ and key $m$ is then
+#
+# $$
+# \ell_{nm} = \frac{q_n \cdot (k_m + \rho_{m-n})}{\sqrt{d}} ,
+# $$ (eq-relative)
+#
+# and softmax over $m$ makes the weights of it, as before. The report describes the second
+# term as an extra attention, whose logits are added. All heads share one table; every
+# block has its own. We write {eq}`eq-relative` as plain loops, and compare the weights
+# with those of `vitlib.RelativeSelfAttention`.
+
+# %%
+layer = vitlib.RelativeSelfAttention(num_heads=2, key_dim=32)
+_, weights = layer(x, return_attention_scores=True)
+q = ops.convert_to_numpy(layer.query_dense(x))[0]  # (patch, head, d)
+k = ops.convert_to_numpy(layer.key_dense(x))[0]
+rho = ops.convert_to_numpy(layer.offset_embedding)  # (2 N - 1, d)
+
+logits = np.zeros((2, 16, 16), "float32")
+for h, n, m in np.ndindex(2, 16, 16):
+    logits[h, n, m] = q[n, h] @ (k[m, h] + rho[m - n + 15]) / np.sqrt(32)
+print("same weights:", is_same(weights[0], ops.softmax(logits)))
+
+# %% [markdown]
+# Whatever the kind, the model must now notice the shuffled patches. All but one do.
+
+# %%
+for position in vitlib.POSITIONS:
+    print(f"{position}: other logits:", notices_shuffle(position))
+
+# %% [markdown]
+# ## What do the positions cost?
+#
+# A {term}`multiply-add` is one multiplication with one addition. With $L$ blocks, $h$ heads
+# and queries of length $d$:
+#
+# | kind | parameters | multiply-adds an image |
+# |---|---|---|
+# | none | 0 | 0 |
+# | 1-D | $N D$ | 0, and $N D$ additions |
+# | 2-D | $(R + C) D / 2$ | 0, and $N D$ additions |
+# | relative | $L (2 N - 1) d$ | $L N^2 h d$ |
+#
+# The last entry is a product of length $d$ for each pair of patches, in each head and
+# block. It is as much as comparing queries and keys costs. The table below counts both
+# things in the report's ViT. Its large head is the same for all four kinds, and would only
+# take time to build, so a mean and one `Dense` layer stand in its place.
+
+# %%
+report = replace(vitlib.REPORT_VIT, pooling="mean", head_units=())
+models = [
+    vitlib.build_vit(replace(report, position=position))
+    for position in vitlib.POSITIONS
+]
+sizes = np.array([model.count_params() for model in models])
+work = np.array([vitlib.count_flops(model) // 2 for model in models])
+
+# %%
+extra = work - work[0]
+share = 100 * extra / work[0]
+rows = zip(vitlib.POSITIONS, sizes - sizes[0], extra / 1e6, share, strict=True)
+columns = ("position", "parameters", "million multiply-adds", "more work (%)")
+Table(columns, tuple(rows))
+
+# %% [markdown]
+# `count_flops` counts a multiply-add as two operations, hence the half. Do the formulas
+# give the same numbers?
+
+# %%
+N, D, L = report.num_patches, report.projection_dim, report.num_layers
+h, d = report.num_heads, report.key_dim
+R, C = report.grid_size
+parameters = [0, N * D, (R + C) * D // 2, L * (2 * N - 1) * d]
+multiply_adds = [0, 0, 0, L * N**2 * h * d]
+print("parameters:", parameters == (sizes - sizes[0]).tolist())
+print("multiply-adds:", multiply_adds == extra.tolist())
+
+# %% [markdown]
+# The 2-D tables are the smallest by far. The relative kind is the only one that costs
+# multiply-adds, and they grow with the square of $N$. 1-D and 2-D are as good as free.
+#
+# :::{exercise} More patches
+# :label: ex-positions-count
+#
+# The report could have cut the images of CIFAR-100 as they are, 32 x 32 pixels, into
+# patches of 2 x 2. Let everything else be as in the table above. How many parameters does
+# each kind of position take then? Which of them grows by the same factor as the number of
+# patches, which by less? Work it out before you build a model.
+# :::
+#
+# ## Is the patch below far away?
+#
+# The report calls its relative kind *1-dimensional*. Distances are counted along the
+# sequence, as {numref}`fig-offsets` shows. On the report's grid of 12 columns, the patch
+# to the right is one step away. The patch below touches the query just as closely, and is
+# 12 steps away. This alone does no harm: a vector for the distance 12 can learn that it
+# means "below".
+#
+# The end of a line is worse. The sequence goes on from the last patch of a row to the
+# first patch of the next row, on the other side of the image. This is a distance of 1,
+# too. How often does it happen, and how often for a distance of 6?
+
+# %%
+n = np.arange(N)
+same_row = n[None, :] // C == n[:, None] // C  # (query, key)
+for distance in (1, 6):
+    pairs = n[None, :] - n[:, None] == distance
+    inside, wrapped = (pairs & same_row).sum(), (pairs & ~same_row).sum()
+    print(f"{distance}: {inside} in one row, {wrapped} in the next row")
+
+# %% [markdown]
+# All pairs of one distance share one vector. The model cannot tell by it whether the key
+# stands 6 columns to the right, or one row down and 6 columns to the left.
+#
+# :::{exercise} Which steps share a vector?
+# :label: ex-positions-wrap
+#
+# A step is a pair (rows down, columns to the right).
+#
+# 1. Which steps lead to the distance 1 on a grid of 12 columns? Which lead to 12?
+# 2. How many different steps are there on a 12 x 12 grid, and how many vectors do they
+#    share?
+# 3. In the embedded data set, the two shapes stand in one row or in one column of tiles.
+#    Can a relative model with patches of one tile tell the four arrangements by the
+#    distance of the two shapes? The grid has 4 x 4 tiles.
+# :::
+#
+# :::{exercise} Distances in two dimensions
+# :label: ex-positions-grid
+#
+# Write the table of offsets for a grid: `grid_offsets(rows, columns)` returns an array
+# `(N, N)` of integers, and two pairs of patches have the same integer if and only if the
+# key is the same number of rows *and* of columns away from the query. How many vectors
+# does it need on the report's grid? {cite:t}`bello2019` use a table for the rows and
+# another for the columns, and add their logits. How many vectors do they need?
+# :::
+#
+# ## How good can a set be?
+#
+# We can say how well a model without positions does on the embedded data, before we train
+# it. Look at the image of {numref}`fig-shuffled` once more. Mirror the grid of tiles, so
+# that the first column of tiles becomes the last. The pixels inside each tile stay as they
+# are. The red shape now stands on the other side: the image belongs to another class. Swap
+# rows and columns, and it belongs to a third class. Do both, and it is the fourth.
+
+# %% mystnb={"figure": {"caption": "The same 16 tiles, in four orders. Each picture belongs to a class of its own.", "name": "fig-four"}, "image": {"alt": "Four pictures, each with a red and a blue shape. The red shape stands to the left of the blue one, to the right of it, above it, and below it."}}
+grid = patches.reshape(4, 4, -1)  # (row, column, pixels of a tile)
+turned = grid.transpose(1, 0, 2)
+grids = np.stack([grid, grid[:, ::-1], turned, turned[::-1]])
+sequences = grids.reshape(4, 16, -1)
+four = ops.convert_to_numpy(vitlib.join_patches(sequences, (32, 32)))
+
+fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
+for ax, picture, arrangement in zip(
+    axes, four, shapes.ARRANGEMENTS, strict=True
+):
+    plotting.show_image(ax, picture)
+    ax.set_xlabel(arrangement)
+plt.show()
+
+# %%
+sets = [sorted(map(tuple, sequence.tolist())) for sequence in sequences]
+print("same set of tiles:", all(tiles == sets[0] for tiles in sets))
+
+# %% [markdown]
+# A model that reads a set gives all four images the same answer. At most one of the four
+# is right.
+#
+# That was one image. For the whole data set we need one thing more: the four images must
+# be equally likely. They are, by the way in which the data are drawn. Dots and noise are
+# drawn for each tile alike, wherever it lies. The two shapes are drawn without looking at
+# the arrangement. The arrangement only chooses the two tiles on which they stand, and each
+# of the 24 choices is equally likely. Mirroring and swapping turn the choices of one
+# arrangement exactly into those of another, as the next cell checks.
+
+
+# %%
+def as_set(places):
+    """Takes `(choice, shape, row and column)`, forgets the order."""
+    return {tuple(place.ravel().tolist()) for place in places}
+
+
+left, right, above, below = shapes.PLACES
+mirrored = left * [1, -1] + [0, 3]  # column c becomes 3 - c
+swapped = left[..., ::-1]
+both = swapped * [-1, 1] + [3, 0]
+print("choices:", len(as_set(left)))
+print("mirrored, they are those of right:", as_set(mirrored) == as_set(right))
+print("swapped, those of above:", as_set(swapped) == as_set(above))
+print("both, those of below:", as_set(both) == as_set(below))
+
+# %% [markdown]
+# So the images of the data set come in fours: equally likely, one of each arrangement,
+# with the same tiles. Whatever a model of sets answers, it is right on at most one of
+# four. Its {term}`top-1` accuracy has a {term}`ceiling` of
+#
+# $$
+# \frac{1}{4} = 25\,\% ,
+# $$ (eq-ceiling)
+#
+# however large it is and however long it trains. The same holds for every patch size that
+# divides the tile, because then a tile is a set of patches that move together. The
+# {term}`top-5` accuracy has no such ceiling: five guesses have room for all four
+# arrangements of the right pair.
+#
+# On a finite number of test images, luck adds to the ceiling or takes from it. How much?
+# The number of right answers among $n$ images, each right with probability $p$, has a
+# standard deviation of $\sqrt{p (1 - p) n}$.
+
+# %%
+data = vitlib.load_data_set(data_set)
+spread = 100 * np.sqrt(0.25 * 0.75 / len(data.test.labels))
+print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
+
+# %% [markdown]
+# We will therefore be content if the model without positions stays below the ceiling plus
+# 3 points, and suspicious if it does not.
+#
+# :::{exercise} Does the ceiling still hold?
+# :label: ex-positions-ceiling
+#
+# Someone changes the model without positions in one point, trains it on the embedded data,
+# and finds far more than 25 %. Which of these changes can explain that? Answer by
+# argument, then test those that `ViTConfig` can express.
+#
+# 1. Patches of 4 x 4 pixels in place of 8 x 8.
+# 2. Patches of 16 x 16 pixels.
+# 3. A {term}`class token`: one more learned token, from which the answer is read.
+# 4. The largest value of each element over the tokens, in place of the mean.
+# 5. A {term}`convolution` of 3 x 3 pixels in front of the patches.
+# :::
+#
+# ## What do the four kinds learn?
+#
+# Now we train all four. Everything but the position is the same: the model and the recipe
+# of the profile, the data, the {term}`seed`, the order of the images.
+
+# %%
+preset = vitlib.PROFILE_PRESETS[profile]
+recipe = replace(preset.train, seed=seed)
+
+
+def train_with(position, recipe=recipe, **changes):
+    """Trains the model of the profile, with a position and further changes."""
+    config = replace(preset.model, position=position, **changes)
+    model = vitlib.build_model(config, recipe)
+    run = vitlib.train(model, data, recipe, report=lambda line: None)
+    return model, run
+
+
+# %% [markdown]
+# The ceiling belongs to the embedded data. On CIFAR-100 nobody knows one, so there we print
+# the accuracy and claim nothing.
+
+
+# %%
+def tell(name, run, points):
+    """Says whether a run beats the ceiling of a set by so many points."""
+    accuracy = 100 * run.test["top1"]
+    if data_set == "shapes":
+        beats = accuracy > 25 + points
+        print(f"{name}: more than {points} points above the ceiling:", beats)
+    else:
+        print(f"{name}: test top-1 {accuracy:.1f} %")
+
+
+# %%
+models, runs = {}, {}
+models["none"], runs["none"] = train_with("none")
+tell("none", runs["none"], points=3)
+
+# %%
+models["1d"], runs["1d"] = train_with("1d")
+tell("1-D", runs["1d"], points=40)
+
+# %%
+models["2d"], runs["2d"] = train_with("2d")
+tell("2-D", runs["2d"], points=40)
+
+# %%
+models["relative"], runs["relative"] = train_with("relative")
+tell("relative", runs["relative"], points=40)
+
+# %% mystnb={"figure": {"caption": "Top-1 accuracy on the validation images after each epoch, for the four kinds of position. Dotted, on the embedded data: the ceiling of a model that reads a set.", "name": "fig-four-curves"}, "image": {"alt": "Accuracy in per cent against epochs. The line without positions lies on a dotted line at 25 per cent. The lines of the three other kinds start there and rise far above it."}}
+colors = dict(zip(vitlib.POSITIONS, ("C4", "C0", "C2", "C3"), strict=True))
+fig, ax = plt.subplots()
+for position, run in runs.items():
+    accuracy = 100 * np.array(run.history["val_top1"])
+    epochs = range(1, len(accuracy) + 1)
+    ax.plot(epochs, accuracy, "o-", color=colors[position], label=position)
+if data_set == "shapes":
+    ax.axhline(25, color="black", linestyle=":", label="ceiling of a set")
+ax.set(xlabel="epoch", ylabel="validation top-1 (%)", ylim=(0, 104))
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# On the embedded data, the model without positions stops where the argument says it must.
+# The other three leave the ceiling far behind. Look also at the height from which they
+# start to rise: what have they learned by then?
+#
+# A model that stops at 25 % may also have trained badly. Two checks tell the one from the
+# other. First: how often does the model
+# name the right *pair* of shapes, whatever the arrangement?
+
+
+# %%
+def predict(model, pictures):
+    """Returns the class of each picture."""
+    logits = model(pictures, training=False)
+    return ops.convert_to_numpy(logits).argmax(axis=1)
+
+
+def share_of_right_pairs(model):
+    """Counts an answer as right if both shapes are."""
+    predicted = predict(model, data.test.images)
+    return (predicted // 4 == data.test.labels // 4).mean()
+
+
+if data_set == "shapes":
+    pairs = share_of_right_pairs(models["none"])
+    print("right pair in 9 of 10 images:", pairs > 0.9)
+
+# %% [markdown]
+# It has learned what can be learned from a set. Only the arrangement is a guess. Second:
+# what do the models say to the four pictures of {numref}`fig-four`, which are made of the
+# same tiles?
+
+# %%
+if data_set == "shapes":
+    for position, model in models.items():
+        answers = np.unique(predict(model, four))
+        print(f"{position}: one answer for all four:", len(answers) == 1)
+
+# %% [markdown]
+# The table has the accuracies on the test images. They may differ a little from machine to
+# machine. Before you rank the three kinds by it, remember that each stands for one seed.
+
+# %% tags=["nbval-ignore-output"]
+rows = [
+    (position, 100 * run.test["top1"], 100 * run.test["top5"])
+    for position, run in runs.items()
+]
+Table(("position", "test top-1 (%)", "test top-5 (%)"), tuple(rows))
+
+# %% [markdown]
+# ## What has a table learned about places?
+#
+# At the start, a table is random: no vector has anything to do with another. What
+# training made of it can be seen by comparing the vectors. We take the cosine of the
+# angle between two of them: 1 for the same direction, 0 for a right angle, -1 for opposite
+# directions. {cite:t}`dosovitskiy2021` (figure 7) draw these numbers as maps, and so do
+# we. For each patch there is a small map of the whole grid. Its colours compare the
+# patch with every other one, and the small maps themselves lie as the patches do.
+
+# %%
+tables = {}
+for position in ("1d", "2d"):
+    config = replace(preset.model, position=position)
+    start = vitlib.build_model(config, recipe)  # the same seed, not trained
+    tables[position, "before"] = introspect.position_table(start)
+    tables[position, "after"] = introspect.position_table(models[position])
+size = preset.model.grid_size
+maps = {
+    key: introspect.position_similarity(table, size)
+    for key, table in tables.items()
+}
+
+# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself is the darkest red.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: nearly white but for one red cell a map. 2-D before training: a pale red cross through the patch. 1-D and 2-D after training: a red area around each patch that fades and turns blue towards the far side."}}
+fig, axes = plt.subplots(2, 2, figsize=(5.6, 5))
+fig.get_layout_engine().set(wspace=0.08, hspace=0.08)
+for ax, (key, similarity) in zip(axes.flat, maps.items(), strict=True):
+    plotting.show_similarity_maps(ax, similarity)
+    ax.set_xlabel(", ".join(key))
+fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
+plt.show()
+
+# %% [markdown]
+# Two things can be seen before training. The 1-D table knows nothing: a patch is like
+# itself, and like no other. The 2-D table shows a cross. Nobody trained it: two patches of
+# a row share half of their vectors, and that makes them alike from the start.
+#
+# After training, neighbours should be alike if the model has use for it. We compare the
+# mean similarity of patches that touch, above, below, left or right, with that of all
+# other pairs.
+
+# %%
+distance = introspect.patch_distances(size, patch_size=1)
+
+
+def gap_between_near_and_far(similarity):
+    """Mean similarity of neighbours minus that of all other pairs."""
+    flat = similarity.reshape(distance.shape)
+    return flat[distance == 1].mean() - flat[distance > 1].mean()
+
+
+for when in ("before", "after"):
+    gap = gap_between_near_and_far(maps["1d", when])
+    print(f"1-D {when}: neighbours more alike by 0.5:", gap > 0.5)
+
+# %% [markdown]
+# Nobody told the 1-D table that its numbers lie on a grid. Has it found out? Its vectors
+# have many elements. We draw them in the plane in which they spread most: the first two
+# directions of a principal component analysis. {numref}`fig-plane` joins the patches of a
+# row with a line, and the patches of a column with another.
+
+
+# %%
+def in_plane(table):
+    """Returns coordinates in the plane of most spread, and its share."""
+    centered = table - table.mean(axis=0)
+    u, strength, _ = np.linalg.svd(centered, full_matrices=False)
+    share = (strength[:2] ** 2).sum() / (strength**2).sum()
+    return u[:, :2] * strength[:2], share
+
+
+for when in ("before", "after"):
+    _, share = in_plane(tables["1d", when])
+    print(f"{when}: two directions hold 80 % of the spread:", share > 0.8)
+
+# %% mystnb={"figure": {"caption": "The vectors of the 1-D table in the plane of most spread. Left: before training. Right: after. Blue lines join the patches of a row, orange lines those of a column. The patches are numbered in reading order. Each panel has a scale of its own, and may be turned or mirrored.", "name": "fig-plane"}, "image": {"alt": "Two drawings of numbered points joined by lines. Left, a tangle. Right, a net of four rows and four columns, in the order of the grid of patches."}}
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.4))
+for ax, when in zip(axes, ("before", "after"), strict=True):
+    points, _ = in_plane(tables["1d", when])
+    net = points.reshape(*size, 2)
+    ax.plot(*net.transpose(2, 1, 0), color="C0")  # rows
+    ax.plot(*net.transpose(2, 0, 1), color="C6")  # columns
+    for number, point in enumerate(points):
+        ax.annotate(number, point, textcoords="offset points", xytext=(3, 3))
+    ax.set(aspect="equal")
+    ax.axis("off")
+plt.show()
+
+# %% [markdown]
+# There is a sharper question. A table is a 2-D table in disguise if each vector is the sum
+# of one that depends on the row and one that depends on the column. How much of the spread
+# is of this kind? The best such sum takes the means over each row and each column.
+
+
+# %%
+def share_of_sums(table):
+    """How much of the spread a row vector plus a column vector makes."""
+    net = (table - table.mean(axis=0)).reshape(*size, -1)
+    sums = net.mean(axis=0) + net.mean(axis=1, keepdims=True)
+    return (sums**2).sum() / (net**2).sum()
+
+
+for key, table in tables.items():
+    print(*key, "nine tenths are sums:", share_of_sums(table) > 0.9)
+
+# %% [markdown]
+# For the 2-D table the answer is yes by construction, before training as after it. On the
+# embedded data the 1-D table has become one: from the labels alone, it found rows and
+# columns. That it did *here* is no law. These data ask for rows and columns, and for
+# nothing else.
+#
+# The relative kind has no place to draw. Its vectors belong to distances.
+# {numref}`fig-distances` shows how long they are, and compares their directions.
+
+
+# %%
+def first_offsets(model):
+    """Returns the vectors of all distances, `(2 N - 1, d)`, in block 1."""
+    kind = vitlib.RelativeSelfAttention
+    layers = [layer for layer in model.layers if isinstance(layer, kind)]
+    return ops.convert_to_numpy(layers[0].offset_embedding)
+
+
+config = replace(preset.model, position="relative")
+start = vitlib.build_model(config, recipe)
+rho = {
+    "before": first_offsets(start),
+    "after": first_offsets(models["relative"]),
+}
+last = len(rho["after"]) // 2  # the largest distance
+
+# %% mystnb={"figure": {"caption": "The vectors of the relative kind in the first block. Left: their length against the distance from query to key, before and after training. Right: the cosine similarity of the vectors of two distances, after training.", "name": "fig-distances"}, "image": {"alt": "Left, two lines: before training flat and near zero, after training high at both ends and low around the distance 0. Right, a square of coloured cells: red where both distances have the same sign, blue where their signs differ, with paler stripes around the distance 0 and at multiples of 4."}}
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3))
+for (when, vectors), color in zip(rho.items(), ("0.6", "C3"), strict=True):
+    length = np.linalg.norm(vectors, axis=1)
+    left.plot(range(-last, last + 1), length, color=color, label=when)
+left.set(xlabel="distance", ylabel="length of the vector")
+left.legend()
+
+direction = rho["after"] / np.linalg.norm(rho["after"], axis=1, keepdims=True)
+alike = direction @ direction.T
+edges = (-last - 0.5, last + 0.5, last + 0.5, -last - 0.5)
+shown = right.imshow(alike, cmap="RdBu_r", clim=(-1, 1), extent=edges)
+right.set(xlabel="distance", ylabel="distance")
+right.grid(visible=False)
+fig.colorbar(shown, ax=right, label="cosine similarity")
+plt.show()
+
+# %%
+sign = np.sign(np.arange(-last, last + 1))
+agree = sign[:, None] * sign  # 1: both before the query, or both after
+np.fill_diagonal(agree, 0)  # not each vector with itself
+gap = alike[agree > 0].mean() - alike[agree < 0].mean()
+print("same sign more alike by 0.5:", gap > 0.5)
+
+ahead, steps = alike[last + 1 :, last + 1 :], np.arange(1, last + 1)
+in_row, in_column = steps < size[1], steps % size[1] == 0
+rest = ~in_row & ~in_column
+between = np.median(ahead[in_row][:, in_column])
+within = np.median(ahead[rest][:, rest])
+print("the rest more alike, by 0.3:", within - between > 0.3)
+
+# %% [markdown]
+# So on the embedded data, the table mostly says whether the key comes *before* or *after*
+# the query in reading order. That separates "left of" and "above" from "right of" and
+# "below". The paler stripes are the finer difference. Two shapes in a row are 1, 2 or 3
+# places apart, two shapes in a column 4, 8 or 12, and the vectors of the ones differ from
+# those of the others. The remaining distances never lie between the two shapes. The model
+# has no use for telling one from another, and their vectors are alike.
+#
+# :::{exercise} A table that needs no training
+# :label: ex-positions-sinusoid
+#
+# {cite:t}`vaswani2017` use a fixed table. For $i = 0, 1, \dots, D / 2 - 1$ the vector of
+# place $n$ has the elements
+#
+# $$
+# p_{n, 2i} = \sin(\omega_i n), \qquad p_{n, 2i+1} = \cos(\omega_i n), \qquad
+# \omega_i = 10000^{-2i/D} .
+# $$
+#
+# 1. Show that $p_n \cdot p_m$ depends on $m - n$ alone. Which patch of the report's grid
+#    is then more like a given one: the one to its right, or the one below it?
+# 2. Build this table for 144 places and $D = 128$. Use it on rows and columns, too: two
+#    tables for 12 places with $D = 64$, put together with `join_tables`. Draw the
+#    similarity of patch (5, 5) to all others for both tables.
+# :::
+#
+# ## Why does a flattened head hide the difference?
+#
+# All models above end in a mean. The report's model does not. It puts its $N$ tokens side
+# by side and feeds the long vector into a `Dense` layer: a {term}`flatten head`. Let
+# $t_n$ be the last token of patch $n$, as a row. The weights of the `Dense` layer fall
+# into $N$ blocks, one for each place:
+#
+# $$
+# \text{logits} = \sum_{n=0}^{N-1} t_n W_n + \beta .
+# $$ (eq-flatten)
+#
+# Mean pooling and a `Dense` layer with weights $W$ are the special case in which all
+# blocks are the same, $W_n = W / N$. In general each place has weights of its own. If the
+# tokens are shuffled, $t_n$ meets other weights, and the logits change. The head knows the
+# places, even if nothing else in the model does.
+
+# %%
+classes = 100
+W = rng.normal(size=(64, classes))
+equal_blocks = np.tile(W / 16, (16, 1))  # (N * D, classes)
+own_blocks = rng.normal(size=equal_blocks.shape)
+
+flat, flat_shuffled = output.reshape(1, -1), of_shuffled.reshape(1, -1)
+pooled = output.mean(axis=1, dtype="float64") @ W
+print("equal blocks are a mean:", np.allclose(flat @ equal_blocks, pooled))
+for name, blocks in (("equal", equal_blocks), ("own", own_blocks)):
+    same = np.allclose(flat @ blocks, flat_shuffled @ blocks, atol=1e-4)
+    print(f"{name} blocks: other logits when shuffled:", not same)
+
+# %% [markdown]
+# Is this enough to tell the arrangements? Attention lets the red token know which blue
+# shape there is, and the other way round, without any place. The head then has to compare
+# two places. Let it give the arrangement "left of" the column of the blue shape minus the
+# column of the red shape. This is a sum over the tokens, as {eq}`eq-flatten` allows. Let
+# "right of" get the negative of it, and "above" and "below" the same with rows. If red
+# stands left of blue, then the first is positive, the second negative, and the other two
+# are zero. The largest names the right arrangement.
+#
+# So a model without positions *could* leave the ceiling. Does it? We train one with a
+# flatten head, for half as many epochs as the others.
+
+# %%
+short = replace(recipe, epochs=recipe.epochs // 2)
+_, flattened = train_with("none", recipe=short, pooling="flatten")
+tell("none, flatten head", flattened, points=40)
+keras.config.set_dtype_policy("float32")  # a recipe may have changed it
+
+# %% [markdown]
+# This is the model of kind "none", of which we proved that it cannot pass 25 %. The proof
+# has not failed: its last step needs the mean.
+#
+# The report's first head layer has 18,432 inputs and 2,048 units, so that each unit has a
+# weight for each element of each token at each place. The report says that 2-D embeddings
+# gave no significant gain over 1-D ones. Its own model is no instrument to test this: the
+# head can make up for what the embedding lacks. A fair comparison of positions needs a head
+# that is blind to them.
+#
+# ## What do natural images say?
+#
+# The embedded data are made to need positions. A photograph is not. A set of patches with
+# fur, grass and sky says much about what is shown, wherever each of them was. We expect
+# that positions are worth less there.
+#
+# One published measurement is by {cite:t}`schh`: a ViT with 6 blocks and 820 thousand
+# parameters on CIFAR-100, patches of 4 x 4 pixels, 200 epochs. Its test accuracy is given
+# as 53.25 % without positions, 60.87 % with a learned 1-D table and 65.11 % with a relative
+# kind that treats rows and columns apart. These are single runs, and the code looks at the
+# test images after every epoch. {cite:t}`dosovitskiy2021` (appendix D.4) compare the same
+# four kinds as this chapter, on far more data.
+#
+# This course has a study of its own, called `positions`: two sizes of model, each with all
+# four kinds under mean pooling, on CIFAR-100. The table shows its
+# {term}`recorded runs <recorded run>`. Where there are none yet, it shows the commands
+# that record them.
+
+# %%
+vitlib.show_study("../results", "positions")
+
+# %% [markdown]
+# Compare only runs of one preset, that is, names that begin alike. The name of a 1-D run is
+# that of the preset, because 1-D is its default. Ask two questions. Is the gap between
+# `none` and the rest larger than the spread over the {term}`seeds <seed>`? And is the gap
+# *among* the rest? If not, the study cannot rank them. {numref}`fig-recorded-positions`
+# draws the same numbers.
+
+# %% mystnb={"figure": {"caption": "Test accuracy of the recorded runs of the study positions: a dot at the mean over the seeds, a line from the lowest to the highest.", "name": "fig-recorded-positions"}, "image": {"alt": "One row for each experiment of the study, with a dot at its mean test accuracy and a line over its seeds; or a note that no finished run is recorded yet."}}
+recorded = vitlib.load_runs("../results", "positions")
+fig, ax = plt.subplots(figsize=(6.4, 2.8))
+plotting.plot_test_accuracies(ax, recorded)
+plt.show()
+
+# %% [markdown]
+# ## What this chapter does not show
+#
+# * Each model was trained once, with one seed. The distance to the ceiling is large enough
+#   for that. A ranking of 1-D, 2-D and relative would need several seeds.
+# * The embedded data are made so that nothing works without positions. How much positions
+#   are worth on natural images is for the recorded study to say.
+# * The tables were read on 16 patches and on data that only ask for rows and columns. On
+#   other data they may look different.
+# * We compared four kinds. There are more: fixed ones such as the sinusoid of the exercise,
+#   distances in two dimensions, rotations of queries and keys.
+# * No image was larger than those of the training. What becomes of a table when the number
+#   of patches changes is another question.
+#
+# ## Key points
+#
+# * Self-attention is permutation equivariant; with a mean on top, a model without positions
+#   reads its patches as a set.
+# * 1-D learns a vector for each place, 2-D half a vector for each row and each column, and
+#   relative a vector for each distance, in every block.
+# * None of the three costs many parameters. Only the relative kind costs arithmetic.
+# * A model of sets has a ceiling of 25 % on the embedded data. All three kinds pass it by
+#   far, and the model without positions does not.
+# * A ceiling that follows from an argument is a test: a model that passes it has got the
+#   information from somewhere.
+# * A flatten head knows the places. Compare positions with a head that does not.
+#
+# ## Solutions
+#
+# Try each exercise before you unfold its solution.
+
+# %% [markdown]
+# :::{solution-start} ex-positions-count
+# :class: dropdown
+# :::
+#
+# There are $16 \cdot 16 = 256$ patches. 1-D takes $256 \cdot 128 = 32{,}768$ parameters,
+# 2-D takes $(16 + 16) \cdot 64 = 2{,}048$, relative takes
+# $10 \cdot 511 \cdot 128 = 654{,}080$. The patches are $256 / 144 = 1.78$ times as many. 1-D
+# grows by this factor, and relative by nearly the same, as $2 N - 1$ is nearly $2 N$. 2-D
+# grows like the side of the grid, by $16 / 12 = 1.33$. We can ask the layers themselves.
+
+# %%
+one = vitlib.PositionEmbedding1D()
+two = vitlib.PositionEmbedding2D(grid_size=(16, 16))
+attention = vitlib.RelativeSelfAttention(num_heads=8, key_dim=128)
+for layer in (one, two, attention):
+    layer.build((None, 256, 128))
+print(f"1-D: {one.count_params():,}   2-D: {two.count_params():,}")
+print(f"relative: {10 * np.prod(attention.offset_embedding.shape):,}")
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-positions-wrap
+# :class: dropdown
+# :::
+#
+# 1. A step of $a$ rows down and $b$ columns to the right has the distance $12 a + b$, and
+#    $b$ lies between -11 and 11. The distance 1 is the step (0, 1) or the step (1, -11). The
+#    distance 12 is the step (1, 0) alone: with $a = 0$ or $a = 2$, $b$ would have to be 12 or
+#    -12, and the grid is not so wide. So "directly above" and "directly below" are never
+#    mixed up with anything.
+# 2. There are $23 \cdot 23 = 529$ steps, and $2 \cdot 144 - 1 = 287$ distances.
+# 3. Yes. Seen from the red shape, the blue one is 1, 2 or 3 places ahead when red stands
+#    left of it, and 4, 8 or 12 places ahead when red stands above it. With a minus sign, the
+#    same holds for the other two. No distance occurs in two arrangements. The steps that
+#    would be mixed up with them, such as one row down and three columns to the left, do not
+#    occur between the two shapes.
+
+# %%
+number = shapes.PLACES @ [4, 1]  # (arrangement, choice, shape)
+ahead = number[..., 1] - number[..., 0]  # from red to blue
+for arrangement, steps in zip(shapes.ARRANGEMENTS, ahead, strict=True):
+    print(f"{arrangement}: {np.unique(steps)}")
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-positions-grid
+# :class: dropdown
+# :::
+#
+# Rows and columns are counted apart. Two numbers become one as the places of a grid do:
+# multiply the first with the number of values of the second. The report's grid needs
+# $23 \cdot 23 = 529$ vectors, one for each step. Separate tables for rows and columns need
+# $23 + 23 = 46$. They cannot give a step a value that is not a sum of its two parts.
+
+
+# %%
+def grid_offsets(rows, columns):
+    """Numbers the step from each patch to each other one: `(N, N)`."""
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    down = row - row[:, None] + rows - 1
+    right = column - column[:, None] + columns - 1
+    return (2 * columns - 1) * down + right
+
+
+steps = grid_offsets(12, 12)
+print("vectors:", len(np.unique(steps)), "  largest index:", steps.max())
+print("right neighbour:", steps[0, 1], "  next row, far left:", steps[11, 12])
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-positions-ceiling
+# :class: dropdown
+# :::
+#
+# 1. No. A tile is then four patches that move together. The set of patches still has the
+#    same distribution under all arrangements.
+# 2. Yes. Such a patch holds 2 x 2 tiles. If both shapes lie in one patch, the patch shows
+#    how they stand. The set of large patches is *not* the same after the moves of
+#    {numref}`fig-four`.
+# 3. No. The class token is the same for every image. It looks at the others by attention,
+#    and so at a set.
+# 4. No. The largest of $N$ values does not depend on their order, just like their mean.
+# 5. Yes. Its windows reach over the borders of tiles, so that a patch knows something of its
+#    neighbours. And the zeros with which it continues the image mark the border.
+#
+# Three of the changes can be tested without any training. A model that reads a set of tiles
+# must give the four pictures of {numref}`fig-four` the same logits.
+
+# %%
+changes = {
+    "patches of 4 x 4": {"patch_size": 4},
+    "patches of 16 x 16": {"patch_size": 16},
+    "convolution": {"stem_filters": (16,), "patch_size": 4},
+}
+for name, change in changes.items():
+    config = replace(vitlib.TINY_VIT, position="none", **change)
+    logits = vitlib.build_vit(config)(four / 255)
+    print(f"{name}: same logits:", is_same(logits, logits[:1]))
+
+# %% [markdown]
+# There is one more way, without any change of the model: the accuracy on *training* images
+# has no such ceiling. The noise makes each set of tiles different from all others, so a
+# model can begin to learn the training images by heart.
+
+# %%
+if data_set == "shapes":
+    known = 100 * runs["none"].history["top1"][-1]
+    print("training images: 3 points above the ceiling:", known > 25 + 3)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-positions-sinusoid
+# :class: dropdown
+# :::
+#
+# 1. Each pair of elements gives
+#    $\sin(\omega_i n) \sin(\omega_i m) + \cos(\omega_i n) \cos(\omega_i m) =
+#    \cos(\omega_i (m - n))$. The sum over $i$ depends on $m - n$ alone. The patch to the
+#    right has $m - n = 1$, the one below has $m - n = 12$. As the table knows one direction
+#    only, the right one is more alike.
+# 2. In the joined table, the patch below is as much alike as the one to the right.
+
+
+# %%
+def sinusoid(num_places, length):
+    """Makes the fixed table of Vaswani et al., `(num_places, length)`."""
+    omega = 10000.0 ** (-np.arange(0, length, 2) / length)
+    angle = np.arange(num_places)[:, None] * omega
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(
+        num_places, length
+    )
+
+
+joined = join_tables(sinusoid(12, 64), sinusoid(12, 64))
+fixed = {"sequence": sinusoid(144, 128), "rows and columns": joined}
+for name, table in fixed.items():
+    similarity = introspect.position_similarity(table, (12, 12))[5, 5]
+    right, below = similarity[5, 6], similarity[6, 5]
+    print(f"{name}: right {right:.2f}, below {below:.2f}")
+
+# %% mystnb={"figure": {"caption": "Cosine similarity of patch (5, 5) to all patches of a 12 x 12 grid, for fixed tables. Left: one sinusoid along the sequence. Right: one for the rows and one for the columns.", "name": "fig-sinusoid"}, "image": {"alt": "Two maps of 12 by 12 cells. Left, a dark horizontal band through the sixth row, and paler rows above and below. Right, a cross through the cell in the sixth row and sixth column."}}
+fig, axes = plt.subplots(1, 2, figsize=(6, 2.6))
+for ax, table in zip(axes, fixed.values(), strict=True):
+    similarity = introspect.position_similarity(table, (12, 12))[5, 5]
+    plotting.show_image(ax, similarity)
+    ax.get_images()[0].set(cmap="RdBu_r", clim=(-1, 1))
+fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
+plt.show()
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# ## References
+#
+# Self-attention and the fixed table are by {cite:t}`vaswani2017`; the learned 1-D table
+# for images, its maps and the comparison with 2-D and relative kinds are in
+# {cite:t}`dosovitskiy2021`, section 3.1, figure 7 and appendix D.4. Vectors for distances
+# were introduced by {cite:t}`shaw2018`, and brought to two dimensions by
+# {cite:t}`bello2019`. The measurement on CIFAR-100 is by {cite:t}`schh`. Full entries are
+# in the [references](#sec-references).
