@@ -109,7 +109,9 @@ vitlib.show_study("../results", "compact")
 # training images better than others.
 
 # %% mystnb={"figure": {"caption": "Top-1 accuracy against epochs, one panel a study: on the validation images (solid), and on the training images as they went by (dashed). Training images are augmented and seen with dropout, so the dashed line may run below the solid one.", "name": "fig-results-curves"}, "image": {"alt": "One panel for each study that has finished runs, with accuracy in per cent against epochs. Each run has a solid line for validation and a dashed line for training, both named in the legend."}}
-runs = [run for run in vitlib.load_runs("../results") if run.status == "finished"]
+runs = [
+    run for run in vitlib.load_runs("../results") if run.status == "finished"
+]
 studies = sorted({run.study for run in runs})
 
 fig, axes = plt.subplots(

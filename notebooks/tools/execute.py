@@ -18,7 +18,8 @@ NOTEBOOKS = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = (
     7200  # seconds; a training on a GPU may take hours, a hang may not
 )
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # no banner of the C++ part in the outputs
+# No banner of the C++ part in the outputs.
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 # The same digits on every x86 processor; slower, so the larger profiles do without.
 EXACT = {"TF_ENABLE_ONEDNN_OPTS": "0"}
 KEPT_METADATA = {"kernelspec", "jupytext", "language_info"}
