@@ -488,10 +488,10 @@ for seeds, chance in chances.items():
 #
 # ## Who wins depends on what is held equal
 #
-# Now we train both families ourselves. The two models of the profile have nearly the same
-# number of parameters, and share the data, the recipe and the {term}`batch` size. Their
-# arithmetic differs, as the table above says. So we hold two different things equal, one
-# after the other:
+# Now we train both families ourselves. The two models of the quick {term}`profile` are about
+# the same size, and share the data, the recipe and the {term}`batch` size. Their arithmetic
+# differs, as the table above says. So we hold two different things equal, one after the
+# other:
 #
 # * *equal images*: both have seen the training images equally often;
 # * *equal arithmetic*: the cheaper model goes on until both have done about the same number
@@ -560,8 +560,8 @@ print("equal arithmetic, ResNet ahead by 40 points:", later > 40)
 #
 # Two remarks on fairness. In the first comparison the ViT was read in the middle of its
 # schedule, when its learning rate was still high; a ViT that is made for one epoch would
-# have ended it with a low one. And both sides share a recipe that was chosen for the ViT. We
-# say so, and do not call one of them better.
+# have ended it with a low one. And both sides share a recipe that was chosen for the ViT,
+# but shorter than its {term}`preset` has it. We say so, and do not call one of them better.
 #
 # The table shows seconds, too. It comes from the machine on which you run it, so its numbers
 # change from run to run.
@@ -651,16 +651,16 @@ print("on few images, ResNet ahead by 20 points:", lead > 20)
 
 # %% [markdown]
 # On few images both models know their training images far better than others: they have
-# learned them by heart. The ResNet has kept more that holds for new images. This is what
-# the word {term}`inductive bias` means: a convolution looks at neighbours, and does so
-# everywhere in the same way, before it has seen a single image. On this data that is true,
-# and need not be learned. So here the report's sentence about small data sets has a
-# measurement behind it.
+# learned them by heart. The ResNet has kept more that holds for new images. A likely reason
+# is its {term}`inductive bias`: a convolution looks at neighbours, and does so everywhere in
+# the same way, before it has seen a single image. For these images that is a good
+# assumption, and the ViT has to learn it. So here the report's sentence about small data
+# sets has a measurement behind it.
 #
-# Note how much this does not say. The embedded images were drawn from simple shapes among
-# neighbours, which suits a convolution. It is one seed, one recipe, one small size of
-# either model. And "few" is a twentieth of a set that is itself small. Photographs need the
-# recorded runs.
+# Note how much this does not say. The embedded images hold two simple shapes on a grid, which
+# suits a convolution. It is one seed, one recipe, one small size of either model. The two
+# differ in more than their bias, so the reason is not proven. And "few" is a twentieth of a
+# set that is itself small. Photographs need the recorded runs.
 #
 # ## What do the recorded runs say?
 #
@@ -762,8 +762,9 @@ plt.show()
 # paper to an experiment that does not lead there.
 #
 # None of this means that the sentences are false. Several are well supported, by others. It
-# means that *this* experiment could have ended in any way, and the conclusion would have been
-# the same. That is the mark by which to know a conclusion that was not drawn from its data.
+# means that *this* experiment does not carry them. A bug in the ViT would have given the same
+# 1.0 %, and so the same conclusion. An experiment that cannot tell its claim from a bug has
+# not tested the claim.
 #
 # :::{exercise} Two honest sentences
 # :label: ex-comparison-sentence
@@ -792,9 +793,10 @@ plt.show()
 #   about nine times the arithmetic of its ResNet.
 # * Fair means: the same images, models that work, recipes chosen with equal effort, a named
 #   budget, several seeds, cost beside accuracy.
-# * An accuracy on 10,000 images is known to half a point at best. Seeds add their own spread.
+# * An accuracy near one half has a standard error of half a point on 10,000 images. Seeds add
+#   their own spread.
 # * Which family wins depends on what is held equal. So say it.
-# * A conclusion must be able to come out otherwise.
+# * An experiment must be able to tell its claim from a bug.
 #
 # ## Solutions
 #
