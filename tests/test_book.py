@@ -91,6 +91,12 @@ def test_the_chapters_stand_in_the_order_in_which_they_are_read():
     assert listed == [*CHAPTERS, "results"]
 
 
+def test_the_reference_has_every_module_of_vitlib():
+    page = (ROOT / "book/vitlib.md").read_text("utf-8")
+    names = {path.stem for path in (ROOT / "vitlib").glob("[!_]*.py")}
+    assert set(re.findall(r"automodule:: vitlib\.(\w+)", page)) == names
+
+
 def test_the_book_reaches_the_notebooks_through_a_relative_symlink():
     link = ROOT / "book/notebooks"
     assert link.is_symlink()
