@@ -154,9 +154,9 @@ print("and in all:", model.count_params() == total)
 
 # %% [markdown]
 # One number looks odd. Eight heads share a token of 128 numbers, so the usual length of a
-# query is $128 / 8 = 16$. The count of 527,488 fits 128 alone. In the report's code,
-# `key_dim=projection_dim` makes *each* head as wide as the whole token. What that costs
-# is the question of {ref}`ex-patches-heads`.
+# query is $128 / 8 = 16$. The count of 527,488 fits 128 alone. The example that the report
+# extends sets `key_dim=projection_dim`, and so makes *each* head as wide as the whole
+# token. What that costs is the question of {ref}`ex-patches-heads`.
 #
 # :::{exercise} Another head
 # :label: ex-training-pooled
@@ -441,9 +441,9 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 # | **Too little weight decay** | slow growth of the weights over thousands of steps | the same run with another decay |
 # | **Too few data** (the report) | a training loss that falls, and a test loss that rises above $\ln 100$ | the loss that the report prints; the same model on more data |
 #
-# The last suspect and the one before the last two have been heard already, as far as
-# the report's numbers can tell: both would have a larger loss than 4.6079. We check the
-# untrained model below, on a real one.
+# The table of random logits has heard three of them already. Too few data, and labels that
+# do not belong to the images, end in a loss far above 4.6079. So does an untrained
+# model; below we ask a real one.
 #
 # ## Which instruments do we need?
 #
@@ -545,9 +545,8 @@ print("untrained, loss above ln 100 by 0.1:", before["loss"] > uniform + 0.1)
 # pre-activations of the first hidden layer.
 
 # %%
-pooling, hidden = instruments.head_layers(untrained)
 images = data.validation.images[:200]
-tokens = keras.Model(untrained.input, pooling.output).predict_on_batch(images)
+tokens, *_ = instruments.look(untrained, images)
 
 old_weights, _ = hidden[0].get_weights()
 untrained.train_on_batch(data.train.images[:32], data.train.labels[:32])
@@ -608,14 +607,15 @@ ratio = last(low, "logit_spread") / last(high, "logit_spread")
 print("the logits differ at least twice as much:", ratio > 2)
 print("but no loss below ln 100 yet:", last(low, "loss") > uniform - 0.1)
 
-# %% mystnb={"figure": {"caption": "Readings of the same model at two learning rates: dead units of the last hidden layer; distinct answers for the 200 watched images; the spread of the tokens and of the logits over these images; the gradient norm; and the training loss, which is measured with dropout.", "name": "fig-readings"}, "image": {"alt": "Six panels with two lines each, against the step of the training. At the rate of 0.001 the share of dead units rises from zero to most of the layer, while it stays at zero at 0.0001. The distinct answers and the spread of the logits fall close to zero at the high rate and stay well above it at the low one. The spread of the tokens stays high at both. The gradient norm and the training loss fall faster at the high rate."}}
+# %% mystnb={"figure": {"caption": "Readings of the same model at two learning rates: dead units of the last hidden layer; distinct answers for the 200 watched images; the spread of the tokens and of the logits over these images; the gradient norm; and the training loss, which is measured with dropout.", "name": "fig-readings"}, "image": {"alt": "Six panels with two lines each, against the step of the training. At the rate of 0.001 the share of dead units rises from zero to most of the layer, while it stays at zero at 0.0001. The distinct answers and the spread of the logits end much lower at the high rate than at the low one. The spread of the tokens stays high at both. The gradient norm and the training loss fall faster at the high rate."}}
 fig, axes = plt.subplots(3, 2, figsize=(7.2, 6.6), sharex=True)
 names = "dead answers token_spread logit_spread gradient_norm train_loss"
+limits = {"dead": (-0.05, 1.05), "token_spread": (0, 1), "train_loss": (4,)}
 for ax, name in zip(axes.flat, names.split(), strict=True):
     plotting.plot_readings(ax, high, name, fmt="o-C0", label="rate 0.001")
     plotting.plot_readings(ax, low, name, fmt="s--C2", label="rate 0.0001")
     ax.set(xlabel="step" if ax in axes[-1] else "")
-    ax.set_ylim(4 if name == "train_loss" else -0.05)
+    ax.set_ylim(*limits.get(name, (0, None)))
 axes[0, 0].legend()
 plt.show()
 
@@ -628,10 +628,10 @@ plt.show()
 # %%
 def preactivations(model):
     """Returns what goes into the GELU of the last hidden layer."""
-    _, (*_, before, layer) = instruments.head_layers(model)
-    inputs = keras.Model(model.input, before.output).predict_on_batch(images)
+    _, first_hidden, _, _ = instruments.look(model, images)
+    _, (_, layer) = instruments.head_layers(model)
     kernel, bias = layer.get_weights()
-    return inputs @ kernel + bias
+    return first_hidden @ kernel + bias
 
 
 edge = x[silent].max()  # the GELU is silent below
@@ -675,9 +675,8 @@ def common_share(values):
 
 
 for name, model in (("high", high_model), ("low", low_model)):
-    _, (first, *_) = instruments.head_layers(model)
-    outputs = keras.Model(model.input, first.output).predict_on_batch(images)
-    print(name, "rate, above 60 %:", common_share(outputs) > 0.6)
+    _, first_hidden, _, _ = instruments.look(model, images)
+    print(f"{name} rate, above 60 %:", common_share(first_hidden) > 0.6)
 
 # %% [markdown]
 # At the high rate the first hidden layer says nearly the same for every image. For the

@@ -12,6 +12,7 @@ from vitlib.instruments import (
     dead_units,
     distinct_answers,
     head_layers,
+    look,
     observe,
     spread,
 )
@@ -94,9 +95,23 @@ def test_a_model_without_tokens_has_no_such_head():
         head_layers(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
 
 
+def test_a_look_shows_the_tokens_the_hidden_layers_and_the_logits(data):
+    model = build_model(HEAD, TRAINING)
+    images = data.test.images[:3]
+    tokens, *hidden, logits = look(model, images)
+    assert tokens.shape == (3, 16 * 16)  # tokens, and numbers of each
+    assert [layer.shape for layer in hidden] == [(3, 24), (3, 12)]
+    np.testing.assert_allclose(logits, model.predict_on_batch(images), rtol=1e-5)
+    kernel, bias = model.layers[-1].get_weights()
+    np.testing.assert_allclose(hidden[-1] @ kernel + bias, logits, atol=1e-5)
+    assert [values.shape for values in look(build_model(MODEL, TRAINING), images)] == [
+        (3, 16),
+        (3, 100),
+    ]
+
+
 def test_observing_trains_as_train_does(data):
     training = replace(TRAINING, epochs=2, schedule="constant")
-    observed, trained = build_model(HEAD, training), build_model(HEAD, training)
     trained = build_model(HEAD, training)
     run = train(trained, data, training, report=lambda line: None)
     observed = build_model(HEAD, training)

@@ -102,6 +102,30 @@ def head_layers(model):
     return pooling, hidden
 
 
+def look(model, images):
+    """Lists what the head of a Vision Transformer makes of images, in prediction mode.
+
+    Args:
+        model: `keras.Model` from `build_vit`.
+        images: Array of shape `(B, *input_shape)`, pixels from 0 to 255.
+
+    Returns:
+        List of float32 arrays of shape `(B, features)`: the pooled tokens, the
+        activations of each hidden layer, the logits.
+
+    Raises:
+        ValueError: As `head_layers` does.
+    """
+    return [ops.convert_to_numpy(ops.cast(x, "float32")) for x in _head(model)(images)]
+
+
+def _head(model):
+    """The model with all that the head computes as its outputs."""
+    pooling, hidden = head_layers(model)
+    outputs = [layer.output for layer in (pooling, *hidden)]
+    return keras.Model(model.input, [*outputs, model.output])
+
+
 def observe(model, data, config, steps, every):
     """Trains a model as `train` does, and reads the instruments every few steps.
 
@@ -126,9 +150,7 @@ def observe(model, data, config, steps, every):
     Raises:
         ValueError: As `train` does, and when the model has no pooled tokens.
     """
-    pooling, hidden = head_layers(model)
-    watched = [layer.output for layer in (pooling, *hidden)]
-    watcher = keras.Model(model.input, [*watched, model.output])
+    watcher = _head(model)
     prepare(model, data, config, MeteredAdamW)
     seen, losses = {}, []
     batches = islice(_batches(model, data.train, config), steps)
