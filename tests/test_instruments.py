@@ -101,7 +101,7 @@ def test_a_look_shows_the_tokens_the_hidden_layers_and_the_logits(data):
     tokens, *hidden, logits = look(model, images)
     assert tokens.shape == (3, 16 * 16)  # tokens, and numbers of each
     assert [layer.shape for layer in hidden] == [(3, 24), (3, 12)]
-    np.testing.assert_allclose(logits, model.predict_on_batch(images), rtol=1e-5)
+    np.testing.assert_allclose(logits, model.predict_on_batch(images), atol=1e-5)
     kernel, bias = model.layers[-1].get_weights()
     np.testing.assert_allclose(hidden[-1] @ kernel + bias, logits, atol=1e-5)
     assert [values.shape for values in look(build_model(MODEL, TRAINING), images)] == [
