@@ -46,7 +46,6 @@ seed: int = 0  # of everything random
 
 # %%
 from dataclasses import replace
-from math import erfc, sqrt
 
 import keras
 import matplotlib.pyplot as plt
@@ -458,6 +457,8 @@ ax.legend()
 plt.show()
 
 # %%
+from math import erfc, sqrt
+
 for seeds, chance in chances.items():
     exact = erfc(1 / (spread * sqrt(2 / seeds) * sqrt(2)))
     print(f"seeds each: {seeds}   more than a point apart: {exact:7.2%}")

@@ -239,8 +239,8 @@ print("weight decay:", recipe.weight_decay)
 # * **{term}`Weight decay <weight decay>`.** 0.0001. What that means depends on the
 #   library, and has a section of its own below.
 #
-# The report extends a Keras example {cite:p}`salama2021`, and doubles much of it: the length
-# of a token, the number of heads, and with them the width of the head's input. One thing
+# The report extends a Keras example {cite:p}`salama2021`, and doubles much of it: the number
+# of heads, the length of a token, and with it the width of the head's input. One thing
 # it divides by eight. The example has a batch size of 256, the report of 32, at the same
 # learning rate. Smaller batches make noisier gradients, and the usual rule is to lower
 # the rate with them. {cite:t}`goyal2017` scale it in proportion:
@@ -333,8 +333,9 @@ Table(columns, tuple(rows))
 #
 # Why would a model give the same answer to every image? The information about the image
 # must get lost on its way to the logits. One place where it can get lost is a hidden
-# unit. Those of the report have a GELU {cite:p}`hendrycks2016` behind the dense layer.
-# We call what goes in the *pre-activation*, what comes out the *activation*.
+# unit. In the Keras example that the report extends, each dense layer but the last is
+# followed by a GELU {cite:p}`hendrycks2016`. We call what goes into it the
+# *pre-activation*, what comes out the *activation*.
 
 # %%
 x = np.linspace(-8, 3, 2201).astype("float32")
@@ -389,10 +390,9 @@ plt.show()
 # \;=\; \eta \, n \, \overline{|x|} .
 # $$ (eq-jump)
 #
-# The bound is reached when all signs conspire. That is not far-fetched. Tokens share a
-# large common part from image to image: the bias of the patch encoder, the position, the
-# mean colour. The batch pushes a unit along this common part, and then the push is the
-# same *for all images*.
+# The bound is reached when all signs conspire. In part they do. The tokens of all images
+# have something in common: the bias of the patch encoder, the position, the mean colour.
+# Where a step pushes a unit along this common part, the push is the same *for all images*.
 #
 # How large is $\overline{|x|}$? A {term}`layer norm <layer normalisation>` gives each
 # token mean 0 and variance 1. For normally distributed numbers the mean size is then
@@ -763,15 +763,15 @@ Table(("entry", "the report", "repaired"), tuple(rows))
 
 # %% [markdown]
 # * **Batch and rate.** Four times as many images a step, at a third of the rate.
-# * **Warm-up.** The rate rises from nearly 0 over two epochs, so that no step is large
-#   while the gradients are {cite:p}`goyal2017`.
+# * **Warm-up.** The rate rises from nearly 0 over two epochs, so that the steps are small
+#   while the model changes fastest {cite:p}`goyal2017`.
 # * **Cosine.** The rate falls to 0 at the end, in place of a constant one.
 # * **Clipping.** When the gradient norm is above 1, all gradients are scaled down to 1
 #   {cite:p}`pascanu2013`. Adam divides a gradient by its own usual size
 #   {cite:p}`kingma2015`, so that clipping *every* gradient in the same proportion would
 #   change nothing. It helps when a few batches have gradients much larger than the rest.
-# * **Weight decay.** Larger, in another meaning of the word, and not for biases, norms
-#   and positions.
+# * **Weight decay.** A much larger number, but not for biases, norms and positions. What
+#   the number means is the next question.
 #
 # {cite:t}`dosovitskiy2021` use warm-up, a falling rate, and clipping at norm 1 for
 # ImageNet. {cite:t}`steiner2022` study how much decay and augmentation a ViT needs.
@@ -903,6 +903,8 @@ plt.show()
 #   the report's model is an analogy until the studies above are recorded.
 # * We watched one seed. At the edge between living and dying a seed can decide, so that a
 #   claim about a rate needs several.
+# * The report does not print its dropout rates and its activations. Ours are those of the
+#   example that it extends.
 # * Nobody knows the report's code. We know its numbers, and that this cause is enough to
 #   produce them. Another cause may produce them as well.
 # * The loss rules out a model that is confident and wrong. It does not say how well this
