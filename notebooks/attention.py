@@ -93,10 +93,7 @@ else:
 exact = replace(recipe, precision="float32")
 model, untrained = (vitlib.build_model(config, exact) for _ in range(2))
 model.set_weights(trained.get_weights())
-for each in (model, untrained):
-    normalization = each.layers[1]
-    normalization.set_weights(trained.layers[1].get_weights())
-    normalization.finalize_state()  # Keras reads new weights only if told
+untrained.layers[1].set_weights(trained.layers[1].get_weights())
 models = {"untrained": untrained, "trained": model}
 
 # %% [markdown]
@@ -134,24 +131,23 @@ print(images.shape, "(image, row, column, channel)")
 
 # %%
 attention = next(
-    layer
-    for layer in model.layers
-    if isinstance(layer, keras.layers.MultiHeadAttention)
+    layer for layer in model.layers if isinstance(layer, vitlib.SelfAttention)
 )
-entrance = keras.Model(model.input, attention.input[0])
+entrance = keras.Model(model.input, attention.input)
 tokens = ops.convert_to_numpy(entrance(images[:1]))
 tokens.shape  # (image, token, element)
 
 # %% [markdown]
 # The layer keeps its weights as four pairs of a matrix and a bias: for queries, keys,
-# values, and the output. The middle axis of a matrix counts the heads.
+# values, and the output. The heads stand side by side in the columns.
 
 # %%
 wq, bq, wk, bk, wv, bv, wo, bo = attention.get_weights()
-head = 0
-query = tokens[0] @ wq[:, head] + bq[head]  # (N, d)
-key = tokens[0] @ wk[:, head] + bk[head]  # (N, d)
-logits = query @ key.T / np.sqrt(config.key_dim)  # (N, N)
+head, d = 0, config.key_dim
+columns = slice(head * d, (head + 1) * d)
+query = tokens[0] @ wq[:, columns] + bq[columns]  # (N, d)
+key = tokens[0] @ wk[:, columns] + bk[columns]  # (N, d)
+logits = query @ key.T / np.sqrt(d)  # (N, N)
 weights = np.exp(logits - logits.max(axis=1, keepdims=True))
 weights /= weights.sum(axis=1, keepdims=True)
 
@@ -162,7 +158,7 @@ weights /= weights.sum(axis=1, keepdims=True)
 # the maps of all blocks.
 
 # %%
-_, by_layer = attention(tokens, tokens, return_attention_scores=True)
+_, by_layer = attention(tokens, return_attention_scores=True)
 maps = {
     name: introspect.attention_maps(each, images)
     for name, each in models.items()
@@ -852,7 +848,6 @@ block = new[-tail - (len(new) - len(old)) : -tail]
 block[2], block[4] = 20 * block[2], 20 * block[4]  # queries and keys
 block[8], block[14] = 0 * block[8], 0 * block[14]  # outputs
 idle.set_weights(old[:-tail] + block + old[-tail:])
-idle.layers[1].finalize_state()
 
 # %%
 answers = [each.predict_on_batch(images) for each in (model, idle)]
@@ -1055,15 +1050,14 @@ print("100 blocks, all at patch 0:", np.allclose(deep[:, 0], 1))
 
 # %%
 layers = [
-    layer
-    for layer in model.layers
-    if isinstance(layer, keras.layers.MultiHeadAttention)
+    layer for layer in model.layers if isinstance(layer, vitlib.SelfAttention)
 ]
 weights = layers[-1].get_weights()
 drops = []
 for head in range(config.num_heads):
     silenced = [array.copy() for array in weights]
-    silenced[6][head] = 0  # its rows of the output matrix
+    rows = slice(head * config.key_dim, (head + 1) * config.key_dim)
+    silenced[6][rows] = 0  # of the output matrix
     layers[-1].set_weights(silenced)
     drops.append(top1(images))
 layers[-1].set_weights(weights)

@@ -278,13 +278,12 @@ plt.show()
 # %%
 layer = vitlib.RelativeSelfAttention(num_heads=2, key_dim=32)
 _, weights = layer(x, return_attention_scores=True)
-q = ops.convert_to_numpy(layer.query_dense(x))[0]  # (patch, head, d)
-k = ops.convert_to_numpy(layer.key_dense(x))[0]
+q, k, _ = [ops.convert_to_numpy(part)[0] for part in layer.project(x)]
 rho = ops.convert_to_numpy(layer.offset_embedding)  # (2 N - 1, d)
 
 logits = np.zeros((2, 16, 16), "float32")
 for h, n, m in np.ndindex(2, 16, 16):
-    logits[h, n, m] = q[n, h] @ (k[m, h] + rho[m - n + 15]) / np.sqrt(32)
+    logits[h, n, m] = q[h, n] @ (k[h, m] + rho[m - n + 15]) / np.sqrt(32)
 print("same weights:", is_same(weights[0], ops.softmax(logits)))
 
 # %% [markdown]

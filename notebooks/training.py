@@ -137,7 +137,7 @@ rows = [
     ("Normalization", normalisation),
     ("PatchEncoder", patch_encoder),
     ("LayerNormalization", layer_norm),
-    ("MultiHeadAttention", attention),
+    ("SelfAttention", attention),
 ]
 rows = [(kind, n, built[kind][0], len(built[kind])) for kind, n in rows]
 Table(("layer", "on paper", "in the model", "how many"), tuple(rows))

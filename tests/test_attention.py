@@ -2,9 +2,16 @@ import keras
 import numpy as np
 import pytest
 
-from vitlib import RelativeSelfAttention
+from vitlib import RelativeSelfAttention, SelfAttention
 
 TOKENS = np.random.default_rng(0).normal(size=(2, 9, 16)).astype("float32")
+
+
+def dense_weights(plain):
+    """The weights of MultiHeadAttention, with the heads side by side."""
+    *projections, output, bias = plain.get_weights()
+    flat = [w.reshape((*w.shape[:-2], -1)) for w in projections]
+    return [*flat, output.reshape((-1, output.shape[-1])), bias]
 
 
 def layers_with_the_same_weights(offsets=None):
@@ -15,7 +22,7 @@ def layers_with_the_same_weights(offsets=None):
     relative(TOKENS)
     if offsets is None:
         offsets = np.zeros((17, 8), "float32")
-    relative.set_weights([offsets, *plain.get_weights()])
+    relative.set_weights([offsets, *dense_weights(plain)])
     return plain, relative
 
 
@@ -31,13 +38,12 @@ def test_logits_are_content_plus_offset():
     offsets = np.random.default_rng(2).normal(size=(17, 8)).astype("float32")
     _, relative = layers_with_the_same_weights(offsets)
     _, scores = relative(TOKENS, return_attention_scores=True)
-    query = np.array(relative.query_dense(TOKENS))
-    key = np.array(relative.key_dense(TOKENS))
+    query, key, _ = (np.array(part) for part in relative.project(TOKENS))
     logits = np.empty((2, 2, 9, 9))
     for q in range(9):
         for k in range(9):
-            keys = key[:, k] + offsets[k - q + 8]
-            logits[:, :, q, k] = (query[:, q] * keys).sum(-1) / np.sqrt(8)
+            keys = key[:, :, k] + offsets[k - q + 8]
+            logits[:, :, q, k] = (query[:, :, q] * keys).sum(-1) / np.sqrt(8)
     expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
 
@@ -71,3 +77,37 @@ def test_half_precision_rounds_no_worse_than_multi_head_attention(policy):
     expected = rounding_error(plain, half_plain, TOKENS, TOKENS)
     error = rounding_error(relative, half_relative, TOKENS)
     assert 0 < error < 2 * expected
+
+
+def gradients(model):
+    """The gradients of a squared error: what one step of plain descent takes off."""
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
+    before = model.get_weights()
+    model.train_on_batch(TOKENS, np.zeros_like(TOKENS))
+    return [old - new for old, new in zip(before, model.get_weights(), strict=True)]
+
+
+def test_outputs_and_gradients_are_those_of_multi_head_attention():
+    tokens, rng = keras.Input(TOKENS.shape[1:]), np.random.default_rng(3)
+    plain = keras.layers.MultiHeadAttention(num_heads=2, key_dim=8)
+    plain, fast = (
+        keras.Model(tokens, output)
+        for output in (plain(tokens, tokens), SelfAttention(2, 8)(tokens))
+    )
+    plain.set_weights([rng.normal(size=w.shape) for w in plain.get_weights()])
+    fast.set_weights(dense_weights(plain))
+    np.testing.assert_allclose(fast(TOKENS), plain(TOKENS), atol=1e-4)
+    pairs = zip(gradients(plain), gradients(fast), strict=True)
+    for expected, slope in pairs:
+        np.testing.assert_allclose(
+            slope, expected.reshape(slope.shape), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_the_weights_start_as_those_of_multi_head_attention():
+    plain, fast = keras.layers.MultiHeadAttention(8, 64), SelfAttention(8, 64)
+    tokens = np.zeros((1, 4, 128), "float32")
+    plain(tokens, tokens), fast(tokens)
+    for expected, weight in zip(plain.get_weights(), fast.get_weights(), strict=True):
+        assert weight.size == expected.size
+        np.testing.assert_allclose(weight.std(), expected.std(), rtol=0.05)

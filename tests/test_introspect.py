@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from vitlib import POSITIONS, TINY_VIT, build_vit, join_patches
+from vitlib import POSITIONS, TINY_VIT, SelfAttention, build_vit, join_patches
 from vitlib.introspect import (
     attention_maps,
     attention_rollout,
@@ -60,13 +60,13 @@ def test_every_block_gives_a_distribution_over_the_keys(position):
 
 def hand_made_maps(layer, tokens):
     """Softmax of query times key, from the weights alone, without the layer's call."""
-    weights = {w.path.split("/")[-2]: [] for w in layer.weights}
-    for weight in layer.weights:
-        values = ops.convert_to_numpy(weight).astype("float64")
-        weights[weight.path.split("/")[-2]].append(values)
-    (wq, bq), (wk, bk) = weights["query"], weights["key"]
-    query = np.einsum("bnd,dhk->bhnk", tokens, wq) + bq[:, None]
-    key = np.einsum("bnd,dhk->bhnk", tokens, wk) + bk[:, None]
+    (wq, bq), (wk, bk) = (
+        [ops.convert_to_numpy(weight).astype("float64") for weight in dense.weights]
+        for dense in (layer.query_dense, layer.key_dense)
+    )
+    shape = (*tokens.shape[:2], layer.num_heads, layer.key_dim)
+    query = (tokens @ wq + bq).reshape(shape).swapaxes(1, 2)
+    key = (tokens @ wk + bk).reshape(shape).swapaxes(1, 2)
     logits = query @ key.swapaxes(2, 3) / np.sqrt(key.shape[-1])
     exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponents / exponents.sum(axis=-1, keepdims=True)
@@ -75,7 +75,7 @@ def hand_made_maps(layer, tokens):
 def test_the_maps_are_the_softmax_of_query_times_key():
     model = build()
     norms = [m for m in model.layers if isinstance(m, keras.layers.LayerNormalization)]
-    heads = [m for m in model.layers if isinstance(m, keras.layers.MultiHeadAttention)]
+    heads = [m for m in model.layers if isinstance(m, SelfAttention)]
     entrances = keras.Model(model.input, [norms[0].output, norms[2].output])
     tokens = entrances(IMAGES.astype("float32"), training=False)
     maps = attention_maps(model, IMAGES)

@@ -10,8 +10,10 @@ from vitlib import (
     PositionEmbedding1D,
     PositionEmbedding2D,
     RelativeSelfAttention,
+    SelfAttention,
 )
 from vitlib.augment import Augmentation, RandomShift
+from vitlib.normalize import Normalization
 
 IMAGES, PATCHES, TOKENS = (8, 12, 3), (6, 12), (6, 16)
 LAYERS = [
@@ -26,7 +28,9 @@ LAYERS = [
         PATCHES,
         TOKENS,
     ),
+    (SelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS, TOKENS),
     (RelativeSelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS, TOKENS),
+    (Normalization, {}, IMAGES, IMAGES),
     (RandomShift, {"pixels": 2}, IMAGES, IMAGES),
     (Augmentation, {"recipe": "report_vit"}, IMAGES, IMAGES),
 ]

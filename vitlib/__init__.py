@@ -3,7 +3,7 @@
 Importing it changes nothing: no seed, no download, no device.
 """
 
-from vitlib.attention import RelativeSelfAttention
+from vitlib.attention import RelativeSelfAttention, SelfAttention
 from vitlib.config import (
     COMPACT_TRAIN,
     COMPACT_VIT,
@@ -61,6 +61,7 @@ __all__ = [
     "RelativeSelfAttention",
     "ResNetConfig",
     "Run",
+    "SelfAttention",
     "SmallResNetConfig",
     "Split",
     "TrainConfig",

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import layers
 
-from vitlib.attention import RelativeSelfAttention
+from vitlib.attention import RelativeSelfAttention, SelfAttention
 from vitlib.encoder import PatchEncoder
 
 
@@ -18,9 +18,9 @@ def _kernel(layer):
 def _attention(layer):
     """Four projections, the products of queries and keys, and the weighted values."""
     num_patches = layer.output.shape[1]
-    kernels = [weight for weight in layer.weights if weight.name == "kernel"]
+    kernels = [w for w in layer.weights if w.name == "kernel"]
     projections = sum(math.prod(kernel.shape) for kernel in kernels)
-    width = kernels[0].shape[1] * kernels[0].shape[2]  # heads * length in a head
+    width = kernels[0].shape[1]  # heads * length in a head
     products = 2 * num_patches**2 * width
     if isinstance(layer, RelativeSelfAttention):
         products += num_patches**2 * width  # queries and offsets
@@ -46,7 +46,7 @@ def count_flops(model):
 def _layer_flops(layer):
     if isinstance(layer, layers.Dense | layers.Conv2D):
         return _kernel(layer)
-    if isinstance(layer, layers.MultiHeadAttention | RelativeSelfAttention):
+    if isinstance(layer, SelfAttention):
         return _attention(layer)
     if isinstance(layer, PatchEncoder):
         return 2 * layer.output.shape[1] * math.prod(layer.projection.kernel.shape)

@@ -4,11 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from vitlib.attention import RelativeSelfAttention
+from vitlib.attention import SelfAttention
 from vitlib.encoder import PatchEncoder
 from vitlib.patches import Patches
-
-ATTENTION_LAYERS = (keras.layers.MultiHeadAttention, RelativeSelfAttention)
 
 
 def attention_maps(model, images):
@@ -33,14 +31,13 @@ def attention_maps(model, images):
     Reference:
         Vaswani et al., 2017, section 3.2 (https://arxiv.org/abs/1706.03762).
     """
-    layers = [layer for layer in model.layers if isinstance(layer, ATTENTION_LAYERS)]
+    layers = [layer for layer in model.layers if isinstance(layer, SelfAttention)]
     if not layers:
         raise ValueError(
             "attention_maps needs a model with attention layers, as build_vit makes. "
             f"Received: {model.name!r} without any."
         )
-    # A layer that was called with the same tokens twice has two inputs.
-    entrances = [keras.tree.flatten(layer.input)[0] for layer in layers]
+    entrances = [layer.input for layer in layers]
     images = ops.convert_to_tensor(images, dtype="float32")
     tokens = keras.Model(model.input, entrances)(images, training=False)
     tokens = keras.tree.flatten(tokens)  # a lone output comes without a list
@@ -49,8 +46,7 @@ def attention_maps(model, images):
 
 
 def _scores(layer, tokens):
-    pair = (tokens,) if isinstance(layer, RelativeSelfAttention) else (tokens, tokens)
-    _, scores = layer(*pair, training=False, return_attention_scores=True)
+    _, scores = layer(tokens, training=False, return_attention_scores=True)
     return ops.convert_to_numpy(ops.cast(scores, "float32"))
 
 

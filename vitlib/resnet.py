@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from vitlib.augment import DTYPE, Augmentation
+from vitlib.normalize import Normalization
 
 MOMENTUM = 0.9  # of the batch norms: their means follow within tens of steps
 
@@ -28,7 +29,7 @@ def build_resnet(config):
         head: the report, III.1.
     """
     images = keras.Input(config.input_shape, name="images")
-    x = layers.Normalization(dtype=DTYPE)(images) if config.normalize else images
+    x = Normalization(dtype=DTYPE)(images) if config.normalize else images
     x = Augmentation(config.augmentation, dtype=DTYPE)(x)
     backbone = keras.applications.ResNet101V2(
         include_top=False, weights=None, input_shape=config.input_shape
@@ -90,7 +91,7 @@ def build_small_resnet(config):
         (https://arxiv.org/abs/1603.05027).
     """
     images = keras.Input(config.input_shape, name="images")
-    x = layers.Normalization(dtype=DTYPE)(images)
+    x = Normalization(dtype=DTYPE)(images)
     x = Augmentation(config.augmentation, dtype=DTYPE)(x)
     x = _convolution(x, config.filters[0], 3)
     stages = zip(config.filters, config.blocks_per_stage, strict=True)

@@ -3,9 +3,10 @@
 import keras
 from keras import layers
 
-from vitlib.attention import RelativeSelfAttention
+from vitlib.attention import RelativeSelfAttention, SelfAttention
 from vitlib.augment import DTYPE, Augmentation
 from vitlib.encoder import PatchEncoder
+from vitlib.normalize import Normalization
 from vitlib.patches import Patches
 
 EPSILON = 1e-6  # of the layer norms; the Keras example and the authors' code
@@ -40,10 +41,8 @@ def transformer_block(
         Dosovitskiy et al., 2021, equations 2 and 3 (https://arxiv.org/abs/2010.11929).
     """
     y = layers.LayerNormalization(epsilon=EPSILON)(x)
-    if relative_position:
-        y = RelativeSelfAttention(num_heads, key_dim, dropout)(y)
-    else:
-        y = layers.MultiHeadAttention(num_heads, key_dim, dropout=dropout)(y, y)
+    attention = RelativeSelfAttention if relative_position else SelfAttention
+    y = attention(num_heads, key_dim, dropout)(y)
     x = layers.Add()([y, x])
     y = layers.LayerNormalization(epsilon=EPSILON)(x)
     return layers.Add()([mlp(y, mlp_units, dropout), x])
@@ -51,7 +50,7 @@ def transformer_block(
 
 def _preprocess(images, config):
     """Normalises, resizes and (in training) varies the images, in float32."""
-    x = layers.Normalization(dtype=DTYPE)(images)
+    x = Normalization(dtype=DTYPE)(images)
     if (config.image_size, config.image_size) != config.input_shape[:2]:
         x = layers.Resizing(config.image_size, config.image_size, dtype=DTYPE)(x)
     return Augmentation(config.augmentation, dtype=DTYPE)(x)

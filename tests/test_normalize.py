@@ -1,0 +1,41 @@
+import keras
+import numpy as np
+
+from vitlib.normalize import Normalization
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 6, 3)).astype("float32")
+IMAGES[..., 1] /= 9
+
+
+def test_it_is_the_layer_of_keras():
+    plain, fast = keras.layers.Normalization(), Normalization()
+    for layer in (plain, fast):
+        layer.adapt(IMAGES)
+    for expected, weight in zip(plain.get_weights(), fast.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    np.testing.assert_allclose(fast(IMAGES), plain(IMAGES), atol=1e-5)
+
+
+def test_every_channel_gets_mean_0_and_variance_1():
+    layer = Normalization()
+    layer.adapt(IMAGES)
+    result = np.array(layer(IMAGES))
+    np.testing.assert_allclose(result.mean(axis=(0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(result.var(axis=(0, 1, 2)), 1, atol=1e-3)
+
+
+def test_a_constant_channel_becomes_zero():
+    layer, images = Normalization(), np.full((3, 2, 2, 1), 7, "float32")
+    layer.adapt(images)
+    np.testing.assert_array_equal(layer(images), 0 * images)
+
+
+def test_new_weights_take_effect_at_once():
+    layer = Normalization()
+    layer.build(IMAGES.shape)
+    model = keras.Sequential([keras.Input(IMAGES.shape[1:]), layer])
+    model.predict_on_batch(IMAGES)
+    model.set_weights([np.full(3, 2), np.full(3, 16), np.array(1)])
+    np.testing.assert_allclose(
+        model.predict_on_batch(IMAGES), (IMAGES - 2) / 4, atol=1e-5
+    )
