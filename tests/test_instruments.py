@@ -16,6 +16,7 @@ from vitlib.instruments import (
     observe,
     spread,
 )
+from vitlib.optimizer import AdamW
 from vitlib.training import prepare
 
 HEAD = replace(MODEL, pooling="flatten", head_units=(24, 12))
@@ -74,7 +75,7 @@ def test_the_gradient_norm_is_that_of_the_gradient_before_clipping(clip_norm):
 
 def test_the_meter_does_not_change_the_step():
     steps = []
-    for kind in (keras.optimizers.AdamW, MeteredAdamW):
+    for kind in (AdamW, MeteredAdamW):
         keras.utils.set_random_seed(0)
         _, model = least_squares_step(kind(0.1, weight_decay=0.1))
         steps.append(np.concatenate(model.get_weights(), axis=None))

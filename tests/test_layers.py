@@ -13,6 +13,7 @@ from vitlib import (
     SelfAttention,
 )
 from vitlib.augment import Augmentation, RandomShift
+from vitlib.dropout import Dropout
 from vitlib.normalize import Normalization
 
 IMAGES, PATCHES, TOKENS = (8, 12, 3), (6, 12), (6, 16)
@@ -31,6 +32,7 @@ LAYERS = [
     (SelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS, TOKENS),
     (RelativeSelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS, TOKENS),
     (Normalization, {}, IMAGES, IMAGES),
+    (Dropout, {"rate": 0.1}, TOKENS, TOKENS),
     (RandomShift, {"pixels": 2}, IMAGES, IMAGES),
     (Augmentation, {"recipe": "report_vit"}, IMAGES, IMAGES),
 ]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from vitlib import TrainConfig
-from vitlib.optimizer import WarmupSchedule, make_optimizer
+from vitlib.optimizer import AdamW, WarmupSchedule, make_optimizer
 
 
 def rates(steps, **arguments):
@@ -61,3 +61,39 @@ def test_clipping_scales_all_gradients_together():
     gradients = [keras.ops.array([3.0]), keras.ops.array([4.0])]
     clipped = optimizer._clip_gradients(gradients)
     np.testing.assert_allclose(np.array(clipped).ravel(), [0.6, 0.8], rtol=1e-5)
+
+
+def path_of(kind):
+    """The weights after each of six steps, one of them with a gradient of zero."""
+    weights = [keras.Variable(np.ones((5, 3), "float32"), name="kernel")]
+    weights.append(keras.Variable(np.ones(3, "float32"), name="bias"))
+    optimizer = kind(
+        WarmupSchedule(0.1, 3, 6, True), weight_decay=0.3, global_clipnorm=1.0
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    optimizer.build(weights)
+    rng, path = np.random.default_rng(0), []
+    for step in range(6):
+        gradients = [(step != 2) * rng.normal(size=w.shape) for w in weights]
+        optimizer.apply([keras.ops.array(g, "float32") for g in gradients], weights)
+        path.append(np.concatenate([np.array(w.value).ravel() for w in weights]))
+    return np.array(path)
+
+
+def test_its_steps_are_those_of_adamw_of_keras():
+    path = path_of(keras.optimizers.AdamW)
+    assert np.abs(np.diff(path, axis=0)).min() > 1e-4
+    np.testing.assert_allclose(path_of(AdamW), path, rtol=1e-5)
+
+
+def test_a_gradient_of_some_rows_moves_the_others_by_their_momentum():
+    """The rows that were looked up: TensorFlow gives their gradient alone."""
+    tables = []
+    for kind in (keras.optimizers.AdamW, AdamW):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Embedding(4, 3)])
+        model.compile(kind(0.1), loss="mse")
+        for rows in ([[0, 1]], [[1, 3]]):
+            model.train_on_batch(np.array(rows), np.zeros((1, 2, 3)))
+        tables.append(model.get_weights()[0])
+    np.testing.assert_allclose(*tables, rtol=1e-4)

@@ -10,6 +10,7 @@ import math
 import keras
 from keras import ops
 
+from vitlib.dropout import Dropout
 from vitlib.positions import INITIAL_STDDEV, relative_offsets
 
 
@@ -57,7 +58,7 @@ class SelfAttention(keras.layers.Layer):
         self.value_dense = self._dense(width, "value", input_shape)
         mixed_shape = (*batch_and_tokens, width)
         self.output_dense = self._dense(projection_dim, "attention_output", mixed_shape)
-        self.dropout_layer = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy)
 
     def _dense(self, units, name, input_shape):
         dense = keras.layers.Dense(units, name=name, dtype=self.dtype_policy)
@@ -82,7 +83,7 @@ class SelfAttention(keras.layers.Layer):
 
     def _logits(self, query, key):
         """How well each key answers each query, `(batch, num_heads, N, N)`."""
-        return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+        return ops.einsum("bhqd,bhkd->bhqk", query, key)
 
     def call(self, tokens, training=None, return_attention_scores=False):
         query, key, value = self.project(tokens)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from vitlib.optimizer import AdamW
 from vitlib.training import draw_order, prepare, score, seed_epoch
 
 WATCHED = 200  # images that the instruments look at; 2 of each class in "shapes"
@@ -58,11 +59,11 @@ def distinct_answers(logits):
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
-class MeteredAdamW(keras.optimizers.AdamW):
+class MeteredAdamW(AdamW):
     """AdamW that remembers how large the gradient of the last step was.
 
     `gradient_norm` is the square root of the sum of the squares of all gradients,
-    before clipping. The steps are those of `keras.optimizers.AdamW`, bit for bit.
+    before clipping. The steps are those of `AdamW`, bit for bit.
 
     Reference:
         Pascanu et al., 2013, section 3.2 (https://arxiv.org/abs/1211.5063): the norm

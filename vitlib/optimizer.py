@@ -41,7 +41,41 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return dict(vars(self))
 
 
-def make_optimizer(config, steps_per_epoch, kind=keras.optimizers.AdamW):
+@keras.saving.register_keras_serializable(package="vitlib")
+class AdamW(keras.optimizers.AdamW):
+    """`keras.optimizers.AdamW` whose update is one operation on TensorFlow, too.
+
+    Keras writes Adam's update as a dozen operations, and each goes through the memory
+    of all weights. A compiler joins them on JAX. TensorFlow runs them one by one where
+    it does not compile, as on a CPU, but has the whole update as one operation.
+
+    Reference:
+        Loshchilov and Hutter, 2019, algorithm 2 (https://arxiv.org/abs/1711.05101).
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if keras.backend.backend() != "tensorflow":
+            return super().update_step(gradient, variable, learning_rate)
+        import tensorflow as tf  # the operation is TensorFlow's own
+
+        index, dtype = self._get_variable_index(variable), variable.dtype
+        step = tf.cast(self.iterations + 1, dtype)
+        beta1, beta2 = (tf.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
+        return tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=beta1**step,
+            beta2_power=beta2**step,
+            lr=tf.cast(learning_rate, dtype),
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=tf.cast(self.epsilon, dtype),
+            grad=tf.cast(tf.convert_to_tensor(gradient), dtype),
+        )
+
+
+def make_optimizer(config, steps_per_epoch, kind=AdamW):
     """AdamW with decoupled weight decay, the schedule and the clipping of a config.
 
     Weight decay acts on the weights, not through the gradient and its moments: each
@@ -54,10 +88,10 @@ def make_optimizer(config, steps_per_epoch, kind=keras.optimizers.AdamW):
     Args:
         config: `TrainConfig`.
         steps_per_epoch: Integer.
-        kind: `keras.optimizers.AdamW` or a class that extends it.
+        kind: `AdamW` or a class that extends it.
 
     Returns:
-        `keras.optimizers.AdamW`.
+        `AdamW`.
 
     Reference:
         Loshchilov and Hutter, 2019, algorithm 2 (https://arxiv.org/abs/1711.05101).

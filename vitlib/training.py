@@ -18,7 +18,7 @@ from vitlib.checkpoints import (
 )
 from vitlib.config import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.flops import count_flops
-from vitlib.optimizer import make_optimizer
+from vitlib.optimizer import AdamW, make_optimizer
 from vitlib.resnet import build_resnet, build_small_resnet
 from vitlib.runs import Run
 from vitlib.vit import build_vit
@@ -123,14 +123,14 @@ def _adapt_normalization(model, images):
             layer.adapt(images[i : i + 1000] for i in range(0, len(images), 1000))
 
 
-def prepare(model, data, config, kind=keras.optimizers.AdamW):
+def prepare(model, data, config, kind=AdamW):
     """Makes a model ready for its first step: normalisation, optimiser, loss, metrics.
 
     Args:
         model: `keras.Model` from `build_model`.
         data: `Dataset`.
         config: `TrainConfig`.
-        kind: `keras.optimizers.AdamW` or a class that extends it.
+        kind: `AdamW` or a class that extends it.
 
     Raises:
         ValueError: When model and config disagree, or there are fewer training images

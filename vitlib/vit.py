@@ -5,6 +5,7 @@ from keras import layers
 
 from vitlib.attention import RelativeSelfAttention, SelfAttention
 from vitlib.augment import DTYPE, Augmentation
+from vitlib.dropout import Dropout
 from vitlib.encoder import PatchEncoder
 from vitlib.normalize import Normalization
 from vitlib.patches import Patches
@@ -17,7 +18,7 @@ def mlp(x, units, dropout, activation="gelu"):
     """Stacks dense layers, each with an activation and dropout."""
     for size in units:
         x = layers.Dense(size, activation=activation)(x)
-        x = layers.Dropout(dropout)(x)
+        x = Dropout(dropout)(x)
     return x
 
 
@@ -105,7 +106,7 @@ def build_vit(config):
             relative_position=config.position == "relative",
         )
     x = layers.LayerNormalization(epsilon=EPSILON)(x)
-    x = layers.Dropout(config.head_dropout)(_pool(x, config))
+    x = Dropout(config.head_dropout)(_pool(x, config))
     x = mlp(x, config.head_units, config.head_dropout)
     logits = layers.Dense(config.num_classes, dtype="float32", name="logits")(x)
     return keras.Model(images, logits, name="vit")
