@@ -138,9 +138,20 @@ def prepare(model, data, config, kind=AdamW):
     """
     _check(model, data, config)
     _adapt_normalization(model, data.train.images)
-    steps = len(data.train.labels) // config.batch_size
+    compile_model(model, config, len(data.train.labels) // config.batch_size, kind)
+
+
+def compile_model(model, config, steps_per_epoch, kind=AdamW):
+    """Gives a model the optimiser, the loss and the metrics of a config.
+
+    Args:
+        model: `keras.Model` from images to logits.
+        config: `TrainConfig`.
+        steps_per_epoch: Integer.
+        kind: `AdamW` or another class of Keras' with its arguments.
+    """
     model.compile(
-        optimizer=make_optimizer(config, steps, kind),
+        optimizer=make_optimizer(config, steps_per_epoch, kind),
         loss=_smoothed_crossentropy(config.label_smoothing),
         metrics=[
             keras.metrics.SparseCategoricalAccuracy(name="top1"),
@@ -172,8 +183,18 @@ def seed_epoch(model, seed, epoch):
             variable.assign(rng.integers(2**31, size=variable.shape))
 
 
-def _fit(model, images, labels, batch_size):
-    """One pass over the images as they stand: the means of loss and metrics."""
+def run_batches(model, images, labels, batch_size):
+    """Trains on images as they stand, batch after batch.
+
+    Args:
+        model: Compiled `keras.Model`.
+        images: Array of shape `(N, H, W, C)`, pixels from 0 to 255.
+        labels: Integer array of shape `(N,)`.
+        batch_size: Integer that divides N.
+
+    Returns:
+        Dict: the means of the loss and of each metric over the batches.
+    """
     if keras.backend.backend() != "tensorflow":
         fit = model.fit(images, labels, batch_size, shuffle=False, verbose=0)
         return {name: float(values[0]) for name, values in fit.history.items()}
@@ -193,7 +214,8 @@ def _train_epoch(model, data, config, epoch):
     train = data.train
     seed_epoch(model, config.seed, epoch)
     order = draw_order(config, epoch, len(train.labels))
-    row = _fit(model, train.images[order], train.labels[order], config.batch_size)
+    images, labels = train.images[order], train.labels[order]
+    row = run_batches(model, images, labels, config.batch_size)
     seconds_of_training = time.perf_counter() - start
     validation = evaluate(model, data.validation)
     row |= {f"val_{name}": value for name, value in validation.items()}

@@ -1,0 +1,330 @@
+"""The models that `training_speed.py` times, each in a process of its own.
+
+    python benchmarks/contenders.py NAME MODEL BATCH
+
+builds one, says when its first step is done, warms up, and then obeys the lines of its
+standard input: "train 4" and "predict 4" do so many steps and answer with the seconds
+they took. `training_speed.py` starts it; run that.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
+
+import numpy as np
+
+from vitlib.config import PRESETS, ResNetConfig, ViTConfig
+
+MODELS = {"report": "report-vit", "compact": "compact", "resnet": "report-resnet"}
+WARM_UP = 3  # steps; the first compiles
+
+
+def images_and_labels(config, batch, size=None):
+    """Noise of the shape of a batch: what is in an image does not change the time."""
+    rng, (height, width, channels) = np.random.default_rng(0), config.input_shape
+    shape = (batch, size or height, size or width, channels)
+    images = rng.integers(0, 256, shape).astype("float32")
+    return images, rng.integers(0, config.num_classes, batch)
+
+
+def keras_contender(build, preset, precision, batch):
+    """Times a Keras model as `vitlib.train` feeds it."""
+    import keras
+
+    from vitlib.optimizer import AdamW
+    from vitlib.training import BUILDERS, compile_model, run_batches
+
+    keras.config.set_dtype_policy(precision)
+    model = (build or BUILDERS[type(preset.model)])(preset.model)
+    kind = keras.optimizers.AdamW if build else AdamW
+    compile_model(model, preset.train, steps_per_epoch=100, kind=kind)
+    images, labels = images_and_labels(preset.model, batch)
+
+    def run(steps):
+        pair = np.tile(images, (steps, 1, 1, 1)), np.tile(labels, steps)
+        run_batches(model, *pair, batch)
+
+    def predict(steps):
+        for _ in range(steps):
+            np.asarray(model.predict_on_batch(images))
+
+    return run, predict
+
+
+def vitlib_float32(preset, batch):
+    """The model and the training of this course."""
+    return (*keras_contender(None, preset, "float32", batch), preset.model)
+
+
+def vitlib_bfloat16(preset, batch):
+    """The same under Keras' policy mixed_bfloat16."""
+    return (*keras_contender(None, preset, "mixed_bfloat16", batch), preset.model)
+
+
+def keras_float32(preset, batch):
+    """The same architecture from layers of Keras alone."""
+    build = plain_resnet if isinstance(preset.model, ResNetConfig) else plain_vit
+    return (*keras_contender(build, preset, "float32", batch), preset.model)
+
+
+def keras_bfloat16(preset, batch):
+    """The same under Keras' policy mixed_bfloat16."""
+    build = plain_resnet if isinstance(preset.model, ResNetConfig) else plain_vit
+    return (*keras_contender(build, preset, "mixed_bfloat16", batch), preset.model)
+
+
+def plain_augmentation(x, recipe):
+    """The layers that the report names, or the nearest that Keras has."""
+    from keras import layers
+
+    if recipe == "shift_flip":
+        x = layers.RandomTranslation(4 / 32, 4 / 32)(x)
+    x = layers.RandomFlip("horizontal")(x)
+    if recipe == "report_vit":
+        x = layers.RandomZoom(0.2, 0.2)(layers.RandomRotation(0.02)(x))
+    elif recipe == "report_resnet":
+        x = layers.RandomRotation(20 / 360)(x)
+        x = layers.RandomTranslation(0.2, 0.2)(x)
+        x = layers.RandomZoom(0.2, 0.2)(layers.RandomShear(0.0035)(x))
+    return x
+
+
+def plain_patches(x, config):
+    """A convolutional stem where the config has one, then flat patches."""
+    from keras import layers, ops
+
+    for filters in config.stem_filters:
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(layers.MaxPooling2D(2)(x)))
+    size = config.patch_size
+    if size > 1:
+        x = ops.image.extract_patches(x, size)
+    return layers.Reshape((config.num_patches, -1))(x)
+
+
+def plain_vit(config):
+    """A ViT of the same shape, written as Keras' example that the report extends."""
+    import keras
+    from keras import layers, ops
+
+    images = keras.Input(config.input_shape)
+    x = layers.Resizing(config.image_size, config.image_size)(
+        layers.Normalization()(images)
+    )
+    x = plain_patches(plain_augmentation(x, config.augmentation), config)
+    places = ops.arange(config.num_patches)[None]
+    x = layers.Dense(config.projection_dim)(x)
+    x = x + layers.Embedding(config.num_patches, config.projection_dim)(places)
+    for _ in range(config.num_layers):
+        y = layers.LayerNormalization(epsilon=1e-6)(x)
+        attention = layers.MultiHeadAttention(
+            config.num_heads, config.key_dim, dropout=config.dropout
+        )
+        x = layers.Add()([attention(y, y), x])
+        y = layers.LayerNormalization(epsilon=1e-6)(x)
+        for units in config.mlp_units:
+            y = layers.Dropout(config.dropout)(layers.Dense(units, "gelu")(y))
+        x = layers.Add()([y, x])
+    x = layers.LayerNormalization(epsilon=1e-6)(x)
+    flatten = config.pooling == "flatten"
+    x = layers.Flatten()(x) if flatten else layers.GlobalAveragePooling1D()(x)
+    x = layers.Dropout(config.head_dropout)(x)
+    for units in config.head_units:
+        x = layers.Dropout(config.head_dropout)(layers.Dense(units, "gelu")(x))
+    return keras.Model(images, layers.Dense(config.num_classes, dtype="float32")(x))
+
+
+def plain_resnet(config):
+    """ResNet101V2 under the report's head, with Keras' own augmentation."""
+    import keras
+    from keras import layers
+
+    images = keras.Input(config.input_shape)
+    x = plain_augmentation(images, config.augmentation)
+    trunk = keras.applications.ResNet101V2(
+        include_top=False, weights=None, input_shape=config.input_shape
+    )
+    x = layers.Flatten()(trunk(x))
+    for units in config.head_units:
+        x = layers.Dense(units, "relu")(x)
+        x = layers.GaussianDropout(config.head_dropout)(x)
+    return keras.Model(images, layers.Dense(config.num_classes, dtype="float32")(x))
+
+
+def keras_hub(preset, batch):
+    """KerasHub's ViT backbone: its heads share the token, so key_dim is 16, not 128."""
+    import keras
+    from keras import layers
+
+    def build(config):
+        import keras_hub
+
+        images = keras.Input(config.input_shape)
+        x = layers.Resizing(config.image_size, config.image_size)(images)
+        backbone = keras_hub.models.ViTBackbone(
+            image_shape=(config.image_size, config.image_size, 3),
+            patch_size=(config.patch_size, config.patch_size),
+            num_layers=config.num_layers,
+            num_heads=config.num_heads,
+            hidden_dim=config.projection_dim,
+            mlp_dim=config.mlp_units[0],
+            dropout_rate=config.dropout,
+            attention_dropout=config.dropout,
+        )
+        logits = layers.Dense(config.num_classes, dtype="float32")
+        return keras.Model(images, logits(backbone(x)[:, 0]))
+
+    timed = keras_contender(build, preset, "mixed_bfloat16", batch)
+    return (*timed, narrow(preset.model))
+
+
+def narrow(config):
+    """The shape of peers that split a token among the heads and have a small head."""
+    key_dim = config.projection_dim // config.num_heads
+    return replace(config, key_dim=key_dim, pooling="mean", head_units=())
+
+
+def torch_contender(model, config, batch, bfloat16, compiled):
+    """Times a PyTorch model on images of the final size, without augmentation."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = model.to(device)
+    step_model = torch.compile(model) if compiled else model
+    images, labels = images_and_labels(config, batch, config.image_size)
+    images = torch.tensor(images / 255).permute(0, 3, 1, 2).contiguous().to(device)
+    labels = torch.tensor(labels).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
+
+    def forward():
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            logits = step_model(images)
+        return getattr(logits, "logits", logits)  # transformers wraps them
+
+    def run(steps):
+        model.train()
+        for _ in range(steps):
+            loss = torch.nn.functional.cross_entropy(forward().float(), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss.item()
+
+    def predict(steps):
+        model.eval()
+        with torch.no_grad():
+            for _ in range(steps):
+                forward().float().cpu()
+
+    return run, predict
+
+
+def vit_pytorch(preset, batch, bfloat16=True, compiled=False):
+    """The ViT of vit-pytorch: the same trunk, class token and one dense layer."""
+    from vit_pytorch.vit import ViT
+
+    config = preset.model
+    model = ViT(
+        image_size=config.image_size,
+        patch_size=config.patch_size,
+        num_classes=config.num_classes,
+        dim=config.projection_dim,
+        depth=config.num_layers,
+        heads=config.num_heads,
+        dim_head=config.key_dim,
+        mlp_dim=config.mlp_units[0],
+        dropout=config.dropout,
+    )
+    timed = torch_contender(model, config, batch, bfloat16, compiled)
+    return (*timed, replace(config, pooling="mean", head_units=()))
+
+
+def vit_pytorch_float32(preset, batch):
+    """The same in float32."""
+    return vit_pytorch(preset, batch, bfloat16=False)
+
+
+def vit_pytorch_compiled(preset, batch):
+    """The same in bfloat16, through torch.compile."""
+    return vit_pytorch(preset, batch, compiled=True)
+
+
+def transformers_vit(preset, batch):
+    """Hugging Face's ViT: its heads share the token, so key_dim is 16, not 128."""
+    import transformers
+
+    config = preset.model
+    model = transformers.ViTForImageClassification(
+        transformers.ViTConfig(
+            hidden_size=config.projection_dim,
+            num_hidden_layers=config.num_layers,
+            num_attention_heads=config.num_heads,
+            intermediate_size=config.mlp_units[0],
+            hidden_dropout_prob=config.dropout,
+            attention_probs_dropout_prob=config.dropout,
+            image_size=config.image_size,
+            patch_size=config.patch_size,
+            num_labels=config.num_classes,
+        )
+    )
+
+    class Pixels(type(model)):
+        """Takes the images alone."""
+
+        def forward(self, images):
+            return super().forward(pixel_values=images)
+
+    model.__class__ = Pixels
+    return (*torch_contender(model, config, batch, True, False), narrow(config))
+
+
+CONTENDERS = {
+    "vitlib, bfloat16": vitlib_bfloat16,
+    "vitlib, float32": vitlib_float32,
+    "Keras layers, bfloat16": keras_bfloat16,
+    "Keras layers, float32": keras_float32,
+    "KerasHub, bfloat16": keras_hub,
+    "vit-pytorch, bfloat16": vit_pytorch,
+    "vit-pytorch, bfloat16, compiled": vit_pytorch_compiled,
+    "vit-pytorch, float32": vit_pytorch_float32,
+    "transformers, bfloat16": transformers_vit,
+}
+
+
+def takes(name, model):
+    """Whether a contender has a model of this kind."""
+    config = PRESETS[MODELS[model]].model
+    if name.startswith(("vitlib", "Keras layers")):
+        return True
+    return isinstance(config, ViTConfig) and not config.stem_filters
+
+
+def main(name, model, batch):
+    """Serves one contender until its standard input ends."""
+    preset = PRESETS[MODELS[model]]
+    run, predict, shape = CONTENDERS[name](preset, int(batch))
+    run(1)
+    print(json.dumps("first step"), flush=True)
+    run(WARM_UP)
+    predict(WARM_UP)
+    from vitlib.flops import count_flops
+    from vitlib.provenance import device, peak_memory_bytes
+    from vitlib.training import BUILDERS
+
+    flops = count_flops(BUILDERS[type(shape)](shape))
+    print(json.dumps({"flops_per_image": flops, "device": device()}), flush=True)
+    work = {"train": run, "predict": predict}
+    for line in sys.stdin:
+        kind, steps = line.split()
+        start = time.perf_counter()
+        work[kind](int(steps))
+        print(json.dumps(time.perf_counter() - start), flush=True)
+    print(json.dumps({"peak_memory_bytes": peak_memory_bytes()}), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
