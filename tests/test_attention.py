@@ -111,3 +111,41 @@ def test_the_weights_start_as_those_of_multi_head_attention():
     for expected, weight in zip(plain.get_weights(), fast.get_weights(), strict=True):
         assert weight.size == expected.size
         np.testing.assert_allclose(weight.std(), expected.std(), rtol=0.05)
+
+
+@pytest.mark.parametrize("kind", [SelfAttention, RelativeSelfAttention])
+def test_the_fused_path_is_the_same_function(kind, monkeypatch):
+    keras.utils.set_random_seed(4)
+    tokens = keras.Input(TOKENS.shape[1:])
+    layer = kind(num_heads=2, key_dim=8)
+    model = keras.Model(tokens, layer(tokens))
+    if kind is RelativeSelfAttention:
+        offsets, *others = layer.get_weights()
+        layer.set_weights(
+            [np.random.default_rng(5).normal(size=offsets.shape), *others]
+        )
+    plain, start = np.array(layer(TOKENS)), model.get_weights()
+    slopes = gradients(model)
+    model.set_weights(start)
+    layer.fused = True
+    used = []
+    fused = keras.ops.dot_product_attention
+    monkeypatch.setattr(
+        keras.ops,
+        "dot_product_attention",
+        lambda *a, **k: used.append(1) or fused(*a, **k),
+    )
+    np.testing.assert_allclose(layer(TOKENS), plain, atol=1e-5)
+    for expected, slope in zip(slopes, gradients(model), strict=True):
+        np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-5)
+    assert used
+
+
+def test_weights_that_are_dropped_or_asked_for_do_not_take_the_fused_path():
+    layer = SelfAttention(num_heads=2, key_dim=8, dropout=0.5)
+    layer(TOKENS)
+    layer.fused = True
+    calm = np.array(layer(TOKENS))
+    _, scores = layer(TOKENS, return_attention_scores=True)
+    np.testing.assert_allclose(np.array(scores).sum(-1), 1, atol=1e-5)
+    assert np.abs(calm - np.array(layer(TOKENS, training=True))).max() > 1e-3

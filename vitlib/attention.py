@@ -2,7 +2,8 @@
 
 `SelfAttention` is the same function as `keras.layers.MultiHeadAttention` with one
 sequence for queries, keys and values. It is faster on a CPU: each projection is one
-product of two matrices, and the heads move once, before queries meet keys.
+product of two matrices, and the heads move once, before queries meet keys. On a GPU
+under JAX it takes the fused kernel where no attention weight is dropped.
 """
 
 import math
@@ -49,6 +50,11 @@ class SelfAttention(keras.layers.Layer):
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.dropout = dropout
+        # Only JAX on a GPU has a kernel for it, and none that drops weights; elsewhere
+        # Keras would do the same steps as here, in float32.
+        self.fused = keras.backend.backend() == "jax" and any(
+            device.startswith("gpu") for device in keras.distribution.list_devices()
+        )
 
     def build(self, input_shape):
         *batch_and_tokens, projection_dim = input_shape
@@ -81,19 +87,34 @@ class SelfAttention(keras.layers.Layer):
             for dense in denses
         )
 
-    def _logits(self, query, key):
-        """How well each key answers each query, `(batch, num_heads, N, N)`."""
-        return ops.einsum("bhqd,bhkd->bhqk", query, key)
+    def _position_logits(self, query):
+        """What the position adds to the logits: nothing here, `None`."""
+        return None
 
     def call(self, tokens, training=None, return_attention_scores=False):
         query, key, value = self.project(tokens)
-        logits = self._logits(query / math.sqrt(self.key_dim), key)
-        scores = ops.softmax(logits, axis=-1)
-        weights = self.dropout_layer(scores, training=training)
-        mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        mixed = ops.reshape(mixed, (-1, tokens.shape[1], self.num_heads * self.key_dim))
-        output = self.output_dense(mixed)
+        query = query / math.sqrt(self.key_dim)
+        bias = self._position_logits(query)
+        dropping = training and self.dropout > 0
+        if self.fused and not dropping and not return_attention_scores:
+            mixed, scores = _fused_attention(query, key, value, bias), None
+        else:
+            logits = ops.einsum("bhqd,bhkd->bhqk", query, key)
+            scores = ops.softmax(logits if bias is None else logits + bias, axis=-1)
+            weights = self.dropout_layer(scores, training=training)
+            mixed = ops.matmul(weights, value)
+        shape = (-1, tokens.shape[1], self.num_heads * self.key_dim)
+        output = self.output_dense(
+            ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), shape)
+        )
         return (output, scores) if return_attention_scores else output
+
+
+def _fused_attention(query, key, value, bias):
+    """Attention in one operation that never writes the weights to the memory."""
+    by_token = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+    mixed = ops.dot_product_attention(*by_token, bias=bias, scale=1.0)
+    return ops.transpose(mixed, (0, 2, 1, 3))
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
@@ -123,6 +144,6 @@ class RelativeSelfAttention(SelfAttention):
         )
         self.offsets = relative_offsets(num_patches)
 
-    def _logits(self, query, key):
+    def _position_logits(self, query):
         offset = ops.cast(ops.take(self.offset_embedding, self.offsets, 0), query.dtype)
-        return super()._logits(query, key) + ops.einsum("bhqd,qkd->bhqk", query, offset)
+        return ops.einsum("bhqd,qkd->bhqk", query, offset)
