@@ -203,9 +203,10 @@ def main(arguments=None):
     for dtype, rate in rates.items():
         print(f"matrix products in {dtype}: {rate / GIGA:.0f} GFLOP/s")
     if options.json:
-        facts = vars(options) | {"json": None, "matrix_rates": rates}
+        facts = {"model": options.model, "batch": options.batch, "matrix_rates": rates}
         facts |= {"versions": versions(), "git_commit": git_commit()}
-        options.json.write_text(json.dumps(facts | {"results": results}, indent=1))
+        text = json.dumps(facts | {"results": results}, indent=1)
+        options.json.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,248 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-speed)=
+# # How fast is it, and why?
+#
+# This page holds timings. Each was written to a file by one command of the folder
+# `benchmarks/`, on the machine that the file names, and the cells below read the files.
+# Your machine has other numbers. The *ratios* between two programs, timed side by side in
+# one run, change less.
+
+# %%
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from vitlib.tables import Table
+
+plt.style.use("vitlib.course")
+records = Path("../benchmarks/records")
+
+
+def read(name):
+    """One record of a benchmark."""
+    return json.loads((records / f"{name}.json").read_text("utf-8"))
+
+
+# %% [markdown]
+# ## How fast does the report's ViT train?
+#
+# `python benchmarks/training_speed.py` builds the same architecture several times: as this
+# course has it, from the layers of Keras alone, and with other libraries. They take turns,
+# a few steps each, so that a busy moment of the machine meets all of them. The table has
+# the median; the range shows how calm the machine was.
+#
+# Two columns deserve a word. **GFLOP/s** counts what the model needs, from its shapes:
+# three forward passes a step. **Share of matrix rate** divides that by what large matrix
+# products alone reached on this machine, in the same number format. It says how much is
+# left to gain.
+#
+# The peers are not all the same model. KerasHub and transformers split a token among the
+# heads, and so compute less for an image; vit-pytorch has a class token and one dense
+# layer in place of the large head. The PyTorch models get images of the final size and
+# augment nothing. GFLOP/s allows for the sizes, images/s does not.
+
+
+# %%
+def show_speeds(name):
+    """The contenders of one run of the benchmark, fastest first."""
+    record = read(name)
+    fast_first = sorted(
+        record["results"], key=lambda found: -found["images_per_second"]
+    )
+    columns = ("contender", "images/s", "slowest", "fastest")
+    columns += ("GFLOP/s", "share of matrix rate (%)", "memory (GiB)")
+    keys = ("contender", "images_per_second", "slowest", "fastest")
+    rows = [
+        (
+            *(found[key] for key in keys),
+            found["flops_per_second"] / 1e9,
+            100 * found["share_of_matrix_rate"],
+            found["peak_memory_bytes"] / 2**30,
+        )
+        for found in fast_first
+    ]
+    return Table(columns, tuple(rows))
+
+
+# %%
+show_speeds("report")
+
+# %% [markdown]
+# How many times as fast is this course's model as each peer? The peers stand in the rows.
+
+
+# %%
+def show_ratios(name):
+    """Images a second of vitlib, divided by those of each peer."""
+    speed = {
+        found["contender"]: found["images_per_second"]
+        for found in read(name)["results"]
+    }
+    ours = [key for key in speed if key.startswith("vitlib")]
+    rows = [
+        (peer, *(speed[our] / speed[peer] for our in ours))
+        for peer in speed
+        if peer not in ours
+    ]
+    return Table(("peer", *ours), tuple(rows))
+
+
+# %%
+show_ratios("report")
+
+# %% [markdown]
+# The preset `compact` is a small ViT whose tokens come from convolutions. Its time is
+# mostly theirs, and they are the same code for everyone.
+
+# %%
+show_ratios("compact")
+
+# %% [markdown]
+# And the report's ResNet101V2. Its maps are tiny on a 32 x 32 image, so that it waits for
+# the start of many small operations more than it computes.
+
+# %%
+show_ratios("resnet")
+
+# %% [markdown]
+# ## Where does the time of a step go?
+#
+# `python benchmarks/profile_step.py` lets TensorFlow's profiler watch one step on a CPU,
+# and adds up the time of each kind of operation over all calls and both threads. Left the
+# layers of Keras in `float32`, right this course's in `bfloat16`.
+
+
+# %%
+def show_profile(name, top=10):
+    """The operations that took most time, and all together."""
+    *rows, whole = read(name)["rows"]
+    columns = ("operation", "milliseconds", "calls")
+    return Table(columns, (*map(tuple, rows[:top]), tuple(whole)))
+
+
+# %%
+show_profile("profile-keras")
+
+# %%
+show_profile("profile-vitlib")
+
+# %% [markdown]
+# Products of matrices (`MatMul`, `BatchMatMul`) are the work itself. The rest is what this
+# course tries to save:
+#
+# * **Attention.** `keras.layers.MultiHeadAttention` writes its products as `einsum`.
+#   {class}`vitlib.attention.SelfAttention` makes one product of two matrices of each
+#   projection.
+# * **Adam.** Keras writes the update as a dozen operations, and each goes through the
+#   memory of all weights. {class}`vitlib.optimizer.AdamW` uses TensorFlow's one operation.
+# * **Dropout.** Most of its cost are random bits. {class}`vitlib.dropout.Dropout` draws 16
+#   for a number where Keras draws 32.
+# * **Normalisation.** {class}`vitlib.normalize.Normalization` computes on rows of pixels,
+#   not on three channels at a time.
+# * **bfloat16.** A number of 16 bits halves the memory traffic, and some processors
+#   multiply it faster. Weights and the last layer stay in `float32`.
+#
+# Each is the same function as the layer that it replaces; tests compare outputs and
+# gradients.
+#
+# ## How does the cost grow?
+#
+# `python benchmarks/cost_curves.py` changes one thing at a time: the number of tokens, the
+# width of a token, the number of blocks, the {term}`batch`. {numref}`fig-speed-curves`
+# draws seconds and memory on double logarithmic axes. There a straight line of slope 1
+# means "twice as much costs twice as much".
+
+# %% mystnb={"figure": {"caption": "Seconds of a training step (top) and memory above that of the built model (bottom), against tokens, width, blocks and batch. Dotted: growth in proportion, drawn through the last point. All axes are logarithmic.", "name": "fig-speed-curves"}, "image": {"alt": "Eight small plots in two rows of four with logarithmic axes. Seconds and memory rise with tokens, width, blocks and batch; each has a dotted line of slope one for comparison."}}
+curves = read("cost_curves")["curves"]
+axes_of = {
+    "tokens": ("patch_size", "tokens"),
+    "width": ("projection_dim", "projection_dim"),
+    "blocks": ("num_layers", "num_layers"),
+    "batch": ("batch", "batch"),
+}
+fig, axes = plt.subplots(2, 4, figsize=(7.2, 4), sharex="col", sharey="row")
+for column, (label, (name, key)) in zip(axes.T, axes_of.items(), strict=True):
+    x = np.array([point[key] for point in curves[name]])
+    seconds = [np.median(point["seconds"]) for point in curves[name]]
+    memory = [point["memory_bytes"] / 2**20 for point in curves[name]]
+    for ax, y in zip(column, (seconds, memory), strict=True):
+        ax.loglog(x, y, "o-")
+        ax.loglog(x, np.array(x) * y[-1] / x[-1], ":", color="C7")
+    column[1].set_xlabel(label)
+axes[0, 0].set_ylabel("seconds a step")
+axes[1, 0].set_ylabel("memory (MiB)")
+plt.show()
+
+# %% [markdown]
+# ## Where does attention become quadratic?
+#
+# The chapter on patches derives the arithmetic of a block from its sizes
+# ({ref}`sec-patches`). With $N$ tokens of length $D$, heads of $D$ numbers together, and an
+# MLP of $2D$, a block makes
+#
+# $$
+# \underbrace{8 N D^2}_{\text{projections and MLP}} +
+# \underbrace{2 N^2 D}_{\text{attention}}
+# $$ (eq-speed-block)
+#
+# {term}`multiply-adds <multiply-add>`. The first part grows in proportion to the tokens,
+# the second with their square. They are equal at $N = 4 D$.
+#
+# Does the clock agree? We fit $a + b N + c N^2$ to the measured seconds. The two growing
+# parts are equal at $N = b / c$.
+
+# %%
+points = curves["patch_size"]
+N = np.array([point["tokens"] for point in points])
+seconds = np.array([np.median(point["seconds"]) for point in points])
+terms = np.stack([np.ones_like(N), N, N**2], axis=1)
+weights = (
+    1 / seconds[:, None]
+)  # so that each point counts by its relative error
+fit, *_ = np.linalg.lstsq(terms * weights, np.ones_like(seconds), rcond=None)
+width = points[0]["projection_dim"]
+Table(
+    ("crossover", "tokens"),
+    (("by arithmetic", 4 * width), ("by the clock", fit[1] / fit[2])),
+)
+
+# %% [markdown]
+# Where the clock's number is the smaller one, a multiply-add of the attention is dearer
+# than one of the dense layers. The tables of weights between all tokens are large, and
+# softmax and dropout pass over them again and again, without a single product.
+#
+# ## What this page does not show
+#
+# * One machine each, named below. Another processor has other rates, and another library
+#   may win there.
+# * Noise in place of images. The time of a step does not depend on what is in an image;
+#   the accuracy does, and it has its own page ([](#sec-results)).
+# * A GPU, as long as no record below names one. The commands are the same there.
+
+# %%
+names = sorted(path.stem for path in records.glob("*.json"))
+rows = []
+for name in names:
+    record = read(name)
+    device = record.get("device") or record["results"][0]["device"]
+    commit = (record["git_commit"] or "")[:7]
+    rows.append((name, device["name"], device["cores"], commit))
+Table(("record", "machine", "cores", "commit"), tuple(rows))
