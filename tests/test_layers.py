@@ -35,6 +35,8 @@ LAYERS = [
     (Dropout, {"rate": 0.1}, TOKENS, TOKENS),
     (RandomShift, {"pixels": 2}, IMAGES, IMAGES),
     (Augmentation, {"recipe": "report_vit"}, IMAGES, IMAGES),
+    (Augmentation, {"recipe": "shift_flip"}, IMAGES, IMAGES),
+    (Augmentation, {"recipe": "report_resnet", "image_size": 6}, IMAGES, (6, 6, 3)),
 ]
 each_layer = pytest.mark.parametrize(("layer", "arguments", "shape", "output"), LAYERS)
 

@@ -105,7 +105,9 @@ def test_logits_are_float32_under_a_half_precision_policy():
 def test_the_report_vit_takes_small_images_and_raises_them_to_72_pixels():
     model = build_vit(ViTConfig(num_layers=1, head_units=()))
     assert model.input_shape == (None, 32, 32, 3)
-    assert model.get_layer(index=2).output.shape == (None, 72, 72, 3)
+    kinds = [type(layer).__name__ for layer in model.layers[:3]]
+    assert kinds == ["InputLayer", "Normalization", "Augmentation"]
+    assert model.layers[2].output.shape == (None, 72, 72, 3)
 
 
 def test_the_compact_vit_is_compact():

@@ -1,6 +1,8 @@
 """Vary the training images: the report's two recipes, and the one for small budgets.
 
-Every layer here acts in training alone; in prediction it hands the images on.
+The images vary in training alone. None of Keras' layers for rotation, zoom, translation
+or shear is used: on JAX each keeps the whole model in which it stands from being
+compiled, and on a GPU with TensorFlow, too.
 """
 
 import math
@@ -8,10 +10,33 @@ import math
 import keras
 from keras import layers, ops
 
+from vitlib import affine
 from vitlib.config import AUGMENTATIONS
 
 SHIFT_PIXELS = 4  # the usual CIFAR crop: He et al., 2016, section 4.2
 DTYPE = "float32"  # pixels stay exact whatever the precision policy of the model
+TURN = 2 * math.pi  # radians
+
+# The steps of a recipe in the order of the report, each with its limits: for each image
+# one number is drawn between minus and plus a limit, evenly.
+WARPS = {
+    "report_vit": (
+        (affine.flip, 1.0),
+        (affine.rotate, 0.02 * TURN),
+        (affine.zoom, 0.2, 0.2),
+    ),
+    "report_resnet": (
+        (affine.rotate, 20 / 360 * TURN),  # rotation_range=20, degrees
+        (affine.shift, 0.2, 0.2),
+        (affine.shear, math.tan(math.radians(0.2))),  # degrees, too
+        (affine.zoom, 0.2, 0.2),
+        (affine.flip, 1.0),
+    ),
+}
+BORDERS = {
+    "report_vit": affine.reflect,  # the default of Keras' layers
+    "report_resnet": affine.nearest,  # as ImageDataGenerator fills
+}
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
@@ -65,10 +90,11 @@ def _reflect(index, size):
 
 @keras.saving.register_keras_serializable(package="vitlib")
 class Augmentation(layers.Layer):
-    """Applies one recipe of random changes to training images.
+    """Resizes images, and applies one recipe of random changes to them in training.
 
     Keras' own random layers also act when a model is called without `training`; this
-    one acts with `training=True` alone, as `fit` calls it.
+    one acts with `training=True` alone, as `fit` calls it. The report's recipes are
+    composed with the resizing into one map, so that the image is interpolated once.
 
     Args:
         recipe: One of `AUGMENTATIONS`. "report_vit": the report's flip, rotation by up
@@ -76,13 +102,15 @@ class Augmentation(layers.Layer):
             "report_resnet": the ranges that the report gave to `ImageDataGenerator`;
             its `shear_range=0.2` is 0.2 *degrees*, and so it is here. "shift_flip":
             moves of up to 4 pixels and a flip. "none": nothing.
+        image_size: Integer. Height and width of the result, in pixels. None: as the
+            images are.
         **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
 
     Input shape:
         `(batch, H, W, C)`.
 
     Output shape:
-        The same.
+        `(batch, image_size, image_size, C)`.
 
     Raises:
         ValueError: When `recipe` is not one of `AUGMENTATIONS`.
@@ -91,41 +119,47 @@ class Augmentation(layers.Layer):
         The report, III.2.
     """
 
-    def __init__(self, recipe, **kwargs):
+    def __init__(self, recipe, image_size=None, **kwargs):
         super().__init__(**kwargs)
         if recipe not in AUGMENTATIONS:
             raise ValueError(
                 f"recipe must be one of {AUGMENTATIONS}. Received: {recipe!r}."
             )
         self.recipe = recipe
-        self.steps = _steps(recipe)
+        self.image_size = image_size
+        self.steps = []
+        if recipe == "shift_flip":
+            flip = layers.RandomFlip("horizontal", dtype=DTYPE)
+            self.steps = [RandomShift(SHIFT_PIXELS, dtype=DTYPE), flip]
+        elif recipe in WARPS:
+            self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
         for step in self.steps:
             step.build(input_shape)
 
     def call(self, images, training=False):
-        if training:
-            for step in self.steps:
-                images = step(images, training=True)
-        return images
+        images = ops.cast(images, self.compute_dtype)
+        source = tuple(images.shape[1:3])
+        size = (self.image_size,) * 2 if self.image_size else source
+        if training and self.recipe in WARPS:
+            steps = self._draw(ops.shape(images)[0])
+            images = affine.warp(images, steps, BORDERS[self.recipe], size)
+        elif size != source:
+            images = ops.image.resize(images, size)
+        for step in self.steps if training else []:
+            images = step(images, training=True)
+        return ops.cast(images, self.compute_dtype)
 
+    def _draw(self, batch):
+        """The steps of the recipe, with amounts in the place of their limits."""
+        shape = (batch, 1, 1)
+        return [
+            (change, *(self._uniform(shape, limit) for limit in limits))
+            for change, *limits in WARPS[self.recipe]
+        ]
 
-def _steps(recipe):
-    """The layers of a recipe, in the order of the report."""
-    if recipe == "none":
-        return []
-    flip = layers.RandomFlip("horizontal", dtype=DTYPE)
-    if recipe == "shift_flip":
-        return [RandomShift(SHIFT_PIXELS, dtype=DTYPE), flip]
-    if recipe == "report_vit":
-        rotation = layers.RandomRotation(0.02, dtype=DTYPE)
-        return [flip, rotation, layers.RandomZoom(0.2, 0.2, dtype=DTYPE)]
-    nearest = {"fill_mode": "nearest", "dtype": DTYPE}  # as ImageDataGenerator fills
-    return [
-        layers.RandomRotation(20 / 360, **nearest),  # rotation_range=20, degrees
-        layers.RandomTranslation(0.2, 0.2, **nearest),
-        layers.RandomShear(math.tan(math.radians(0.2)), **nearest),  # degrees, too
-        layers.RandomZoom(0.2, 0.2, **nearest),
-        flip,
-    ]
+    def _uniform(self, shape, limit):
+        return keras.random.uniform(
+            shape, -limit, limit, dtype="float32", seed=self.seed_generator
+        )

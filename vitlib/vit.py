@@ -52,9 +52,7 @@ def transformer_block(
 def _preprocess(images, config):
     """Normalises, resizes and (in training) varies the images, in float32."""
     x = Normalization(dtype=DTYPE)(images)
-    if (config.image_size, config.image_size) != config.input_shape[:2]:
-        x = layers.Resizing(config.image_size, config.image_size, dtype=DTYPE)(x)
-    return Augmentation(config.augmentation, dtype=DTYPE)(x)
+    return Augmentation(config.augmentation, config.image_size, dtype=DTYPE)(x)
 
 
 def _stem(x, config):
