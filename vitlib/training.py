@@ -16,6 +16,7 @@ from vitlib.checkpoints import (
     load_weights,
     save_checkpoint,
 )
+from vitlib.compilation import explain_no_compilation
 from vitlib.config import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.flops import count_flops
 from vitlib.optimizer import AdamW, make_optimizer
@@ -257,7 +258,8 @@ def train(model, data, config, checkpoint_dir=None, report=print):
         data: `Dataset`.
         config: `TrainConfig`.
         checkpoint_dir: Path of a folder for this run alone, or None.
-        report: Called with one line an epoch.
+        report: Called with one line an epoch; and with one before the first when a
+            layer keeps the model from being compiled where that matters.
 
     Returns:
         `Run`. When the loss became NaN or infinite, its status is "failed", `error`
@@ -268,6 +270,8 @@ def train(model, data, config, checkpoint_dir=None, report=print):
             a batch, or the checkpoint belongs to another run.
     """
     prepare(model, data, config)
+    if slow := explain_no_compilation(model):
+        report(slow)
     with tempfile.TemporaryDirectory() as scratch:
         folder = checkpoint_dir or scratch
         progress, error = _train_epochs(model, data, config, folder, report)
