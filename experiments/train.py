@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorF
 
 from vitlib.config import POSITIONS, PRESETS, ViTConfig
 from vitlib.data import TRAIN_IMAGES, limit_train, load_data_set
+from vitlib.parallel import process, use_devices
 from vitlib.runs import load_run, record_path, save_run
 from vitlib.training import PERCENT, build_model, train
 
@@ -30,6 +31,9 @@ def parse_arguments(arguments):
     parser.add_argument("--epochs", type=int, help="in place of the preset's")
     parser.add_argument(
         "--train-images", type=int, help="train on so many, in as many steps"
+    )
+    parser.add_argument(
+        "--devices", type=int, default=1, help="that share each batch; default: 1"
     )
     parser.add_argument("--data-dir", help="folder of cifar-100-binary.tar.gz")
     parser.add_argument("--out", default=RESULTS, type=Path, help="default: results")
@@ -74,13 +78,15 @@ def describe_result(run):
 
 def execute(options, path):
     """Trains and records; goes on where a killed process stopped. Returns the `Run`."""
+    use_devices(options.devices)
     preset = PRESETS[options.preset]
     model_config, train_config, overrides = configure(preset, options)
     data = load_data_set(preset.data, options.data_dir)
     images = overrides.get("train_images")
     if images is not None:
         data = limit_train(data, images)
-    checkpoint = path.with_suffix(".checkpoint")
+    number = process()[0]  # each has its own checkpoint; the first writes the record
+    checkpoint = path.with_suffix(f".checkpoint-{number}" if number else ".checkpoint")
     if options.force:
         shutil.rmtree(checkpoint, ignore_errors=True)
     run = train(build_model(model_config, train_config), data, train_config, checkpoint)
@@ -93,17 +99,21 @@ def execute(options, path):
         overrides=overrides,
         profile=preset.profile,
         model={"family": model_config.family, **asdict(model_config)},
-        command=command_of(options.preset, options.seed, overrides),
+        command=command_of(options, overrides),
     )
-    save_run(options.out, run)
+    if number == 0:
+        save_run(options.out, run)
     shutil.rmtree(checkpoint, ignore_errors=True)
     return run
 
 
-def command_of(preset, seed, overrides):
+def command_of(options, overrides):
     """The command that repeats a run, without the folders of this machine."""
-    changes = [f"--{in_words(key)}={value}" for key, value in overrides.items()]
-    return " ".join(["python experiments/train.py", preset, f"--seed={seed}", *changes])
+    changes = {"seed": options.seed, **overrides}
+    if options.devices > 1:
+        changes["devices"] = options.devices
+    words = [f"--{in_words(key)}={value}" for key, value in changes.items()]
+    return " ".join(["python experiments/train.py", options.preset, *words])
 
 
 def record_name(preset, overrides):

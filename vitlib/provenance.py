@@ -9,6 +9,8 @@ from pathlib import Path
 
 import keras
 
+from vitlib import parallel
+
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "vitlib")
 
 
@@ -54,12 +56,18 @@ def _processor_name():
 
 
 def device():
-    """The device that Keras computes on: kind ("cpu" or "gpu"), name, CPU cores."""
+    """The device that Keras computes on: kind ("cpu" or "gpu"), name, CPU cores.
+
+    The name begins with "4 x" where four devices train together. The cores are those of
+    this host.
+    """
     kind = keras.distribution.list_devices()[0].split(":")[0]
     name = None
     if kind == "gpu":
         name = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     name = name.splitlines()[0] if name else _processor_name()
+    if (together := parallel.count_devices()) > 1:
+        name = f"{together} x {name}"
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     return {"kind": kind, "name": name, "cores": cores}
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from vitlib import provenance
+from vitlib import parallel, provenance
 from vitlib.checkpoints import (
     describe,
     load_checkpoint,
@@ -75,6 +75,7 @@ def evaluate(model, split):
     """
     starts = range(0, len(split.labels), EVALUATION_BATCH)
     batches = (split.images[i : i + EVALUATION_BATCH] for i in starts)
+    batches = map(parallel.split, batches)
     logits = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     return score(logits, split.labels)
 
@@ -105,6 +106,7 @@ def score(logits, labels):
 
 def _check(model, data, config):
     policy, images = model.dtype_policy.name, len(data.train.labels)
+    devices = parallel.count_devices()
     if policy != config.precision:
         raise ValueError(
             f"The model must compute in config.precision={config.precision!r}: "
@@ -114,6 +116,11 @@ def _check(model, data, config):
         raise ValueError(
             f"batch_size must be at most the {images} training images. "
             f"Received: {config.batch_size}."
+        )
+    if config.batch_size % devices:
+        raise ValueError(
+            "batch_size must be a multiple of the devices that train together. "
+            f"Received: batch_size={config.batch_size}, devices={devices}."
         )
 
 
@@ -134,12 +141,13 @@ def prepare(model, data, config, kind=AdamW):
         kind: `AdamW` or a class that extends it.
 
     Raises:
-        ValueError: When model and config disagree, or there are fewer training images
-            than a batch.
+        ValueError: When model and config disagree, there are fewer training images than
+            a batch, or the devices cannot share a batch.
     """
     _check(model, data, config)
     _adapt_normalization(model, data.train.images)
     compile_model(model, config, len(data.train.labels) // config.batch_size, kind)
+    parallel.prepare(model, data.train.images, data.train.labels)
 
 
 def compile_model(model, config, steps_per_epoch, kind=AdamW):
@@ -152,7 +160,9 @@ def compile_model(model, config, steps_per_epoch, kind=AdamW):
         kind: `AdamW` or another class of Keras' with its arguments.
     """
     model.compile(
-        optimizer=make_optimizer(config, steps_per_epoch, kind),
+        optimizer=make_optimizer(
+            config, steps_per_epoch, parallel.sum_before_clipping(kind)
+        ),
         loss=_smoothed_crossentropy(config.label_smoothing),
         metrics=[
             keras.metrics.SparseCategoricalAccuracy(name="top1"),
@@ -181,7 +191,8 @@ def seed_epoch(model, seed, epoch):
     rng = np.random.default_rng((seed, epoch, 1))
     for variable in model.non_trainable_variables:
         if variable.name == "seed_generator_state":
-            variable.assign(rng.integers(2**31, size=variable.shape))
+            state = rng.integers(2**31, size=variable.shape)
+            parallel.assign_seed(variable, state)
 
 
 def run_batches(model, images, labels, batch_size):
@@ -204,6 +215,7 @@ def run_batches(model, images, labels, batch_size):
     batches = []
     for i in range(0, len(labels), batch_size):
         pair = images[i : i + batch_size], labels[i : i + batch_size]
+        pair = map(parallel.split, pair)
         batches.append(model.train_on_batch(*pair, return_dict=True))
         model.reset_metrics()  # so that each value is that of its own batch
     return {n: float(np.mean([batch[n] for batch in batches])) for n in batches[0]}
@@ -215,8 +227,9 @@ def _train_epoch(model, data, config, epoch):
     train = data.train
     seed_epoch(model, config.seed, epoch)
     order = draw_order(config, epoch, len(train.labels))
-    images, labels = train.images[order], train.labels[order]
-    row = run_batches(model, images, labels, config.batch_size)
+    rows = parallel.own_rows(order, config.batch_size)
+    batch_size = config.batch_size // parallel.process()[1]
+    row = run_batches(model, train.images[rows], train.labels[rows], batch_size)
     seconds_of_training = time.perf_counter() - start
     validation = evaluate(model, data.validation)
     row |= {f"val_{name}": value for name, value in validation.items()}
@@ -253,6 +266,10 @@ def train(model, data, config, checkpoint_dir=None, report=print):
     goes on after the last finished epoch, and ends with the same history, number for
     number on the same machine, as if it had never been stopped.
 
+    After `vitlib.parallel.use_devices` several devices share each batch. Where they
+    belong to several processes, each of these makes the same call with a
+    `checkpoint_dir` of its own, and returns the same run.
+
     Args:
         model: `keras.Model` from `build_model` (or built after the same settings).
         data: `Dataset`.
@@ -267,7 +284,8 @@ def train(model, data, config, checkpoint_dir=None, report=print):
 
     Raises:
         ValueError: When model and config disagree, there are fewer training images than
-            a batch, or the checkpoint belongs to another run.
+            a batch, the devices cannot share a batch, or the checkpoint belongs to
+            another run.
     """
     prepare(model, data, config)
     if slow := explain_no_compilation(model):
@@ -288,7 +306,9 @@ def _train_epochs(model, data, config, folder, report):
         progress = {"history": {}, "best_epoch": None, "images_per_second": []}
     else:
         report(f"going on after epoch {len(progress['history']['loss'])}")
-    for epoch in range(len(progress["history"].get("loss", ())), config.epochs):
+    finished = len(progress["history"].get("loss", ()))
+    _require_same_start(finished)
+    for epoch in range(finished, config.epochs):
         row, rate = _train_epoch(model, data, config, epoch)
         if _not_finite(row):
             error = (
@@ -305,6 +325,15 @@ def _train_epochs(model, data, config, folder, report):
         save_checkpoint(folder, model, key, progress)
         report(_progress_line(history, config))
     return progress, None
+
+
+def _require_same_start(finished):
+    """A kill can come when some processes have saved an epoch and others have not."""
+    if not parallel.is_same_everywhere(finished):
+        raise ValueError(
+            "All processes must go on after the same epoch: delete their checkpoints. "
+            f"Received: epoch {finished} in this process, another in another."
+        )
 
 
 def _sizes(model):

@@ -1,0 +1,209 @@
+"""Several devices train one model: the same run as on one device.
+
+The devices are played by the processor, in processes of their own, because a backend
+counts its devices when it starts. On JAX dropout and augmentation are on: it draws the
+same numbers however many devices there are. On TensorFlow each replica draws for
+itself, so that another number of devices is another draw; there they are off.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from train_micro import outcome
+from train_parallel import MODEL, TRAINING, micro_data
+
+from vitlib import build_model, load_runs, parallel, train
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 120  # at most, of a process
+BACKEND = keras.backend.backend()
+on_jax = pytest.mark.skipif(BACKEND != "jax", reason="JAX alone can do this")
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The outcome of the run on one device."""
+    return outcome(train(build_model(MODEL, TRAINING), micro_data(), TRAINING))
+
+
+def start(script, *arguments, devices=4, **variables):
+    """Starts a process that sees so many devices."""
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    variables |= {"XLA_FLAGS": flags, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
+    return subprocess.Popen(
+        [sys.executable, ROOT / "tests" / script, *map(str, arguments)],
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(*processes):
+    """What each process prints, once it has ended: status, output, errors."""
+    try:
+        said = [process.communicate(timeout=SECONDS) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(p.returncode, *texts) for p, texts in zip(processes, said, strict=True)]
+
+
+def start_pair(*arguments):
+    """Two processes of two devices each, which meet at a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    variables = {
+        "KERAS_DISTRIBUTION_JOB_ADDRESSES": address,
+        "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+    }
+    return [
+        start(
+            "train_parallel.py",
+            *arguments,
+            devices=2,
+            KERAS_DISTRIBUTION_PROCESS_ID=number,
+            **variables,
+        )
+        for number in "01"
+    ]
+
+
+def expect_the_run_of_one_device(folder, alone, devices):
+    (run,) = load_runs(folder)
+    found = outcome(run)
+    for name, values in alone["history"].items():
+        assert found["history"][name] == pytest.approx(values, abs=1e-4), name
+    assert len(values) == TRAINING.epochs == 20
+    assert found["test"] == pytest.approx(alone["test"], abs=1e-4)
+    assert run.device["name"].startswith(f"{devices} x ")
+    assert run.command.endswith(f" micro --seed=0 --devices={devices}")
+    assert (run.name, run.overrides) == ("micro", {})
+    assert [path.name for path in (folder / "practice").iterdir()] == [
+        "micro-seed0.json"
+    ]
+
+
+@pytest.mark.parametrize("devices", [2, 4])
+def test_each_step_of_several_devices_is_that_of_one(alone, tmp_path, devices):
+    arguments = (f"--devices={devices}", f"--out={tmp_path}")
+    ((status, _, errors),) = end(start("train_parallel.py", *arguments))
+    assert status == 0, errors
+    expect_the_run_of_one_device(tmp_path, alone, devices)
+
+
+@on_jax
+def test_each_step_of_two_processes_is_that_of_one(alone, tmp_path):
+    said = end(*start_pair("--devices=4", f"--out={tmp_path}"))
+    assert [status for status, *_ in said] == [0, 0], said
+    expect_the_run_of_one_device(tmp_path, alone, 4)
+
+
+@on_jax
+def test_processes_that_would_go_on_after_different_epochs_are_refused(tmp_path):
+    def interrupt(line):
+        raise KeyboardInterrupt
+
+    checkpoint = tmp_path / "practice" / "micro-seed0.checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        model = build_model(MODEL, TRAINING)
+        train(model, micro_data(), TRAINING, checkpoint, interrupt)
+    said = end(*start_pair("--devices=4", f"--out={tmp_path}"))
+    for (status, _, errors), epoch in zip(said, (1, 0), strict=True):
+        assert status == 2, errors
+        assert f"Received: epoch {epoch} in this process, another" in errors
+
+
+@on_jax
+def test_processes_use_all_their_devices(tmp_path):
+    for status, _, errors in end(*start_pair(f"--out={tmp_path}")):
+        assert status == 2, errors
+        assert re.search(
+            "^train.py: devices must be all of all processes, which are 4. "
+            "Received: 1.$",
+            errors,
+            re.MULTILINE,
+        )
+
+
+def test_a_batch_that_the_devices_cannot_share_is_refused(tmp_path):
+    arguments = ("--devices=3", f"--out={tmp_path}")
+    ((status, output, errors),) = end(start("train_parallel.py", *arguments))
+    assert (status, output) == (2, ""), errors
+    assert errors.splitlines()[-1] == (
+        "train.py: batch_size must be a multiple of the devices that train together. "
+        "Received: batch_size=100, devices=3."
+    )
+
+
+@pytest.mark.parametrize("devices", [0, 1000])
+def test_devices_that_are_not_there_are_refused(devices):
+    rule = r"devices must be from 1 to all that there are, which are \d+\."
+    with pytest.raises(ValueError, match=rf"^{rule} Received: {devices}\.$"):
+        parallel.use_devices(devices)
+    assert parallel.count_devices() == 1
+
+
+@pytest.mark.parametrize(
+    ("backend", "processes"), [("torch", "1"), ("torch", "2"), ("tensorflow", "2")]
+)
+def test_a_backend_that_cannot_do_it_is_named(monkeypatch, backend, processes):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setenv(parallel.PROCESSES, processes)
+    with pytest.raises(ValueError, match=rf"Received: devices=2, {backend}\.$"):
+        parallel.use_devices(2)
+
+
+def test_one_device_changes_nothing():
+    parallel.use_devices(1)
+    assert keras.distribution.distribution() is None
+    assert parallel.count_devices() == 1
+    assert parallel.process() == (0, 1)
+    batch = np.arange(6)
+    assert parallel.split(batch) is batch
+    assert parallel.own_rows(batch, 3).tolist() == batch.tolist()
+    assert parallel.is_same_everywhere(3)
+    kind = keras.optimizers.AdamW
+    assert parallel.sum_before_clipping(kind) is kind
+
+
+def test_the_processes_take_a_batch_apart(monkeypatch):
+    parts = []
+    for number in range(2):
+        monkeypatch.setattr(parallel, "process", lambda n=number: (n, 2))
+        parts.append(parallel.own_rows(np.arange(10, 22), 4).tolist())
+    assert parts == [[10, 11, 14, 15, 18, 19], [12, 13, 16, 17, 20, 21]]
+
+
+@on_tensorflow
+def test_each_replica_draws_its_own_dropout():
+    code = """
+import keras, numpy, train_parallel, tensorflow
+from vitlib import parallel
+train_parallel.play_devices()
+parallel.use_devices(2)
+dropout = keras.layers.Dropout(0.5)
+parallel.assign_seed(dropout.seed_generator.state, numpy.array([3, 4]))
+draw = lambda: dropout(numpy.ones(64, "float32"), training=True)
+first, second = tensorflow.distribute.get_strategy().run(draw).values
+first, second = first.numpy().tolist(), second.numpy().tolist()
+assert set(first) == set(second) == {0.0, 2.0}
+assert first != second
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,52 @@
+"""A training of seconds by `experiments/train.py`, for the tests of several devices.
+
+`python train_parallel.py ARGUMENTS` runs the script's `main` on a preset of its own,
+"micro": 20 epochs of one step. The processor plays four devices on TensorFlow; on JAX
+the environment says how many.
+"""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+from train_micro import MODEL, TRAINING
+
+from vitlib import load_shapes
+from vitlib.config import Preset
+
+SCRIPT = Path(__file__).parents[1] / "experiments" / "train.py"
+if keras.backend.backend() == "tensorflow":
+    # The replicas of TensorFlow draw dropout and augmentation each for itself.
+    MODEL = replace(MODEL, dropout=0.0, head_dropout=0.0, augmentation="none")
+# The batch divides by 2 and by 4. The clipping always acts.
+TRAINING = replace(TRAINING, epochs=20, batch_size=100, clip_norm=0.1)
+
+
+def micro_data():
+    """Its last batches of an evaluation divide by no number of devices."""
+    return load_shapes(train=100, validation=103, test=501)
+
+
+def play_devices():
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        four = [tf.config.LogicalDeviceConfiguration()] * 4
+        tf.config.set_logical_device_configuration(cpu, four)
+
+
+def main(arguments):
+    spec = importlib.util.spec_from_file_location("train_script", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    script.PRESETS = {"micro": Preset("practice", "quick", MODEL, TRAINING, "shapes")}
+    script.load_data_set = lambda *_: micro_data()
+    return script.main(["micro", *arguments])
+
+
+if __name__ == "__main__":
+    play_devices()
+    sys.exit(main(sys.argv[1:]))
