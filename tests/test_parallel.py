@@ -22,7 +22,7 @@ from train_parallel import MODEL, TRAINING, micro_data
 from vitlib import build_model, load_runs, parallel, train
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 120  # at most, of a process
+SECONDS = 300  # at most, of a process: it hangs when another one fails
 BACKEND = keras.backend.backend()
 on_jax = pytest.mark.skipif(BACKEND != "jax", reason="JAX alone can do this")
 on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")

@@ -54,12 +54,11 @@ def save_checkpoint(folder, model, key, progress):
         path.unlink()
 
 
-def load_checkpoint(folder, model, key):
-    """Brings a model to where its training was stopped.
+def load_progress(folder, key):
+    """Reads how far a training had got when it was stopped.
 
     Args:
         folder: Path that `save_checkpoint` wrote to, or that does not exist.
-        model: Compiled `keras.Model`, made from the same configuration.
         key: String from `describe`.
 
     Returns:
@@ -78,7 +77,6 @@ def load_checkpoint(folder, model, key):
             "configuration and data. Received: one of another run. Delete the folder "
             "to start anew."
         )
-    load_weights(folder, model, len(progress["history"]["loss"]))
     return progress
 
 

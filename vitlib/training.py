@@ -12,7 +12,7 @@ from keras import ops
 from vitlib import parallel, provenance
 from vitlib.checkpoints import (
     describe,
-    load_checkpoint,
+    load_progress,
     load_weights,
     save_checkpoint,
 )
@@ -301,13 +301,14 @@ def train(model, data, config, checkpoint_dir=None, report=print):
 def _train_epochs(model, data, config, folder, report):
     """Runs the epochs that are left. Returns the progress, and the error or None."""
     key = describe(model, asdict(config), data.fingerprint, len(data.train.labels))
-    progress = load_checkpoint(folder, model, key)
+    progress = load_progress(folder, key)
     if progress is None:
         progress = {"history": {}, "best_epoch": None, "images_per_second": []}
-    else:
-        report(f"going on after epoch {len(progress['history']['loss'])}")
     finished = len(progress["history"].get("loss", ()))
     _require_same_start(finished)
+    if finished:
+        load_weights(folder, model, finished)
+        report(f"going on after epoch {finished}")
     for epoch in range(finished, config.epochs):
         row, rate = _train_epoch(model, data, config, epoch)
         if _not_finite(row):
