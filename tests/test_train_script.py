@@ -133,7 +133,7 @@ def test_help_lists_every_option(script, capsys):
     said = capsys.readouterr().out
     assert caught.value.code == 0
     options = ("--seed", "--position", "--epochs", "--train-images")
-    options += ("--data-dir", "--out", "--force")
+    options += ("--devices", "--data-dir", "--out", "--force")
     assert all(option in said for option in options)
 
 
