@@ -37,6 +37,7 @@ def alone():
 def start(script, *arguments, devices=4, **variables):
     """Starts a process that sees so many devices."""
     flags = f"--xla_force_host_platform_device_count={devices}"
+    flags += " --xla_backend_optimization_level=0"  # compiling takes most of the time
     variables |= {"XLA_FLAGS": flags, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
     return subprocess.Popen(
         [sys.executable, ROOT / "tests" / script, *map(str, arguments)],

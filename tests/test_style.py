@@ -14,7 +14,10 @@ FOLDERS = ("vitlib", "experiments", "benchmarks")
 MODULES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/*.py"))
 FRAMEWORKS = {"tensorflow", "torch", "jax"}
 # Where a module needs what Keras does not have, and which framework has it.
-NOT_IN_KERAS = {"vitlib/optimizer.py": ["tensorflow"]}  # Adam in one operation
+NOT_IN_KERAS = {
+    "vitlib/optimizer.py": ["tensorflow"],  # Adam in one operation
+    "vitlib/parallel.py": ["jax", "tensorflow"],  # several devices
+}
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve"}
 
 # Tests of more than one module, or of what is no module of vitlib.
@@ -25,6 +28,7 @@ OTHER_TESTS = {
     "notebooks",
     "readme",
     "results",
+    "scaling",
     "style",
     "train_script",
     "vitlib",
