@@ -116,7 +116,7 @@ def plain_vit(config):
         layers.Normalization()(images)
     )
     x = plain_patches(plain_augmentation(x, config.augmentation), config)
-    places = ops.arange(config.num_patches)[None]
+    places = ops.zeros_like(x[..., 0], dtype="int32") + ops.arange(config.num_patches)
     x = layers.Dense(config.projection_dim)(x)
     x = x + layers.Embedding(config.num_patches, config.projection_dim)(places)
     for _ in range(config.num_layers):
@@ -193,10 +193,9 @@ def torch_contender(model, config, batch, bfloat16, compiled):
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = model.to(device)
-    step_model = torch.compile(model) if compiled else model
+    step_model = torch.compile(model.to(device)) if compiled else model.to(device)
     images, labels = images_and_labels(config, batch, config.image_size)
-    images = torch.tensor(images / 255).permute(0, 3, 1, 2).contiguous().to(device)
+    images = torch.tensor(images.transpose(0, 3, 1, 2) / 255).to(device)
     labels = torch.tensor(labels).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
 

@@ -12,6 +12,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
+# JAX keeps what it has compiled here, so that the next run of a preset starts at once.
+# It runs what it finds there: a folder of this checkout, not one that all may write.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR",
+    str(Path(__file__).resolve().parents[1] / "runs/compiled"),
+)
 
 from vitlib.config import POSITIONS, PRESETS, ViTConfig
 from vitlib.data import TRAIN_IMAGES, limit_train, load_data_set

@@ -21,7 +21,7 @@ PATHS = sorted(
     for path in (ROOT / "notebooks").glob("*.ipynb")
     if not path.name.endswith(".failed.ipynb")
 )
-PAGES = {"results"}  # notebooks that show records and teach nothing
+PAGES = {"results", "speed"}  # notebooks that show records and teach nothing
 CHAPTERS = [path for path in PATHS if path.stem not in PAGES]
 PROFILES = sorted((ROOT / "notebooks/profiles").glob("*.yml"))
 MAX_LINES = 15  # of a code cell

@@ -22,6 +22,7 @@ PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 
 # Tests of more than one module, or of what is no module of vitlib.
 OTHER_TESTS = {
+    "benchmarks",
     "book",
     "layers",
     "make",

@@ -1,8 +1,11 @@
 """The command line of experiments/train.py: what it takes, refuses and repeats."""
 
 import importlib.util
+import os
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -386,3 +389,20 @@ def test_a_forced_run_takes_the_place_of_the_old_record(script, tmp_path, traine
     path = save_run(tmp_path, make_run(command="python old.py"))
     script.main(["report-vit", "--force", f"--out={tmp_path}"])
     assert load_run(path).command != "python old.py"
+
+
+@pytest.mark.parametrize("folder", [None, "elsewhere"])
+def test_compiled_steps_are_kept_in_the_checkout_unless_told_otherwise(folder):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_COMP")}
+    if folder is not None:
+        environment["JAX_COMPILATION_CACHE_DIR"] = folder
+    code = "import os, train; print(os.environ['JAX_COMPILATION_CACHE_DIR'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=SCRIPT.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == (folder or str(SCRIPT.parents[1] / "runs/compiled"))
