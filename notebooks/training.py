@@ -486,6 +486,10 @@ print("spread:", round(instruments.spread(activations), 3))
 # that makes a suspect stays: the flatten head with two hidden layers, heads as wide as a
 # token, the dropout, the batch of 32, the rate of 0.001. The other profiles train the
 # report's exact model on CIFAR-100, in the same cells.
+#
+# The sentences below describe what the quick profile shows. A claim that prints `False`
+# in another profile did not come true there in so few steps; the figures then show what
+# happened instead.
 
 # %%
 if profile == "quick":
