@@ -294,6 +294,11 @@ CONTENDERS = {
 }
 
 
+def is_keras(name):
+    """Whether a contender runs on Keras' backend; the others are PyTorch."""
+    return name.startswith(("vitlib", "Keras"))
+
+
 def takes(name, model):
     """Whether a contender has a model of this kind."""
     config = PRESETS[MODELS[model]].model
@@ -311,11 +316,11 @@ def main(name, model, batch):
     run(WARM_UP)
     predict(WARM_UP)
     from vitlib.flops import count_flops
-    from vitlib.provenance import device, peak_memory_bytes
+    from vitlib.provenance import peak_memory_bytes
     from vitlib.training import BUILDERS
 
     flops = count_flops(BUILDERS[type(shape)](shape))
-    print(json.dumps({"flops_per_image": flops, "device": device()}), flush=True)
+    print(json.dumps({"flops_per_image": flops}), flush=True)
     work = {"train": run, "predict": predict}
     for line in sys.stdin:
         kind, steps = line.split()

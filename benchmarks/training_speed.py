@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
 
 import numpy as np
-from contenders import CONTENDERS, MODELS, takes
+from contenders import CONTENDERS, MODELS, is_keras, takes
 
-from vitlib.provenance import git_commit, versions
+from vitlib.provenance import device, git_commit, versions
 from vitlib.tables import Table
 
 WORKER = Path(__file__).with_name("contenders.py")
@@ -61,13 +61,16 @@ class Worker:
         command = [sys.executable, str(WORKER), name, model, str(batch)]
         root = str(WORKER.parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        environment = os.environ | {"PYTHONPATH": path}
+        if not is_keras(name):  # PyTorch does not bear TensorFlow in its process
+            environment["KERAS_BACKEND"] = "torch"
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": path},
+            env=environment,
         )
         self._answer()  # its first step is done
         seconds = time.perf_counter() - start
@@ -204,7 +207,8 @@ def main(arguments=None):
         print(f"matrix products in {dtype}: {rate / GIGA:.0f} GFLOP/s")
     if options.json:
         facts = {"model": options.model, "batch": options.batch, "matrix_rates": rates}
-        facts |= {"versions": versions(), "git_commit": git_commit()}
+        facts |= {"device": device(), "versions": versions()}
+        facts |= {"git_commit": git_commit()}
         text = json.dumps(facts | {"results": results}, indent=1)
         options.json.write_text(text + "\n")
 

@@ -242,7 +242,6 @@ names = sorted(path.stem for path in records.glob("*.json"))
 rows = []
 for name in names:
     record = read(name)
-    device = record.get("device") or record["results"][0]["device"]
-    commit = (record["git_commit"] or "")[:7]
+    device, commit = record["device"], record["git_commit"][:7]
     rows.append((name, device["name"], device["cores"], commit))
 Table(("record", "machine", "cores", "commit"), tuple(rows))

@@ -94,8 +94,7 @@ def test_the_profile_names_the_products_of_matrices(tmp_path):
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_a_record_names_its_machine_and_a_commit_without_changes(path):
     record = json.loads(path.read_text("utf-8"))
-    device = record.get("device") or record["results"][0]["device"]
-    assert device["name"] and device["cores"] >= 1
+    assert record["device"]["name"] and record["device"]["cores"] >= 1
     assert not record["git_commit"].endswith("-dirty")
 
 
