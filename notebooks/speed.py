@@ -109,15 +109,16 @@ def show_ratios(name):
 show_ratios("report")
 
 # %% [markdown]
-# The preset `compact` is a small ViT whose tokens come from convolutions. Its time is
-# mostly theirs, and they are the same code for everyone.
+# The preset `compact` is a small ViT whose tokens come from convolutions. The convolutions
+# are the same code for both contenders.
 
 # %%
 show_ratios("compact")
 
 # %% [markdown]
-# And the report's ResNet101V2. Its maps are tiny on a 32 x 32 image, so that it waits for
-# the start of many small operations more than it computes.
+# And the report's ResNet101V2. On a 32 x 32 image its maps are tiny, so that a step is
+# hundreds of small operations. Nothing of it but Adam and the augmentation is this
+# course's own.
 
 # %%
 show_ratios("resnet")
@@ -160,8 +161,8 @@ show_profile("profile-vitlib")
 # * **bfloat16.** A number of 16 bits halves the memory traffic, and some processors
 #   multiply it faster. Weights and the last layer stay in `float32`.
 #
-# Each is the same function as the layer that it replaces; tests compare outputs and
-# gradients.
+# Each is the same function as what it replaces, up to rounding. Tests compare outputs and
+# gradients, or, for dropout, the share that is dropped.
 #
 # ## How does the cost grow?
 #
@@ -225,9 +226,10 @@ Table(
 )
 
 # %% [markdown]
-# Where the clock's number is the smaller one, a multiply-add of the attention is dearer
-# than one of the dense layers. The tables of weights between all tokens are large, and
-# softmax and dropout pass over them again and again, without a single product.
+# The two answer different questions. Arithmetic counts products alone. The clock also
+# counts the passes over the tables of weights between all tokens, which softmax makes
+# without a single product. Where the clock's number is the smaller one, these passes are
+# what makes attention dear.
 #
 # ## What this page does not show
 #
