@@ -944,7 +944,7 @@ norm = next(
 def first_map(patches):
     """Computes the weights of the first block, from patches."""
     x = norm(encoder(patches))
-    return attention(x, x, return_attention_scores=True)[1][0]
+    return attention(x, return_attention_scores=True)[1][0]
 
 
 # %%

@@ -186,7 +186,9 @@ for column, (label, (name, key)) in zip(axes.T, axes_of.items(), strict=True):
     memory = [point["memory_bytes"] / 2**20 for point in curves[name]]
     for ax, y in zip(column, (seconds, memory), strict=True):
         ax.loglog(x, y, "o-")
-        ax.loglog(x, np.array(x) * y[-1] / x[-1], ":", color="C7")
+        ax.loglog(x, np.array(x) * y[-1] / x[-1], ":", color="gray")
+    column[1].minorticks_off()
+    column[1].set_xticks(x[::2], x[::2])
     column[1].set_xlabel(label)
 axes[0, 0].set_ylabel("seconds a step")
 axes[1, 0].set_ylabel("memory (MiB)")
@@ -227,9 +229,10 @@ Table(
 
 # %% [markdown]
 # The two answer different questions. Arithmetic counts products alone. The clock also
-# counts the passes over the tables of weights between all tokens, which softmax makes
-# without a single product. Where the clock's number is the smaller one, these passes are
-# what makes attention dear.
+# counts what has no product: norms, GELU and additions pass over the tokens, and softmax
+# over the table of weights between all of them. The first kind moves the crossover up, the
+# second moves it down. Where the fitted crossover lies beyond the longest sequence that
+# was measured, it is a guess: it says that the quadratic part did not win in this range.
 #
 # ## What this page does not show
 #
