@@ -61,25 +61,25 @@ def read(name):
 
 
 # %%
+shown = (  # heading, entry of the record, and what to multiply it with
+    ("images/s", "images_per_second", 1),
+    ("slowest", "slowest", 1),
+    ("fastest", "fastest", 1),
+    ("GFLOP/s", "flops_per_second", 1e-9),
+    ("share of matrix rate (%)", "share_of_matrix_rate", 100),
+    ("memory (GiB)", "peak_memory_bytes", 2**-30),
+)
+
+
+# %%
 def show_speeds(name):
     """The contenders of one run of the benchmark, fastest first."""
-    record = read(name)
-    fast_first = sorted(
-        record["results"], key=lambda found: -found["images_per_second"]
-    )
-    columns = ("contender", "images/s", "slowest", "fastest")
-    columns += ("GFLOP/s", "share of matrix rate (%)", "memory (GiB)")
-    keys = ("contender", "images_per_second", "slowest", "fastest")
     rows = [
-        (
-            *(found[key] for key in keys),
-            found["flops_per_second"] / 1e9,
-            100 * found["share_of_matrix_rate"],
-            found["peak_memory_bytes"] / 2**30,
-        )
-        for found in fast_first
+        (found["contender"], *(found[key] * unit for _, key, unit in shown))
+        for found in read(name)["results"]
     ]
-    return Table(columns, tuple(rows))
+    headings = ("contender", *(heading for heading, *_ in shown))
+    return Table(headings, tuple(sorted(rows, key=lambda row: -row[1])))
 
 
 # %%
@@ -171,7 +171,7 @@ show_profile("profile-vitlib")
 # draws seconds and memory on double logarithmic axes. There a straight line of slope 1
 # means "twice as much costs twice as much".
 
-# %% mystnb={"figure": {"caption": "Seconds of a training step (top) and memory above that of the built model (bottom), against tokens, width, blocks and batch. Dotted: growth in proportion, drawn through the last point. All axes are logarithmic.", "name": "fig-speed-curves"}, "image": {"alt": "Eight small plots in two rows of four with logarithmic axes. Seconds and memory rise with tokens, width, blocks and batch; each has a dotted line of slope one for comparison."}}
+# %%
 curves = read("cost_curves")["curves"]
 axes_of = {
     "tokens": ("patch_size", "tokens"),
@@ -179,14 +179,22 @@ axes_of = {
     "blocks": ("num_layers", "num_layers"),
     "batch": ("batch", "batch"),
 }
+
+
+def median_seconds(points):
+    """Seconds of a step at each point."""
+    return np.array([np.median(point["seconds"]) for point in points])
+
+
+# %% mystnb={"figure": {"caption": "Seconds of a training step (top) and memory above that of the built model (bottom), against tokens, width, blocks and batch. Dotted: growth in proportion, drawn through the last point. All axes are logarithmic.", "name": "fig-speed-curves"}, "image": {"alt": "Eight small plots in two rows of four with logarithmic axes. Seconds and memory rise with tokens, width, blocks and batch; each has a dotted line of slope one for comparison."}}
 fig, axes = plt.subplots(2, 4, figsize=(7.2, 4), sharex="col", sharey="row")
 for column, (label, (name, key)) in zip(axes.T, axes_of.items(), strict=True):
     x = np.array([point[key] for point in curves[name]])
-    seconds = [np.median(point["seconds"]) for point in curves[name]]
     memory = [point["memory_bytes"] / 2**20 for point in curves[name]]
-    for ax, y in zip(column, (seconds, memory), strict=True):
+    values = median_seconds(curves[name]), memory
+    for ax, y in zip(column, values, strict=True):
         ax.loglog(x, y, "o-")
-        ax.loglog(x, np.array(x) * y[-1] / x[-1], ":", color="gray")
+        ax.loglog(x, x * y[-1] / x[-1], ":", color="gray")
     column[1].minorticks_off()
     column[1].set_xticks(x[::2], x[::2])
     column[1].set_xlabel(label)
@@ -215,7 +223,7 @@ plt.show()
 # %%
 points = curves["patch_size"]
 N = np.array([point["tokens"] for point in points])
-seconds = np.array([np.median(point["seconds"]) for point in points])
+seconds = median_seconds(points)
 terms = np.stack([np.ones_like(N), N, N**2], axis=1)
 weights = (
     1 / seconds[:, None]
