@@ -127,8 +127,8 @@ show_ratios("resnet")
 # ## Where does the time of a step go?
 #
 # `python benchmarks/profile_step.py` lets TensorFlow's profiler watch one step on a CPU,
-# and adds up the time of each kind of operation over all calls and both threads. Left the
-# layers of Keras in `float32`, right this course's in `bfloat16`.
+# and adds up the time of each kind of operation over all calls and both threads. First
+# come the layers of Keras in `float32`, then this course's in `bfloat16`.
 
 
 # %%
