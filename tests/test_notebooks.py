@@ -88,6 +88,12 @@ def test_the_notebook_is_as_the_normaliser_leaves_it(path):
 
 
 @each_notebook
+def test_what_a_cell_prints_is_one_output(path):
+    for cell in code_cells(path):
+        assert sum(out.output_type == "stream" for out in cell.outputs) <= 1
+
+
+@each_notebook
 def test_the_notebook_asks_for_the_common_kernel(path):
     assert read(path).metadata.kernelspec.name == "python3"
     assert read(path).metadata.language_info.name == "python"

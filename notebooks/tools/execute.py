@@ -77,6 +77,7 @@ def execute(source, target, profile=None):
             kernel_name="python3",
             cwd=str(source.parent),
             execution_timeout=CELL_TIMEOUT,
+            coalesce_streams=True,  # a busy kernel sends one text in pieces
         )
     except (papermill.PapermillException, RuntimeError, TimeoutError) as error:
         reason = str(error).strip().splitlines()[-1]
