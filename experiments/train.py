@@ -19,8 +19,8 @@ os.environ.setdefault(
     str(Path(__file__).resolve().parents[1] / "runs/compiled"),
 )
 
-from vitlib.config import POSITIONS, PRESETS, ViTConfig
-from vitlib.data import TRAIN_IMAGES, limit_train, load_data_set
+from vitlib.config import POSITIONS, PRESETS, WATCHED_STUDIES, ViTConfig
+from vitlib.data import TRAIN_IMAGES, limit_evaluation, limit_train, load_data_set
 from vitlib.parallel import process, use_devices
 from vitlib.runs import load_run, record_path, save_run
 from vitlib.training import PERCENT, build_model, train
@@ -71,6 +71,16 @@ def configure(preset, options):
     return model, training, overrides
 
 
+def load_images(preset, train_images, data_dir):
+    """The data set of a preset, with as many images as the preset and the run want."""
+    data = load_data_set(preset.data, data_dir)
+    if train_images is not None:
+        data = limit_train(data, train_images)
+    if preset.evaluation_images is not None:
+        data = limit_evaluation(data, preset.evaluation_images)
+    return data
+
+
 def describe_result(run):
     """How a run ended, in a few words."""
     if run.status == "failed":
@@ -87,15 +97,15 @@ def execute(options, path):
     use_devices(options.devices)
     preset = PRESETS[options.preset]
     model_config, train_config, overrides = configure(preset, options)
-    data = load_data_set(preset.data, options.data_dir)
     images = overrides.get("train_images")
-    if images is not None:
-        data = limit_train(data, images)
+    data = load_images(preset, images, options.data_dir)
     number = process()[0]  # each has its own checkpoint; the first writes the record
     checkpoint = path.with_suffix(f".checkpoint-{number}" if number else ".checkpoint")
     if options.force:
         shutil.rmtree(checkpoint, ignore_errors=True)
-    run = train(build_model(model_config, train_config), data, train_config, checkpoint)
+    model = build_model(model_config, train_config)
+    watch = preset.study in WATCHED_STUDIES
+    run = train(model, data, train_config, checkpoint, watch=watch)
     run = replace(
         run,
         data=run.data if images is None else run.data | {"train": images},

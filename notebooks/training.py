@@ -55,7 +55,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import vitlib
-from vitlib import instruments, plotting, training
+from vitlib import first_steps, instruments, plotting, training
 from vitlib.parameters import check_parameters
 from vitlib.tables import Table
 
@@ -572,7 +572,7 @@ print("the largest is above half of it:", jumps.max() > bounds.mean() / 2)
 def watch(config, recipe):
     """Trains a new model; returns it, and what the instruments read."""
     model = vitlib.build_model(config, recipe)
-    readings = instruments.observe(model, data, recipe, steps, steps // 10)
+    readings = first_steps.observe(model, data, recipe, steps, steps // 10)
     return model, readings
 
 

@@ -26,6 +26,11 @@ def make_history(epochs):
         "val_top5": [2 * value for value in rising],
         "learning_rate": [1e-3] * epochs,
         "seconds": [1.5] * epochs,
+        "gradient_norm": [0.5] * epochs,
+        "dead": [[0.75, 1.0]] * epochs,
+        "token_spread": [0.25] * epochs,
+        "logit_spread": [0.125] * epochs,
+        "answers": [1] * epochs,
     }
 
 

@@ -32,6 +32,7 @@ SHAPE = "three integers of at least 1"
 COUNT, COUNTS = "an integer of at least 1", "a tuple of integers of at least 1"
 RATE = "a number from 0 up to, but not including, 1"
 NO_COUNTS = [0, -1, 1.0, True, "1", None, NAN, INF, [1], np.int64(1)]
+NO_COUNTS_BUT_NONE = [value for value in NO_COUNTS if value is not None]
 NO_TUPLES = [None, 3, "3", [3], {3}, (0,), (-1,), (1.0,), (True,), ("3",), (None,)]
 NO_RATES = [-0.1, 1, 1.0, NAN, INF, -INF, True, False, "0.1", None, [0.1], (0.1,)]
 NO_CHOICES = ["", "other", None, 0, True, ["none"], {"none"}, {}, np.array(["none"])]
@@ -53,6 +54,10 @@ BAD = {
         "pooling": (f"one of {config.POOLINGS}", NO_CHOICES),
         "dropout": (RATE, NO_RATES),
         "head_dropout": (RATE, NO_RATES),
+        "head_init_scale": (
+            "a finite number above 0",
+            [0, 0.0, -1e-3, NAN, INF, -INF, True, "1e-3", None, [1e-3], {1e-3}],
+        ),
         "num_classes": (COUNT, NO_COUNTS),
         "stem_filters": (COUNTS, NO_TUPLES),
         "augmentation": (f"one of {config.AUGMENTATIONS}", NO_CHOICES),
@@ -75,6 +80,7 @@ BAD = {
     },
     TrainConfig: {
         "epochs": (COUNT, NO_COUNTS),
+        "steps_per_epoch": (f"None or {COUNT}", NO_COUNTS_BUT_NONE),
         "batch_size": (COUNT, NO_COUNTS),
         "learning_rate": (
             "a finite number above 0",
@@ -116,6 +122,7 @@ BAD = {
         ),
         "train": ("a TrainConfig", [None, "report", {}, REPORT_VIT, TrainConfig]),
         "data": (f"one of {config.DATA_SETS}", NO_CHOICES),
+        "evaluation_images": (f"None or {COUNT}", NO_COUNTS_BUT_NONE),
     },
 }
 
@@ -147,6 +154,7 @@ GOOD = [
     (REPORT_VIT, "pooling", config.POOLINGS),
     (REPORT_VIT, "dropout", [0, 0.0, 0.999]),
     (REPORT_VIT, "head_dropout", [0, 0.0, 0.999]),
+    (REPORT_VIT, "head_init_scale", [1e-300, 1, 1.0, 3.5]),
     (REPORT_VIT, "num_classes", [1, 1000]),
     (REPORT_VIT, "stem_filters", [(), (1,)]),
     (REPORT_VIT, "augmentation", config.AUGMENTATIONS),
@@ -163,6 +171,7 @@ GOOD = [
     (SMALL_RESNET, "num_classes", [1]),
     (SMALL_RESNET, "augmentation", config.AUGMENTATIONS),
     (REPORT_TRAIN, "epochs", [1, 10_000]),
+    (REPORT_TRAIN, "steps_per_epoch", [None, 1, 10_000]),
     (REPORT_TRAIN, "batch_size", [1, 4096]),
     (REPORT_TRAIN, "learning_rate", [1e-300, 1, 1e300]),
     (REPORT_TRAIN, "weight_decay", [0, 0.0, 1, 0.3]),
@@ -178,6 +187,7 @@ GOOD = [
     (PRESET, "model", [TINY_VIT, REPORT_RESNET]),
     (PRESET, "train", [config.TINY_TRAIN]),
     (PRESET, "data", config.DATA_SETS),
+    (PRESET, "evaluation_images", [None, 100, 10_000]),
 ]
 
 bad_values = pytest.mark.parametrize(
@@ -300,6 +310,7 @@ def test_the_report_trained_with_the_numbers_that_it_prints():
     printed = {"learning_rate": 0.001, "weight_decay": 0.0001, "batch_size": 32}
     rest = {"epochs": 30, "schedule": "constant", "warmup_epochs": 0, "clip_norm": None}
     default = {"label_smoothing": 0.0, "precision": "float32", "seed": 0}
+    default |= {"steps_per_epoch": None}
     assert asdict(REPORT_TRAIN) == {**printed, **rest, **default, "decay_exclude": ()}
 
 
@@ -313,6 +324,20 @@ def test_the_vision_transformer_of_the_report_has_the_numbers_that_it_prints():
     assert (REPORT_VIT.dropout, REPORT_VIT.head_dropout) == (0.1, 0.5)
     assert REPORT_VIT.input_shape == (32, 32, 3)
     assert (REPORT_VIT.stem_filters, REPORT_VIT.augmentation) == ((), "report_vit")
+
+
+def test_each_trial_of_the_first_steps_changes_one_thing():
+    base = PRESETS["first-steps"]
+    assert base.model == REPORT_VIT
+    assert replace(base.train, epochs=30, steps_per_epoch=None) == REPORT_TRAIN
+    trials = {n: p for n, p in PRESETS.items() if n.startswith("first-steps-")}
+    assert len(trials) == 7
+    for name, trial in trials.items():
+        model = asdict(trial.model).items() - asdict(base.model).items()
+        training = asdict(trial.train).items() - asdict(base.train).items()
+        changes = {key for key, _ in (*model, *training)} - {"epochs"}
+        # A pooled head has no hidden layers: two fields, one change.
+        assert len(changes - {"head_units"}) == 1, name
 
 
 def test_the_resnet_of_the_report_has_the_numbers_that_it_prints():

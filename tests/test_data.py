@@ -16,6 +16,7 @@ from vitlib import shapes
 from vitlib.data import (
     TRAIN_IMAGES,
     _split_rows,
+    limit_evaluation,
     limit_train,
     load_cifar100,
     load_data_set,
@@ -297,6 +298,28 @@ def test_fewer_training_images_leave_the_rest_as_it_is(dataset):
     limited = limit_train(dataset, 100)
     for field in ("name", "fingerprint", "class_names", "validation", "test"):
         assert getattr(limited, field) is getattr(dataset, field)
+
+
+def test_fewer_images_to_measure_on_are_the_first_of_each_class(dataset):
+    limited = limit_evaluation(dataset, 100)
+    check_arrays(limited, 400, 100, 100)
+    assert limited.train is dataset.train
+    assert limited.fingerprint == dataset.fingerprint
+    first = [np.flatnonzero(dataset.test.labels == label)[0] for label in range(100)]
+    expected = dataset.test.images[np.sort(first)]
+    np.testing.assert_array_equal(limited.test.images, expected)
+
+
+@pytest.mark.parametrize("images", [0, 150, 200, 100.0, True, None, "100"])
+def test_a_number_of_images_to_measure_on_that_breaks_the_rule_is_refused(
+    dataset, images
+):
+    with pytest.raises(ValueError) as caught:
+        limit_evaluation(dataset, images)
+    assert str(caught.value) == (
+        "The number of validation images must be a multiple of 100 from 100 to 100, "
+        f"equally many of each class. Received: {images!r}."
+    )
 
 
 def test_fewer_images_of_the_embedded_set_are_its_first_ones():

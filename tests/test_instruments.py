@@ -1,4 +1,3 @@
-import math
 from dataclasses import replace
 
 import keras
@@ -6,18 +5,16 @@ import numpy as np
 import pytest
 from train_micro import MODEL, TRAINING, micro_data
 
-from vitlib import build_model, evaluate, train
+from vitlib import ResNetConfig, SmallResNetConfig, build_model
 from vitlib.instruments import (
     MeteredAdamW,
     dead_units,
     distinct_answers,
     head_layers,
     look,
-    observe,
     spread,
 )
 from vitlib.optimizer import AdamW
-from vitlib.training import prepare
 
 HEAD = replace(MODEL, pooling="flatten", head_units=(24, 12))
 
@@ -91,8 +88,18 @@ def test_the_head_is_what_comes_after_the_blocks():
     assert hidden == []
 
 
-def test_a_model_without_tokens_has_no_such_head():
-    with pytest.raises(ValueError, match="must have a layer that pools tokens"):
+@pytest.mark.parametrize(
+    ("config", "units"),
+    [(ResNetConfig(), [512, 1024]), (SmallResNetConfig(), [])],
+)
+def test_a_residual_network_has_a_head_too(config, units):
+    pooling, hidden = head_layers(build_model(config, TRAINING))
+    assert len(pooling.output.shape) == 2
+    assert [layer.units for layer in hidden] == units
+
+
+def test_a_model_that_pools_nothing_has_no_such_head():
+    with pytest.raises(ValueError, match="must have a layer that pools tokens or a"):
         head_layers(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
 
 
@@ -109,53 +116,3 @@ def test_a_look_shows_the_tokens_the_hidden_layers_and_the_logits(data):
         (3, 16),
         (3, 100),
     ]
-
-
-def test_observing_trains_as_train_does(data):
-    training = replace(TRAINING, epochs=2, schedule="constant")
-    trained = build_model(HEAD, training)
-    run = train(trained, data, training, report=lambda line: None)
-    observed = build_model(HEAD, training)
-    seen = observe(observed, data, training, steps=12 * run.best_epoch, every=12)
-    for first, second in zip(observed.weights, trained.weights, strict=True):
-        if first.name != "seed_generator_state":
-            np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
-    assert seen["train_loss"] == pytest.approx(run.history["loss"][: run.best_epoch])
-
-
-def test_a_reading_has_one_value_of_each_instrument(data):
-    model = build_model(HEAD, TRAINING)
-    seen = observe(model, data, TRAINING, steps=7, every=3)
-    assert seen["step"] == [3, 6]
-    assert {len(values) for values in seen.values()} == {2}
-    assert [len(shares) for shares in seen["dead"]] == [2, 2]
-    assert all(0 < norm < math.inf for norm in seen["gradient_norm"])
-    assert 1 <= seen["answers"][-1] <= 100
-
-
-def test_the_instruments_read_the_watched_images(data):
-    still = replace(TRAINING, learning_rate=1e-12, schedule="constant")
-    model = build_model(HEAD, still)
-    seen = observe(model, data, still, steps=1, every=1)
-    result = evaluate(model, data.validation)  # 200 images: all of them are watched
-    assert {name: seen[name][0] for name in result} == pytest.approx(result)
-    logits = model.predict_on_batch(data.validation.images)
-    assert seen["logit_spread"] == [pytest.approx(spread(logits))]
-    assert seen["answers"] == [distinct_answers(logits)]
-
-
-def test_a_model_made_constant_is_seen_as_such(data):
-    training = replace(TRAINING, learning_rate=1e-12, schedule="constant")
-    model = build_model(HEAD, training)
-    _, hidden = head_layers(model)
-    hidden[-1].set_weights([np.zeros((24, 12)), np.full(12, -9.0)])
-    seen = observe(model, data, training, steps=1, every=1)
-    assert seen["dead"][0][1] == 1
-    assert (seen["answers"], seen["top1"], seen["top5"]) == ([1], [0.01], [0.05])
-    assert seen["logit_spread"][0] < 1e-6 < seen["token_spread"][0]
-
-
-def test_the_model_must_fit_the_data(data):
-    model = build_model(HEAD, TRAINING)
-    with pytest.raises(ValueError, match="Received: 621"):
-        prepare(model, data, replace(TRAINING, batch_size=621))

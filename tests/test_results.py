@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from sample_run import in_json, make_history, make_run
 
-from vitlib.config import PRESETS
+from vitlib.config import PRESETS, WATCHED_STUDIES
+from vitlib.instruments import READINGS
 from vitlib.runs import load_run, record_path, save_run
 
 RESULTS = Path(__file__).parents[1] / "results"
 RECORDS = sorted(RESULTS.glob("*/*.json"))
 CIFAR100_SIZES = {"train": 40_000, "validation": 10_000, "test": 10_000}
+# Fields of the configs that came with a version of the schema.
+NEWER = {1: {"steps_per_epoch", "head_init_scale"}, 2: set()}
 ABSOLUTE = re.compile(
     r"(?:^|=)(?:~|/|\\|[A-Za-z]:[\\/])"
 )  # an argument with such a path
@@ -38,14 +41,23 @@ def has_known_overrides(run):
     return set(run.overrides) <= {*known, "train_images"}
 
 
+def recorded(config, run):
+    """A config as a record has it; one of an older schema lacks newer fields."""
+    newer = {field.name: field.default for field in fields(config)}
+    newer = {name: newer[name] for name in NEWER[run.schema_version] & set(newer)}
+    values = asdict(config)
+    assert {name: values[name] for name in newer} == newer  # what was then the case
+    return in_json({name: values[name] for name in set(values) - set(newer)})
+
+
 def has_the_model_of_its_preset(run):
     model = override(PRESETS[run.preset].model, run.overrides)
-    return run.model == in_json({"family": model.family, **asdict(model)})
+    return run.model == {"family": model.family, **recorded(model, run)}
 
 
 def has_the_training_of_its_preset(run):
     training = override(PRESETS[run.preset].train, run.overrides)
-    return run.training == in_json(asdict(replace(training, seed=run.seed)))
+    return run.training == recorded(replace(training, seed=run.seed), run)
 
 
 def has_the_profile_and_the_data_set_of_its_preset(run):
@@ -55,8 +67,9 @@ def has_the_profile_and_the_data_set_of_its_preset(run):
 
 def has_the_sizes_of_its_data_set(run):
     sizes = {name: run.data[name] for name in CIFAR100_SIZES}
-    images = run.overrides.get("train_images", CIFAR100_SIZES["train"])
-    expected = CIFAR100_SIZES | {"train": images}
+    few = PRESETS[run.preset].evaluation_images
+    expected = CIFAR100_SIZES | ({"validation": few, "test": few} if few else {})
+    expected |= {"train": run.overrides.get("train_images", CIFAR100_SIZES["train"])}
     return run.data["name"] != "cifar100" or sizes == expected
 
 
@@ -66,6 +79,11 @@ def has_every_epoch(run):
     if run.status == "finished":
         return counts == {planned}
     return len(counts) == 1 and max(counts) < planned
+
+
+def has_the_instruments_of_its_study(run):
+    watched = run.study in WATCHED_STUDIES and run.history["loss"]
+    return not watched or set(READINGS) <= set(run.history)
 
 
 def has_its_best_epoch(run):
@@ -106,6 +124,7 @@ CHECKS = (
     has_the_profile_and_the_data_set_of_its_preset,
     has_the_sizes_of_its_data_set,
     has_every_epoch,
+    has_the_instruments_of_its_study,
     has_its_best_epoch,
     has_the_seconds_of_its_epochs,
     has_parameters_that_add_up,
@@ -207,6 +226,7 @@ def test_a_right_record_has_no_fault(changes):
     assert faults(make_run(**changes)) == []
 
 
+UNWATCHED = {k: v for k, v in make_history(30).items() if k not in READINGS}
 TAMPERED = [
     (has_the_model_of_its_preset, changed("model", dropout=0.2)),
     (has_the_model_of_its_preset, changed("model", mlp_units=[256, 129])),
@@ -231,6 +251,7 @@ TAMPERED = [
     (has_every_epoch, {"history": make_history(29), "best_epoch": 29}),
     (has_every_epoch, changed("history", loss=[4.6])),
     (has_every_epoch, failed_after(30)),
+    (has_the_instruments_of_its_study, {"history": UNWATCHED}),
     (has_its_best_epoch, {"best_epoch": 29}),
     (has_its_best_epoch, changed("history", val_top1=[0.01] * 30)),
     (has_the_seconds_of_its_epochs, {"seconds": 45.1}),

@@ -152,7 +152,14 @@ INVALID = {
     "another backend": {"backend": "numpy"},
     "a short commit": {"git_commit": "0123456"},
     "a local time": {"utc": "2025-01-31T23:59:59+01:00"},
-    "another version of the schema": {"schema_version": 2},
+    "one instrument without the others": {
+        "history": {
+            name: values
+            for name, values in make_history(30).items()
+            if name != "answers"
+        }
+    },
+    "another version of the schema": {"schema_version": 3},
 }
 
 

@@ -255,8 +255,8 @@ def trained(script, monkeypatch):
     """The calls of `train`, which is played by the sample run; nothing is built."""
     calls = []
 
-    def train(model, data, config, checkpoint):
-        calls.append((model, data, config, checkpoint))
+    def train(model, data, config, checkpoint, watch):
+        calls.append((model, data, config, checkpoint, watch))
         checkpoint.mkdir(parents=True, exist_ok=True)
         return make_run(seed=config.seed, training=in_json(asdict(config)))
 
@@ -305,7 +305,7 @@ def test_the_command_of_a_record_names_no_folder_of_the_reader(
 )
 def test_the_data_set_of_the_preset_is_used(script, tmp_path, trained, preset, data):
     script.main([preset, "--data-dir=here", f"--out={tmp_path}"])
-    ((model, used, config, _),) = trained
+    ((model, used, config, *_),) = trained
     assert used == data
     assert model == (PRESETS[preset].model, PRESETS[preset].train)
     assert config == PRESETS[preset].train
@@ -317,7 +317,7 @@ def test_a_run_trains_on_as_many_images_as_the_command_says(
     monkeypatch.setattr(script, "limit_train", lambda *call: ("limited", *call))
     arguments = ["data-size-vit", "--seed=0", "--train-images=5000"]
     script.main([*arguments, f"--out={tmp_path}"])
-    ((_, data, _, _),) = trained
+    ((_, data, *_),) = trained
     assert data == ("limited", ("cifar100", None), 5000)
     (run,) = load_runs(tmp_path)
     assert run.name == "data-size-vit-train-images-5000"
@@ -331,8 +331,29 @@ def test_all_training_images_are_not_cut(script, tmp_path, trained, monkeypatch)
         script, "limit_train", None
     )  # whoever cuts all the same, breaks
     script.main(["data-size-vit", "--train-images=40000", f"--out={tmp_path}"])
-    ((_, data, _, _),) = trained
+    ((_, data, *_),) = trained
     assert data == ("cifar100", None)
+
+
+def test_a_preset_may_be_measured_on_fewer_images(
+    script, tmp_path, trained, monkeypatch
+):
+    monkeypatch.setattr(script, "limit_evaluation", lambda *call: ("few", *call))
+    script.main(["first-steps", f"--out={tmp_path}"])
+    ((_, data, *_),) = trained
+    assert data == ("few", ("cifar100", None), 500)
+
+
+@pytest.mark.parametrize(
+    ("preset", "watched"),
+    [("report-vit", True), ("narrow-vit", True), ("repaired-vit", True)]
+    + [("report-resnet", True), ("compact", False), ("small-vit", False)],
+)
+def test_the_studies_of_a_failure_read_the_instruments(
+    script, tmp_path, trained, preset, watched
+):
+    script.main([preset, f"--out={tmp_path}"])
+    assert trained[0][-1] is watched
 
 
 @pytest.mark.parametrize("images", [0, -100, 150, 20_100])
@@ -351,7 +372,7 @@ def test_a_checkpoint_stands_beside_its_record_and_goes_when_it_is_written(
     script, tmp_path, trained
 ):
     script.main(["report-vit", f"--out={tmp_path}"])
-    ((*_, checkpoint),) = trained
+    ((*_, checkpoint, _),) = trained
     assert checkpoint == tmp_path / "report" / "report-vit-seed0.checkpoint"
     assert [path.name for path in checkpoint.parent.iterdir()] == [
         "report-vit-seed0.json"
@@ -366,9 +387,12 @@ def test_a_training_goes_on_from_its_checkpoint_unless_forced(
     progress.parent.mkdir(parents=True)
     progress.write_text("{}")
     found, train = [], script.train
-    monkeypatch.setattr(
-        script, "train", lambda *call: found.append(progress.exists()) or train(*call)
-    )
+
+    def look(*call, **options):
+        found.append(progress.exists())
+        return train(*call, **options)
+
+    monkeypatch.setattr(script, "train", look)
     script.main(["report-vit", *arguments, f"--out={tmp_path}"])
     assert found == [kept]
 
@@ -381,7 +405,7 @@ def test_a_run_that_cannot_be_recorded_keeps_its_checkpoint(
 
     monkeypatch.setattr(script, "save_run", fail)
     refuse(script, capsys, "report-vit", f"--out={tmp_path}")
-    ((*_, checkpoint),) = trained
+    ((*_, checkpoint, _),) = trained
     assert checkpoint.is_dir()
 
 

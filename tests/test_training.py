@@ -13,6 +13,8 @@ import pytest
 from train_micro import MODEL, TRAINING, micro_data, outcome
 
 from vitlib import Split, TrainConfig, build_model, evaluate, save_run, train
+from vitlib.instruments import READINGS
+from vitlib.training import draw_order
 
 SCRIPT = Path(__file__).with_name("train_micro.py")
 
@@ -22,8 +24,10 @@ def data():
     return micro_data()
 
 
-def micro_run(data, folder=None, training=TRAINING, report=lambda line: None):
-    return train(build_model(MODEL, training), data, training, folder, report)
+def micro_run(
+    data, folder=None, training=TRAINING, report=lambda line: None, watch=False
+):
+    return train(build_model(MODEL, training), data, training, folder, report, watch)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +136,31 @@ def test_a_run_knows_what_it_did(data, whole_run):
     assert {len(values) for values in whole_run.history.values()} == {5}
     assert whole_run.backend == keras.backend.backend()
     assert whole_run.history["learning_rate"][-1] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 12, 30])
+def test_shorter_or_longer_epochs_cut_the_same_batches_at_other_places(steps):
+    cut = replace(TRAINING, steps_per_epoch=steps)  # a pass has 12 batches of 50
+    passes = np.concatenate([draw_order(TRAINING, n, 620) for n in range(10)])
+    pieces = np.concatenate([draw_order(cut, n, 620) for n in range(120 // steps)])
+    np.testing.assert_array_equal(pieces, passes)
+    assert len(draw_order(cut, 0, 620)) == steps * TRAINING.batch_size
+
+
+def test_a_watched_run_goes_on_to_the_same_end(data, tmp_path):
+    """And one that was not watched cannot go on watched."""
+
+    def interrupt(line):
+        if line.startswith("epoch 3/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        micro_run(data, tmp_path, report=interrupt, watch=True)
+    with pytest.raises(ValueError, match="of another run"):
+        micro_run(data, tmp_path)
+    run = micro_run(data, tmp_path, watch=True)
+    assert outcome(run) == outcome(micro_run(data, watch=True))
+    assert set(READINGS) < set(run.history)
 
 
 def test_each_epoch_is_one_line_with_the_time_left(data):

@@ -13,6 +13,7 @@ from vitlib import (
     build_vit,
     join_patches,
 )
+from vitlib.instruments import head_layers
 from vitlib.patches import Patches
 
 
@@ -108,6 +109,20 @@ def test_the_report_vit_takes_small_images_and_raises_them_to_72_pixels():
     kinds = [type(layer).__name__ for layer in model.layers[:3]]
     assert kinds == ["InputLayer", "Normalization", "Augmentation"]
     assert model.layers[2].output.shape == (None, 72, 72, 3)
+
+
+def test_the_first_weights_of_the_hidden_head_can_be_scaled():
+    made = []
+    for scale in (1.0, 0.1):
+        config = replace(TINY_VIT, head_units=(24, 12), head_init_scale=scale)
+        keras.utils.set_random_seed(0)
+        made.append(build_vit(config))
+    plain, scaled = (model.get_weights() for model in made)
+    kernels = [layer.kernel for layer in head_layers(made[0])[1]]
+    for weight, first, second in zip(made[0].weights, plain, scaled, strict=True):
+        scale = 0.1 if any(weight is kernel for kernel in kernels) else 1.0
+        np.testing.assert_allclose(second, scale * first, rtol=1e-5)
+    assert len(kernels) == 2
 
 
 def test_the_compact_vit_is_compact():

@@ -100,6 +100,9 @@ class ViTConfig:
     # extends has 0.1 here and 0.5 in the head.
     dropout: float = 0.1
     head_dropout: float = 0.5
+    # Multiplies the first weights of the head's hidden layers. The report: Keras'
+    # default, uniform up to sqrt(6 / (inputs + outputs)).
+    head_init_scale: float = 1.0
     num_classes: int = 100  # report
     # Filters of 3 x 3 convolutions before the patches, each with a 2 x 2 max pooling, a
     # batch norm and a ReLU; () cuts the image itself. Convolutional tokens: Hassani et
@@ -121,6 +124,7 @@ class ViTConfig:
         _require_choice(self, "pooling", POOLINGS)
         _require_choice(self, "augmentation", AUGMENTATIONS)
         _require_rates(self, "dropout", "head_dropout")
+        _require(self, "head_init_scale", "a finite number above 0", _is_positive)
         step = self.patch_size * 2 ** len(self.stem_filters)
         rule = f"a multiple of patch_size * 2 ** len(stem_filters) = {step}"
         _require(self, "image_size", rule, lambda v: v % step == 0)
@@ -223,6 +227,8 @@ class TrainConfig:
     """
 
     epochs: int = 30  # passes over the training images; report
+    # Steps of an epoch in place of a whole pass: to look at a training more often.
+    steps_per_epoch: int | None = None
     batch_size: int = 32  # images a step; report
     learning_rate: float = 1e-3  # the highest of the schedule; report
     # Each step takes the share learning_rate * weight_decay off every decayed weight
@@ -240,6 +246,8 @@ class TrainConfig:
 
     def __post_init__(self):
         _require_counts(self, "epochs", "batch_size")
+        rule = "None or an integer of at least 1"
+        _require(self, "steps_per_epoch", rule, lambda v: v is None or _is_count(v))
         _require(self, "learning_rate", "a finite number above 0", _is_positive)
         rule = "a finite number of at least 0"
         _require(self, "weight_decay", rule, lambda v: _is_number(v) and v >= 0)
@@ -269,6 +277,8 @@ class Preset:
     model: ViTConfig | ResNetConfig | SmallResNetConfig
     train: TrainConfig
     data: str = "cifar100"  # one of DATA_SETS
+    # How many validation images it is measured on, and as many test images; None: all.
+    evaluation_images: int | None = None
 
     def __post_init__(self):
         rule = "lower-case letters, digits and dashes: the name of a folder"
@@ -276,6 +286,8 @@ class Preset:
         rule = "a ViTConfig, a ResNetConfig or a SmallResNetConfig"
         _require(self, "model", rule, lambda v: type(v) in MODEL_CONFIGS)
         _require(self, "train", "a TrainConfig", lambda v: type(v) is TrainConfig)
+        rule = "None or an integer of at least 1"
+        _require(self, "evaluation_images", rule, lambda v: v is None or _is_count(v))
         _require_choice(self, "profile", PROFILES)
         _require_choice(self, "data", DATA_SETS)
 
@@ -345,6 +357,25 @@ COMPACT_TRAIN = replace(
 # which token stood where, and would hide what the positions add.
 POOLED_VIT = replace(REPORT_VIT, pooling="mean", head_units=())
 
+# The first 200 steps of the report's recipe, for two CPU cores: a look every 25 steps,
+# at few images, because a forward pass of all 20,000 takes as long as the steps.
+FIRST_STEPS = replace(REPORT_TRAIN, epochs=8, steps_per_epoch=25)
+FIRST_IMAGES = 500
+
+# The report's ViT at a hundredth of its cost: each part is there, and its recipe is the
+# same, so that all 30 epochs can be watched on two CPU cores.
+NARROW_VIT = replace(
+    REPORT_VIT,
+    image_size=32,
+    patch_size=4,
+    projection_dim=64,
+    num_heads=4,
+    key_dim=64,  # as wide as a token, as in the report
+    num_layers=1,
+    mlp_units=(128, 64),
+    head_units=(1024, 512),
+)
+
 # A pure ViT for 10 minutes of two CPU cores: 64 tokens, so that its maps have a shape.
 SMALL_VIT = replace(
     TINY_VIT,
@@ -390,6 +421,14 @@ FAIR_RESNET = replace(
 # It was not tuned, and neither was the ViT's: nobody may call one of them the best.
 FAIR_RESNET_TRAIN = replace(REPAIRED_TRAIN, learning_rate=1e-3)
 
+
+def _first_steps(model=REPORT_VIT, **changes):
+    training = replace(FIRST_STEPS, **changes)
+    return Preset(
+        "diagnosis", "laptop", model, training, evaluation_images=FIRST_IMAGES
+    )
+
+
 PRESETS = {
     "report-vit": Preset("report", "full", REPORT_VIT, REPORT_TRAIN),
     "report-resnet": Preset("report", "full", REPORT_RESNET, REPORT_TRAIN),
@@ -404,6 +443,22 @@ PRESETS = {
         "diagnosis", "full", REPORT_VIT, replace(REPORT_TRAIN, clip_norm=1.0)
     ),
     "report-vit-pooled": Preset("diagnosis", "full", POOLED_VIT, REPORT_TRAIN),
+    # The same and more on two CPU cores, for the first steps alone.
+    "first-steps": _first_steps(),
+    "first-steps-low-rate": _first_steps(learning_rate=1e-4),
+    # 100 steps of rise, then as many at the report's rate as "first-steps" makes.
+    "first-steps-warmup": _first_steps(warmup_epochs=4, epochs=12),
+    "first-steps-clipped": _first_steps(clip_norm=1.0),
+    # What the report's weight decay means in TensorFlow Addons (see `TrainConfig`).
+    "first-steps-decay": _first_steps(weight_decay=0.1),
+    "first-steps-pooled": _first_steps(POOLED_VIT),
+    "first-steps-small-init": _first_steps(replace(REPORT_VIT, head_init_scale=0.1)),
+    "first-steps-no-dropout": _first_steps(replace(REPORT_VIT, head_dropout=0.0)),
+    # Does a dead head come back, if one waits?
+    "narrow-vit": Preset("diagnosis", "laptop", NARROW_VIT, REPORT_TRAIN),
+    "narrow-vit-low-rate": Preset(
+        "diagnosis", "laptop", NARROW_VIT, replace(REPORT_TRAIN, learning_rate=1e-4)
+    ),
     "repaired-vit": Preset("repair", "full", REPORT_VIT, REPAIRED_TRAIN),
     "pooled-vit": Preset("positions", "full", POOLED_VIT, REPAIRED_TRAIN),
     "small-vit": Preset("positions", "laptop", SMALL_VIT, SMALL_TRAIN),
@@ -418,6 +473,9 @@ PRESETS = {
     "tiny": Preset("tiny", "quick", TINY_VIT, TINY_TRAIN, data="shapes"),
     "tiny-resnet": Preset("tiny", "quick", TINY_RESNET, TINY_TRAIN, data="shapes"),
 }
+
+# The studies that ask why a model does not learn: their records have the instruments.
+WATCHED_STUDIES = ("report", "diagnosis", "repair")
 
 # What a chapter trains while it is read, by the profile of its notebook.
 PROFILE_PRESETS = {

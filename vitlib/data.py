@@ -165,17 +165,43 @@ def limit_train(dataset, images):
         ValueError: When `images` breaks its rule.
     """
     train, classes = dataset.train, len(dataset.class_names)
-    most = classes * int(np.bincount(train.labels, minlength=classes).min())
+    rows = _first_rows("training", train.labels, classes, images)
+    rows = np.resize(rows, len(train.labels))  # again from the first, up to this length
+    return replace(dataset, train=_make_split(train.images[rows], train.labels[rows]))
+
+
+def limit_evaluation(dataset, images):
+    """Keeps the first validation images and the first test images of each class.
+
+    Args:
+        dataset: `Dataset`.
+        images: How many of each split to keep, a multiple of the number of classes.
+
+    Returns:
+        A `Dataset` with the same fingerprint, which is that of its source.
+
+    Raises:
+        ValueError: When `images` breaks its rule.
+    """
+    classes, kept = len(dataset.class_names), {}
+    for name in ("validation", "test"):
+        split = getattr(dataset, name)
+        rows = _first_rows(name, split.labels, classes, images)
+        kept[name] = _make_split(split.images[rows], split.labels[rows])
+    return replace(dataset, **kept)
+
+
+def _first_rows(name, labels, classes, images):
+    """The places of the first `images` images, equally many of each class, in order."""
+    most = classes * int(np.bincount(labels, minlength=classes).min())
     if type(images) is not int or images not in range(classes, most + 1, classes):
         raise ValueError(
-            f"The number of training images must be a multiple of {classes} from "
+            f"The number of {name} images must be a multiple of {classes} from "
             f"{classes} to {most:,}, equally many of each class. "
             f"Received: {images!r}."
         )
-    groups = [np.flatnonzero(train.labels == label) for label in range(classes)]
-    rows = np.sort(np.concatenate([rows[: images // classes] for rows in groups]))
-    rows = np.resize(rows, len(train.labels))  # again from the first, up to this length
-    return replace(dataset, train=_make_split(train.images[rows], train.labels[rows]))
+    groups = [np.flatnonzero(labels == label) for label in range(classes)]
+    return np.sort(np.concatenate([rows[: images // classes] for rows in groups]))
 
 
 def _check_integer(name, value, least):

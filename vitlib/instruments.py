@@ -1,17 +1,18 @@
-"""Watch a model in its first steps: dead units, spread, gradients, its answers."""
-
-from itertools import count, islice
+"""What tells whether a model is alive: dead units, spread, gradients, its answers."""
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 from vitlib.optimizer import AdamW
-from vitlib.training import draw_order, prepare, score, seed_epoch
 
 WATCHED = 200  # images that the instruments look at; 2 of each class in "shapes"
+# What `read` returns, and with them the gradient norm: one value a reading.
+READINGS = "gradient_norm dead token_spread logit_spread answers".split()
 DEAD_BELOW = 1e-3  # a GELU is this small for all inputs below about -3.4
-POOLINGS = layers.Flatten | layers.GlobalAveragePooling1D
+POOLINGS = (
+    layers.Flatten | layers.GlobalAveragePooling1D | layers.GlobalAveragePooling2D
+)
 
 
 def dead_units(activations, threshold=DEAD_BELOW):
@@ -72,116 +73,92 @@ class MeteredAdamW(AdamW):
 
     def build(self, variables):
         super().build(variables)
-        self.gradient_norm = self.add_variable((), name="gradient_norm")
+        # Where several devices train together, each has the same norm.
+        self.gradient_norm = self.add_variable(
+            (), name="gradient_norm", aggregation="only_first_replica"
+        )
 
-    def apply(self, grads, trainable_variables=None):
-        super().apply(grads, trainable_variables)
+    def _clip_gradients(self, grads):
         squares = [ops.sum(ops.square(ops.cast(g, "float32"))) for g in grads]
         self.assign(self.gradient_norm, ops.sqrt(sum(squares)))
+        return super()._clip_gradients(grads)
 
 
 def head_layers(model):
-    """Finds the head of a Vision Transformer: what comes after the blocks.
+    """Finds the head of a model: what comes after its last map or its tokens.
 
     Args:
-        model: `keras.Model` from `build_vit`.
+        model: `keras.Model` from `build_vit`, `build_resnet` or `build_small_resnet`.
 
     Returns:
-        The layer that pools the tokens, and the list of the hidden dense layers after
-        it; the list is empty when the pooled tokens go straight to the logits.
+        The layer that pools, and the list of the hidden dense layers after it; the list
+        is empty when what was pooled goes straight to the logits.
 
     Raises:
-        ValueError: When no layer pools the tokens of the model.
+        ValueError: When no layer of the model pools.
     """
     kinds = [isinstance(layer, POOLINGS) for layer in model.layers]
     if not any(kinds):
         raise ValueError(
-            f"model must have a layer that pools tokens. Received: {model.name!r}."
+            "model must have a layer that pools tokens or a map. "
+            f"Received: {model.name!r}."
         )
     pooling, *rest = model.layers[kinds.index(True) :]
     hidden = [layer for layer in rest[:-1] if isinstance(layer, layers.Dense)]
     return pooling, hidden
 
 
-def look(model, images):
-    """Lists what the head of a Vision Transformer makes of images, in prediction mode.
+def watch_head(model):
+    """The same model, with all that its head computes as outputs.
 
     Args:
-        model: `keras.Model` from `build_vit`.
-        images: Array of shape `(B, *input_shape)`, pixels from 0 to 255.
+        model: As for `head_layers`.
 
     Returns:
-        List of float32 arrays of shape `(B, features)`: the pooled tokens, the
-        activations of each hidden layer, the logits.
+        `keras.Model` that shares all layers. Its outputs are a list: what was pooled,
+        the activations of each hidden layer, the logits, each of shape `(B, features)`.
 
     Raises:
         ValueError: As `head_layers` does.
     """
-    return [ops.convert_to_numpy(ops.cast(x, "float32")) for x in _head(model)(images)]
-
-
-def _head(model):
-    """The model with all that the head computes as its outputs."""
     pooling, hidden = head_layers(model)
     outputs = [layer.output for layer in (pooling, *hidden)]
     return keras.Model(model.input, [*outputs, model.output])
 
 
-def observe(model, data, config, steps, every):
-    """Trains a model as `train` does, and reads the instruments every few steps.
-
-    The steps are the first ones of the training that the config describes. The
-    instruments look at the first validation images, without dropout or augmentation.
+def look(model, images):
+    """Lists what the head of a model makes of images, in prediction mode.
 
     Args:
-        model: `keras.Model` from `build_model`, a Vision Transformer.
-        data: `Dataset`.
-        config: `TrainConfig`.
-        steps: Integer, how many steps to train.
-        every: Integer, how many steps apart the readings are.
+        model: As for `head_layers`.
+        images: Array of shape `(B, *input_shape)`, pixels from 0 to 255.
 
     Returns:
-        Dict of lists, one value a reading. `step`; `train_loss`, the mean over the
-        batches since the last reading; `gradient_norm`, of the last batch, before
-        clipping; `loss`, `top1` and `top5` of the watched images as in `score`; `dead`,
-        a list with the share of dead units in each hidden layer of the head;
-        `token_spread` and `logit_spread`, the `spread` of the pooled tokens and of the
-        logits; `answers`, the number of distinct predicted classes.
+        List of float32 arrays of shape `(B, features)`, as `watch_head` orders them.
 
     Raises:
-        ValueError: As `train` does, and when the model has no pooled tokens.
+        ValueError: As `head_layers` does.
     """
-    watcher = _head(model)
-    prepare(model, data, config, MeteredAdamW)
-    seen, losses = {}, []
-    batches = islice(_batches(model, data.train, config), steps)
-    for step, (images, labels) in enumerate(batches, start=1):
-        losses.append(model.train_on_batch(images, labels, return_dict=True)["loss"])
-        model.reset_metrics()
-        if step % every == 0:
-            row = {"step": step, "train_loss": float(np.mean(losses))}
-            norm = ops.convert_to_numpy(model.optimizer.gradient_norm)
-            row |= {"gradient_norm": float(norm)} | _read(watcher, data.validation)
-            for name, value in row.items():
-                seen.setdefault(name, []).append(value)
-            losses = []
-    return seen
+    outputs = watch_head(model)(images)
+    return [ops.convert_to_numpy(ops.cast(x, "float32")) for x in outputs]
 
 
-def _batches(model, split, config):
-    """The batches of `train`, epoch after epoch, without end."""
-    for epoch in count():
-        seed_epoch(model, config.seed, epoch)
-        order = draw_order(config, epoch, len(split.labels))
-        for rows in order.reshape(-1, config.batch_size):
-            yield split.images[rows], split.labels[rows]
+def read(optimizer, outputs):
+    """Reads the instruments.
 
+    Args:
+        optimizer: `MeteredAdamW` of the training.
+        outputs: Arrays as `watch_head` orders them, for the watched images.
 
-def _read(watcher, split):
-    """What the instruments say about the first images of a split."""
-    outputs = watcher.predict_on_batch(split.images[:WATCHED])
+    Returns:
+        Dict: `gradient_norm`, of the last batch, before clipping; `dead`, a list with
+        the share of dead units in each hidden layer; `token_spread` and `logit_spread`,
+        the `spread` of what was pooled and of the logits; `answers`, the number of
+        distinct predicted classes.
+    """
     tokens, *hidden, logits = (np.asarray(x, "float32") for x in outputs)
-    return score(logits, split.labels[:WATCHED]) | {
+    return {
+        "gradient_norm": float(ops.convert_to_numpy(optimizer.gradient_norm)),
         "dead": [dead_units(layer) for layer in hidden],
         "token_spread": spread(tokens),
         "logit_spread": spread(logits),

@@ -183,12 +183,20 @@ def prepare(model, images, labels):
     if _strategy() is not None:
         # Keras makes the variables of the metrics here, which no replica could do.
         model.test_on_batch(images[:1], labels[:1])
-    elif keras.distribution.distribution() is not None:
+    share_prediction(model)
+
+
+def share_prediction(model):
+    """Lets the devices of JAX share a prediction; Keras has each compute all of it.
+
+    Args:
+        model: `keras.Model` with one input.
+    """
+    if keras.distribution.distribution() is not None:
         model.predict_function = _split_prediction(model)
 
 
 def _split_prediction(model):
-    """Lets the devices of JAX share a prediction; Keras has each compute all of it."""
     import jax  # to compile with a layout of the result, which keras.ops cannot say
 
     distribution = keras.distribution.distribution()
@@ -198,8 +206,8 @@ def _split_prediction(model):
     def predict(state, images):
         layout = distribution.get_data_layout(images.shape)
         part = keras.distribution.distribute_tensor(images, layout)
-        logits, other_variables = model.predict_step(state, (part,))
-        return logits, (state[0], other_variables)
+        outputs, other_variables = model.predict_step(state, (part,))
+        return outputs, (state[0], other_variables)
 
     compiled = jax.jit(predict, donate_argnums=0, out_shardings=everywhere)
     return lambda state, batches: compiled(state, *next(batches))

@@ -311,7 +311,7 @@ def plot_readings(ax, readings, name, fmt="o-", label=None):
 
     Args:
         ax: Axes to draw on.
-        readings: Dict as `vitlib.instruments.observe` returns it.
+        readings: Dict as `vitlib.first_steps.observe` returns it.
         name: Key of the dict; of `"dead"`, the last hidden layer is drawn.
         fmt: Marker, line and colour, as `Axes.plot` takes them.
         label: Name of the training in the legend.

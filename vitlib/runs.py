@@ -7,7 +7,8 @@ from pathlib import Path
 
 import jsonschema
 
-SCHEMA_VERSION = 1
+# 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history.
+SCHEMA_VERSION = 2
 SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
 
 
@@ -26,8 +27,8 @@ class Run:
     data: dict  # name, fingerprint, and the sizes of the three splits
     # One list a quantity, one value a finished epoch: loss, top1, top5 of the training
     # images as they went by; val_loss, val_top1, val_top5 after the epoch;
-    # learning_rate after its last step; seconds, validation included. Accuracies are
-    # fractions of 1.
+    # learning_rate after its last step; seconds, validation included; of a watched run
+    # also what `vitlib.instruments.read` returns. Accuracies are fractions of 1.
     history: dict
     best_epoch: int | None  # counted from 1: the highest val_top1, the first of equals
     test: dict | None  # loss, top1, top5 of the weights of best_epoch

@@ -1,5 +1,6 @@
 """Train any model on any data set, one way for all; evaluate it."""
 
+import math
 import tempfile
 import time
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from vitlib.checkpoints import (
 from vitlib.compilation import explain_no_compilation
 from vitlib.config import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.flops import count_flops
+from vitlib.instruments import READINGS, WATCHED, MeteredAdamW, read, watch_head
 from vitlib.optimizer import AdamW, make_optimizer
 from vitlib.resnet import build_resnet, build_small_resnet
 from vitlib.runs import Run
@@ -146,7 +148,7 @@ def prepare(model, data, config, kind=AdamW):
     """
     _check(model, data, config)
     _adapt_normalization(model, data.train.images)
-    compile_model(model, config, len(data.train.labels) // config.batch_size, kind)
+    compile_model(model, config, steps_per_epoch(config, len(data.train.labels)), kind)
     parallel.prepare(model, data.train.images, data.train.labels)
 
 
@@ -172,14 +174,28 @@ def compile_model(model, config, steps_per_epoch, kind=AdamW):
     model.optimizer.build(model.trainable_variables)
 
 
+def steps_per_epoch(config, num_images):
+    """The number of steps after which a training pauses to look at itself."""
+    return config.steps_per_epoch or num_images // config.batch_size
+
+
 def draw_order(config, epoch, num_images):
     """Draws which images an epoch takes, in which order: whole batches.
 
     The order depends on the seed and the epoch alone. The images left over when the
-    batch size does not divide their number wait for the next order.
+    batch size does not divide their number wait for the next order. An epoch of fewer
+    or more steps cuts the same sequence of batches at other places.
     """
-    used = num_images // config.batch_size * config.batch_size
-    return np.random.default_rng((config.seed, epoch)).permutation(num_images)[:used]
+    whole = num_images // config.batch_size  # batches of one pass over the images
+    steps = steps_per_epoch(config, num_images)
+    first_pass, start = divmod(epoch * steps, whole)
+    passes = range(first_pass, first_pass + math.ceil((start + steps) / whole))
+    orders = [
+        np.random.default_rng((config.seed, number)).permutation(num_images)
+        for number in passes
+    ]
+    order = np.concatenate([order[: whole * config.batch_size] for order in orders])
+    return order[start * config.batch_size :][: steps * config.batch_size]
 
 
 def seed_epoch(model, seed, epoch):
@@ -221,7 +237,7 @@ def run_batches(model, images, labels, batch_size):
     return {n: float(np.mean([batch[n] for batch in batches])) for n in batches[0]}
 
 
-def _train_epoch(model, data, config, epoch):
+def _train_epoch(model, watcher, data, config, epoch):
     """Trains one epoch and measures it: one value for each list of the history."""
     start = time.perf_counter()
     train = data.train
@@ -233,6 +249,9 @@ def _train_epoch(model, data, config, epoch):
     seconds_of_training = time.perf_counter() - start
     validation = evaluate(model, data.validation)
     row |= {f"val_{name}": value for name, value in validation.items()}
+    if watcher is not None:
+        watched = parallel.split(data.validation.images[:WATCHED])
+        row |= read(model.optimizer, watcher.predict_on_batch(watched))
     row["learning_rate"] = float(ops.convert_to_numpy(model.optimizer.learning_rate))
     row["seconds"] = time.perf_counter() - start
     return row, len(order) / seconds_of_training
@@ -251,10 +270,10 @@ def _progress_line(history, config):
 
 def _not_finite(row):
     """The names of the values of an epoch that are NaN or infinite."""
-    return [name for name, value in row.items() if not np.isfinite(value)]
+    return [name for name, value in row.items() if not np.all(np.isfinite(value))]
 
 
-def train(model, data, config, checkpoint_dir=None, report=print):
+def train(model, data, config, checkpoint_dir=None, report=print, watch=False):
     """Trains a model, keeps its best weights on validation, and tests those once.
 
     AdamW (`make_optimizer` says what its weight decay means), a constant or a cosine
@@ -277,6 +296,8 @@ def train(model, data, config, checkpoint_dir=None, report=print):
         checkpoint_dir: Path of a folder for this run alone, or None.
         report: Called with one line an epoch; and with one before the first when a
             layer keeps the model from being compiled where that matters.
+        watch: Boolean, whether to read the instruments after each epoch, on the first
+            validation images; the history then has the lists of `READINGS`, too.
 
     Returns:
         `Run`. When the loss became NaN or infinite, its status is "failed", `error`
@@ -284,23 +305,27 @@ def train(model, data, config, checkpoint_dir=None, report=print):
 
     Raises:
         ValueError: When model and config disagree, there are fewer training images than
-            a batch, the devices cannot share a batch, or the checkpoint belongs to
-            another run.
+            a batch, the devices cannot share a batch, the checkpoint belongs to
+            another run, or no layer of a model to be watched pools.
     """
-    prepare(model, data, config)
+    prepare(model, data, config, MeteredAdamW if watch else AdamW)
+    watcher = None
+    if watch:
+        parallel.share_prediction(watcher := watch_head(model))
     if slow := explain_no_compilation(model):
         report(slow)
     with tempfile.TemporaryDirectory() as scratch:
         folder = checkpoint_dir or scratch
-        progress, error = _train_epochs(model, data, config, folder, report)
+        progress, error = _train_epochs(model, watcher, data, config, folder, report)
         if error is None:
             load_weights(folder, model, progress["best_epoch"])
     return _record(model, data, config, progress, error)
 
 
-def _train_epochs(model, data, config, folder, report):
+def _train_epochs(model, watcher, data, config, folder, report):
     """Runs the epochs that are left. Returns the progress, and the error or None."""
-    key = describe(model, asdict(config), data.fingerprint, len(data.train.labels))
+    facts = asdict(config), data.fingerprint, len(data.train.labels)
+    key = describe(model, *facts, watcher is not None)
     progress = load_progress(folder, key)
     if progress is None:
         progress = {"history": {}, "best_epoch": None, "images_per_second": []}
@@ -310,7 +335,7 @@ def _train_epochs(model, data, config, folder, report):
         load_weights(folder, model, finished)
         report(f"going on after epoch {finished}")
     for epoch in range(finished, config.epochs):
-        row, rate = _train_epoch(model, data, config, epoch)
+        row, rate = _train_epoch(model, watcher, data, config, epoch)
         if _not_finite(row):
             error = (
                 f"Epoch {epoch + 1} ended with {', '.join(_not_finite(row))} not a "
@@ -353,7 +378,8 @@ def _facts(data):
 
 
 def _record(model, data, config, progress, error):
-    history = {name: progress["history"].get(name, []) for name in HISTORY}
+    names = HISTORY + [name for name in READINGS if name in progress["history"]]
+    history = {name: progress["history"].get(name, []) for name in names}
     rates = progress["images_per_second"]
     return Run(
         seed=config.seed,

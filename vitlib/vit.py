@@ -14,10 +14,23 @@ EPSILON = 1e-6  # of the layer norms; the Keras example and the authors' code
 STEM_MOMENTUM = 0.9  # of the batch norms: their means follow within tens of steps
 
 
-def mlp(x, units, dropout, activation="gelu"):
-    """Stacks dense layers, each with an activation and dropout."""
+def mlp(x, units, dropout, activation="gelu", init_scale=1.0):
+    """Stacks dense layers, each with an activation and dropout.
+
+    Args:
+        x: Tensor of shape `(..., features)`.
+        units: Tuple of integers, the units of each layer.
+        dropout: Float in [0, 1), after each layer.
+        activation: Name of an activation function of Keras.
+        init_scale: Float. Multiplies Keras' default first weights (Glorot and Bengio,
+            2010, equation 16, https://proceedings.mlr.press/v9/glorot10a.html).
+
+    Returns:
+        Tensor of shape `(..., units[-1])`.
+    """
     for size in units:
-        x = layers.Dense(size, activation=activation)(x)
+        init = keras.initializers.VarianceScaling(init_scale**2, "fan_avg", "uniform")
+        x = layers.Dense(size, activation=activation, kernel_initializer=init)(x)
         x = Dropout(dropout)(x)
     return x
 
@@ -105,6 +118,11 @@ def build_vit(config):
         )
     x = layers.LayerNormalization(epsilon=EPSILON)(x)
     x = Dropout(config.head_dropout)(_pool(x, config))
-    x = mlp(x, config.head_units, config.head_dropout)
+    x = mlp(
+        x,
+        config.head_units,
+        config.head_dropout,
+        init_scale=config.head_init_scale,
+    )
     logits = layers.Dense(config.num_classes, dtype="float32", name="logits")(x)
     return keras.Model(images, logits, name="vit")

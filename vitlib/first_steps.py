@@ -1,0 +1,57 @@
+"""Train a model for its first steps alone, and read the instruments on the way."""
+
+from itertools import count, islice
+
+import numpy as np
+
+from vitlib.data import Split
+from vitlib.instruments import WATCHED, MeteredAdamW, read, watch_head
+from vitlib.training import draw_order, prepare, score, seed_epoch
+
+
+def observe(model, data, config, steps, every):
+    """Trains a model as `train` does, and reads the instruments every few steps.
+
+    The steps are the first ones of the training that the config describes. The
+    instruments look at the first validation images, without dropout or augmentation.
+
+    Args:
+        model: `keras.Model` from `build_model`.
+        data: `Dataset`.
+        config: `TrainConfig`.
+        steps: Integer, how many steps to train.
+        every: Integer, how many steps apart the readings are.
+
+    Returns:
+        Dict of lists, one value a reading: `step`; `train_loss`, the mean over the
+        batches since the last reading; `loss`, `top1` and `top5` of the watched images
+        as in `score`; and what `vitlib.instruments.read` returns.
+
+    Raises:
+        ValueError: As `train` does, and when no layer of the model pools.
+    """
+    watcher = watch_head(model)
+    prepare(model, data, config, MeteredAdamW)
+    watched = Split(data.validation.images[:WATCHED], data.validation.labels[:WATCHED])
+    seen, losses = {}, []
+    batches = islice(_batches(model, data.train, config), steps)
+    for step, (images, labels) in enumerate(batches, start=1):
+        losses.append(model.train_on_batch(images, labels, return_dict=True)["loss"])
+        model.reset_metrics()
+        if step % every == 0:
+            outputs = watcher.predict_on_batch(watched.images)
+            row = {"step": step, "train_loss": float(np.mean(losses))}
+            row |= score(outputs[-1], watched.labels) | read(model.optimizer, outputs)
+            for name, value in row.items():
+                seen.setdefault(name, []).append(value)
+            losses = []
+    return seen
+
+
+def _batches(model, split, config):
+    """The batches of `train`, epoch after epoch, without end."""
+    for epoch in count():
+        seed_epoch(model, config.seed, epoch)
+        order = draw_order(config, epoch, len(split.labels))
+        for rows in order.reshape(-1, config.batch_size):
+            yield split.images[rows], split.labels[rows]
