@@ -5,9 +5,11 @@ start the same command again: it goes on after the last finished epoch.
 """
 
 import argparse
+import fcntl
 import os
 import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -19,12 +21,14 @@ os.environ.setdefault(
     str(Path(__file__).resolve().parents[1] / "runs/compiled"),
 )
 
+from vitlib.checkpoints import PROGRESS
 from vitlib.config import POSITIONS, PRESETS, WATCHED_STUDIES, ViTConfig
 from vitlib.data import TRAIN_IMAGES, limit_evaluation, limit_train, load_data_set
 from vitlib.parallel import process, use_devices
 from vitlib.runs import load_run, record_path, save_run
 from vitlib.training import PERCENT, build_model, train
 
+BUSY = 3  # the exit status when another process is training the run
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
@@ -92,21 +96,57 @@ def describe_result(run):
     )
 
 
+def checkpoint_of(path, number=0):
+    """Folder of the checkpoint of a record; each process of a run has its own."""
+    return path.with_suffix(f".checkpoint-{number}" if number else ".checkpoint")
+
+
+@contextmanager
+def claim(checkpoint):
+    """Keeps a run for this process; the system frees it however the process ends.
+
+    Raises:
+        BlockingIOError: When another process holds it.
+    """
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    with (checkpoint / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                "A run must be trained by one process at a time. Received: "
+                f"{checkpoint.stem}, which another process is training."
+            ) from error
+        yield
+
+
 def execute(options, path):
     """Trains and records; goes on where a killed process stopped. Returns the `Run`."""
     use_devices(options.devices)
+    number = process()[0]  # each has its own checkpoint; the first writes the record
+    checkpoint = checkpoint_of(path, number)
+    with claim(checkpoint):
+        if path.exists() and not options.force:  # by whoever held it before
+            return load_run(path)
+        if options.force:  # to start anew; the claim itself must stay
+            (checkpoint / PROGRESS).unlink(missing_ok=True)
+        run = train_preset(options, checkpoint)
+        if number == 0:
+            save_run(options.out, run)
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    return run
+
+
+def train_preset(options, checkpoint):
+    """Trains what the command line asks for. Returns the `Run`, complete."""
     preset = PRESETS[options.preset]
     model_config, train_config, overrides = configure(preset, options)
     images = overrides.get("train_images")
     data = load_images(preset, images, options.data_dir)
-    number = process()[0]  # each has its own checkpoint; the first writes the record
-    checkpoint = path.with_suffix(f".checkpoint-{number}" if number else ".checkpoint")
-    if options.force:
-        shutil.rmtree(checkpoint, ignore_errors=True)
     model = build_model(model_config, train_config)
     watch = preset.study in WATCHED_STUDIES
     run = train(model, data, train_config, checkpoint, watch=watch)
-    run = replace(
+    return replace(
         run,
         data=run.data if images is None else run.data | {"train": images},
         study=preset.study,
@@ -117,10 +157,6 @@ def execute(options, path):
         model={"family": model_config.family, **asdict(model_config)},
         command=command_of(options, overrides),
     )
-    if number == 0:
-        save_run(options.out, run)
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    return run
 
 
 def command_of(options, overrides):
@@ -144,7 +180,12 @@ def in_words(name):
 
 
 def main(arguments):
-    """Runs the experiment. Returns 0, 1 when the training failed, 2 for bad input."""
+    """Runs the experiment.
+
+    Returns:
+        0; 1 when the training failed; 2 for bad input; 3 (`BUSY`) when another process
+        is training the same run.
+    """
     options = parse_arguments(arguments)
     preset = PRESETS[options.preset]
     try:
@@ -155,7 +196,7 @@ def main(arguments):
         run = load_run(path) if recorded else execute(options, path)
     except (ValueError, OSError) as error:
         print(f"train.py: {error}", file=sys.stderr)
-        return 2
+        return BUSY if isinstance(error, BlockingIOError) else 2
     if recorded:
         print("This run is recorded already; --force repeats it.")
     print(f"{path}: {describe_result(run)}")

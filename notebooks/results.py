@@ -30,8 +30,8 @@
 # time of a run.
 #
 # **How to fill a gap.** Where a study has no run yet, its table lists the commands that
-# record one. A command repeated with `--seed 1` records another seed. After it, `make
-# notebooks` brings this page up to date.
+# record it: at laptop scale, on two processor cores, or at the report's sizes, on a GPU.
+# [](#sec-how-to-record) says what to do after it.
 
 # %%
 import matplotlib.pyplot as plt

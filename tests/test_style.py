@@ -31,6 +31,7 @@ OTHER_TESTS = {
     "results",
     "scaling",
     "style",
+    "sweep_script",
     "train_script",
     "vitlib",
 }

@@ -3,10 +3,8 @@ from dataclasses import replace
 import pytest
 from sample_run import make_run
 
-from vitlib.config import POSITIONS, PRESETS
-from vitlib.data import TRAIN_IMAGES
 from vitlib.runs import save_run
-from vitlib.summary import COLUMNS, DATA_SIZES, list_records, show_study, summarize
+from vitlib.summary import COLUMNS, list_records, show_study, summarize
 
 
 def cells(runs):
@@ -62,25 +60,14 @@ def test_a_recorded_study_is_shown_as_its_table(tmp_path):
 def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):
     table = show_study(tmp_path, "repair")
     assert "No run of the study 'repair' is recorded yet" in table.columns[0]
-    assert table.rows == (("python experiments/train.py repaired-vit",),)
+    assert table.rows == (("python experiments/sweep.py repair --scale full",),)
 
 
-def test_the_study_of_positions_needs_a_run_of_each(tmp_path):
-    commands = [row[0] for row in show_study(tmp_path, "positions").rows]
-    kinds = [line.split("--position ")[1] for line in commands]
-    assert set(kinds) == set(POSITIONS)
-    assert {line.split()[2] for line in commands} <= set(PRESETS)
-
-
-def test_the_study_of_the_amount_of_data_needs_a_run_of_each(tmp_path):
-    commands = [row[0] for row in show_study(tmp_path, "data-size").rows]
-    assert commands == [
-        f"python experiments/train.py data-size-{family} --train-images {images}"
-        for family in ("vit", "resnet")
-        for images in DATA_SIZES
-    ]
-    assert DATA_SIZES[-1] == TRAIN_IMAGES["cifar100"]
-    assert all(images % 100 == 0 for images in DATA_SIZES)
+def test_a_study_of_two_scales_shows_a_command_for_each(tmp_path):
+    assert show_study(tmp_path, "positions").rows == (
+        ("python experiments/sweep.py positions --scale laptop",),
+        ("python experiments/sweep.py positions --scale full",),
+    )
 
 
 def test_an_unknown_study_is_refused(tmp_path):

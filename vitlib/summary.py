@@ -3,12 +3,10 @@
 import statistics
 from itertools import groupby
 
-from vitlib.config import POSITIONS, PRESETS
+from vitlib.config import PRESETS, PROFILES
 from vitlib.runs import load_runs, record_path
 from vitlib.tables import Table
 
-# Powers of two below all of CIFAR-100's training images, down to 25 of each class.
-DATA_SIZES = (2_500, 5_000, 10_000, 20_000, 40_000)
 SHORT_HASH = 7  # letters of a commit, as git shortens it
 COLUMNS = (
     "study",
@@ -71,39 +69,23 @@ def show_study(folder, study):
         study: String, the name of the study.
 
     Returns:
-        `Table`: that of `summarize`, or one command a row.
+        `Table`: that of `summarize`, or one command a row, for each scale.
 
     Raises:
         ValueError: When no preset belongs to the study.
     """
-    commands = _commands(study)
-    if not commands:
-        studies = sorted({preset.study for preset in PRESETS.values()})
+    presets = PRESETS.values()
+    scales = {preset.profile for preset in presets if preset.study == study}
+    if not scales:
+        studies = sorted({preset.study for preset in presets})
         raise ValueError(f"study must be one of {studies}. Received: {study!r}.")
     runs = load_runs(folder, study)
     if runs:
         return summarize(runs)
-    title = f"No run of the study {study!r} is recorded yet. These commands record it:"
-    return Table((title,), tuple((command,) for command in commands))
-
-
-def _commands(study):
-    """The commands of a study's runs with the first seed; --seed asks for others."""
-    return [
-        f"python experiments/train.py {name}{options}"
-        for name, preset in PRESETS.items()
-        if preset.study == study
-        for options in _options(preset)
-    ]
-
-
-def _options(preset):
-    """What the runs of a study add to the command of a preset."""
-    if preset.study == "positions":
-        return [f" --position {kind}" for kind in POSITIONS]
-    if preset.study == "data-size":
-        return [f" --train-images {images}" for images in DATA_SIZES]
-    return [""]
+    title = f"No run of the study {study!r} is recorded yet. To record it:"
+    command = f"python experiments/sweep.py {study} --scale"
+    in_order = [scale for scale in PROFILES if scale in scales]
+    return Table((title,), tuple((f"{command} {scale}",) for scale in in_order))
 
 
 def _row(study, name, runs):

@@ -1,0 +1,250 @@
+"""`experiments/sweep.py`: a grid of runs, on this machine or in a queue."""
+
+import importlib.util
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+from sample_run import make_run
+
+from vitlib.config import PRESETS
+from vitlib.data import TRAIN_IMAGES
+from vitlib.runs import load_runs, save_run
+from vitlib.summary import show_study
+
+ROOT = Path(__file__).parents[1]
+FAKE = Path(__file__).with_name("fake_train.py")
+STUDIES = {preset.study for preset in PRESETS.values()} - {"tiny"}
+
+
+@pytest.fixture
+def sweep(monkeypatch, tmp_path):
+    """The script as a module of its own, with a play in place of the training."""
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    script = ROOT / "experiments" / "sweep.py"
+    spec = importlib.util.spec_from_file_location("sweep_script", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "TRAIN", FAKE)
+    monkeypatch.setattr(module, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(module, "PAUSE", 0.05)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    return module
+
+
+def write_grid(folder, seeds, scale="full", preset="report-vit", study="report"):
+    """A study of one preset; and the record that the play copies."""
+    grid = {scale: [{"preset": preset, "seed": seeds}]}
+    (folder / f"{study}.yml").write_text(yaml.safe_dump(grid))
+    sample = asdict(make_run(study=study))
+    (folder / "sample.json").write_text(json.dumps(sample))
+
+
+def run(sweep, tmp_path, *options, scale="full"):
+    out = tmp_path / "results"
+    return sweep.main(["report", f"--scale={scale}", f"--out={out}", *options])
+
+
+def recorded(tmp_path):
+    return [(run.name, run.seed) for run in load_runs(tmp_path / "results")]
+
+
+@pytest.mark.parametrize("study", sorted(STUDIES))
+def test_every_study_has_a_grid_of_runs(study, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    sweep = importlib.import_module("sweep")
+    scales = yaml.safe_load((ROOT / f"experiments/{study}.yml").read_text())
+    assert set(scales) <= set(sweep.SCALES)
+    planned = [task for scale in scales for task in sweep.plan(study, scale)]
+    assert len({task.path for task in planned}) == len(planned)
+    presets = {name for name, preset in PRESETS.items() if preset.study == study}
+    assert {task.preset for task in planned} == presets
+    shown = [row[0] for row in show_study(tmp_path, study).rows]
+    assert shown == [
+        f"python experiments/sweep.py {study} --scale {scale}" for scale in scales
+    ]
+
+
+def test_the_study_of_data_goes_down_from_all_images_in_equal_parts_of_each_class():
+    grid = yaml.safe_load((ROOT / "experiments/data-size.yml").read_text())
+    (entry,) = grid["laptop"]
+    assert entry["train-images"][-1] == TRAIN_IMAGES["cifar100"]
+    assert all(images % 100 == 0 for images in entry["train-images"])
+
+
+def test_there_is_no_grid_without_a_study():
+    assert {path.stem for path in (ROOT / "experiments").glob("*.yml")} == STUDIES
+
+
+def test_a_list_in_a_grid_stands_for_one_run_with_each_value(sweep, tmp_path):
+    entry = {"preset": "pooled-vit", "position": ["none", "2d"], "seed": [0, 3]}
+    (tmp_path / "positions.yml").write_text(yaml.safe_dump({"full": [entry]}))
+    tasks = sweep.plan("positions", "full")
+    assert [task.name for task in tasks] == [
+        "pooled-vit-position-none-seed0",
+        "pooled-vit-position-none-seed3",
+        "pooled-vit-position-2d-seed0",
+        "pooled-vit-position-2d-seed3",
+    ]
+    assert tasks[1].arguments == ("pooled-vit", "--position=none", "--seed=3")
+
+
+# submitit's executor "debug" leaves the files of its log open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("cluster", ["local", "debug"])
+def test_a_sweep_records_every_run_once(sweep, tmp_path, capfd, cluster):
+    write_grid(tmp_path, [0, 5])
+    save_run(tmp_path / "results", make_run(seed=5, utc="2020-01-01T00:00:00Z"))
+    assert run(sweep, tmp_path, f"--cluster={cluster}") == 0
+    assert recorded(tmp_path) == [("report-vit", 0), ("report-vit", 5)]
+    assert load_runs(tmp_path / "results")[1].utc == "2020-01-01T00:00:00Z"
+    lines = capfd.readouterr().out.splitlines()
+    assert "1 done, 1 running, 0 left; time left: about 1 min" in lines[0]
+    assert "2 done, 0 running, 0 left; time left: about 0 min" in lines[-1]
+
+
+def test_a_run_that_fails_is_told_and_does_not_stop_the_others(sweep, tmp_path, capfd):
+    write_grid(tmp_path, [1, 2, 0])
+    assert run(sweep, tmp_path) == 1
+    assert recorded(tmp_path) == [("report-vit", 0)]
+    said = capfd.readouterr()
+    assert "1 done, 0 running, 0 left, 2 failed" in said.out.splitlines()[-1]
+    assert "report-vit-seed1 failed: exit status 1\n" in said.err
+    assert "RuntimeError: the disk is full of holes\n" in said.err
+    assert "report-vit-seed2 failed: exit status -9\n" in said.err
+
+
+def test_a_run_that_failed_is_tried_again_by_the_next_sweep(sweep, tmp_path):
+    write_grid(tmp_path, [1])
+    assert run(sweep, tmp_path) == 1
+    save_run(tmp_path / "results", make_run(seed=1))  # what the next try would do
+    assert run(sweep, tmp_path) == 0
+
+
+def test_a_killed_sweep_leaves_its_run_alone_and_the_next_one_goes_on(sweep, tmp_path):
+    """The run outlives the sweep; the fake says so by a record that comes later."""
+    write_grid(tmp_path, [3, 0])
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:3]; import sweep; from pathlib import "
+        "Path; sweep.TRAIN, sweep.LOGS, sweep.FOLDER = map(Path, sys.argv[3:6]); "
+        "sys.exit(sweep.main(sys.argv[6:]))"
+    )
+    places = [ROOT / "experiments", ROOT, FAKE, tmp_path / "logs", tmp_path]
+    asked = ["report", "--scale=full", f"--out={tmp_path / 'results'}"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, places), *asked],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert "1 running" in process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    assert recorded(tmp_path) == []
+    for _ in range(300):
+        if recorded(tmp_path):
+            break
+        time.sleep(0.1)
+    assert recorded(tmp_path) == [("report-vit", 3)]
+    assert run(sweep, tmp_path) == 0
+    assert recorded(tmp_path) == [("report-vit", 0), ("report-vit", 3)]
+
+
+def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "RETRY", 0.2)
+    write_grid(tmp_path, [4])
+    said = []
+
+    def sleep(seconds):
+        said.append(seconds)
+        if len(said) == 400:
+            pytest.fail("it never ended")
+        wait(seconds)
+        if any((tmp_path / "logs").rglob("*_result.pkl")):  # it has seen the other one
+            save_run(tmp_path / "results", make_run(seed=4))
+
+    wait = time.sleep
+    monkeypatch.setattr(sweep.time, "sleep", sleep)
+    assert run(sweep, tmp_path) == 0
+
+
+def test_each_run_of_one_machine_gets_a_gpu_of_its_own(sweep, tmp_path):
+    write_grid(tmp_path, [0, 3, 5])
+    assert run(sweep, tmp_path, "--jobs=2") == 0
+    gpus = {
+        seed: (tmp_path / f"results/gpu-of-report-vit-seed{seed}").read_text()
+        for seed in (0, 3, 5)
+    }
+    assert {gpus[0], gpus[3]} == {"0", "1"}
+    assert gpus[5] == gpus[0]  # whose GPU was free while the slow one still ran
+
+
+def test_a_laptop_run_sees_no_gpu(sweep, tmp_path):
+    write_grid(tmp_path, 0, "laptop", "first-steps", "diagnosis")
+    out = tmp_path / "results"
+    assert sweep.main(["diagnosis", "--scale=laptop", f"--out={out}"]) == 0
+    assert (out / "gpu-of-first-steps-seed0").read_text() == ""
+
+
+def test_a_dry_run_shows_every_command_and_starts_none(sweep, tmp_path, capsys):
+    write_grid(tmp_path, [0, 1])
+    save_run(tmp_path / "results", make_run())
+    options = ["--dry-run", "--cluster=slurm", "--partition=gpu", "--hours=2"]
+    assert run(sweep, tmp_path, *options) == 0
+    first, second, counts, asked = capsys.readouterr().out.splitlines()
+    assert first.startswith("done    python experiments/train.py report-vit --seed=0")
+    assert second.startswith("left    python experiments/train.py report-vit --seed=1")
+    assert counts == "1 done, 0 running, 1 left; time left: about 1 min"
+    assert asked == ("each job: slurm, 2 hours at most, partition gpu, 4 CPUs, 1 GPU")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_time_left_counts_the_epochs_that_a_run_has_done(sweep, tmp_path):
+    write_grid(tmp_path, [0])
+    (task,) = sweep.plan("report", "full", tmp_path / "results")
+    plan = sweep.Sweep([task], None, 1)
+    assert plan.seconds_left() is None
+    folder = sweep.checkpoint_of(task.path)
+    folder.mkdir(parents=True)
+    (folder / "progress.json").write_text('{"history": {"seconds": [60, 61, 90]}}')
+    assert plan.seconds_left() == 61 * 27
+
+
+@pytest.mark.parametrize(
+    ("grid", "scale", "rule"),
+    [
+        ({"full": []}, "laptop", r"must be one of \['full'\]. Received: 'laptop'"),
+        ({"full": [{"preset": "compact"}]}, "full", "of compact at laptop scale"),
+        ({"laptop": [{"preset": "report-vit"}]}, "laptop", "of report at full scale"),
+        (
+            {"full": [{"preset": "report-resnet", "position": "2d"}]},
+            "full",
+            "must go with a ViT",
+        ),
+    ],
+)
+def test_a_grid_that_breaks_a_rule_is_refused_in_one_sentence(
+    sweep, tmp_path, capsys, grid, scale, rule
+):
+    (tmp_path / "report.yml").write_text(yaml.safe_dump(grid))
+    assert run(sweep, tmp_path, scale=scale) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("sweep.py: ")
+    assert re.search(rule, line)
+
+
+def test_slurm_is_refused_where_there_is_none(sweep, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    write_grid(tmp_path, [0])
+    assert run(sweep, tmp_path, "--cluster=slurm") == 2
+    assert capsys.readouterr().err == (
+        "sweep.py: --cluster slurm must be typed on a machine with SLURM's commands. "
+        "Received: one without srun.\n"
+    )
