@@ -3,8 +3,8 @@
     python benchmarks/contenders.py NAME MODEL BATCH
 
 builds one, says when its first step is done, warms up, and then obeys the lines of its
-standard input: "train 4" and "predict 4" do so many steps and answer with the seconds
-they took. `training_speed.py` starts it; run that.
+standard input: "train 4", "predict 4" and, of a Keras model, "input 4" do so many steps
+and answer with the seconds they took. `training_speed.py` starts it; run that.
 """
 
 import json
@@ -48,33 +48,63 @@ def keras_contender(build, preset, precision, batch):
         pair = np.tile(images, (steps, 1, 1, 1)), np.tile(labels, steps)
         run_batches(model, *pair, batch)
 
-    def predict(steps):
-        for _ in range(steps):
-            np.asarray(model.predict_on_batch(images))
+    pipeline = input_pipeline(preset.model, plain=build is not None)
 
-    return run, predict
+    def repeat(model):
+        def predict(steps):
+            for _ in range(steps):
+                np.asarray(model.predict_on_batch(images))
+
+        return predict
+
+    return {"train": run, "predict": repeat(model), "input": repeat(pipeline)}
+
+
+def input_pipeline(config, plain):
+    """What a model does to its images before the first patch, as in training."""
+    import keras
+    from keras import layers
+
+    from vitlib.augment import Augmentation
+    from vitlib.normalize import Normalization
+
+    images = keras.Input(config.input_shape)
+    size = getattr(config, "image_size", config.input_shape[0])
+    if plain:
+        x = layers.Resizing(size, size)(layers.Normalization()(images))
+        x = plain_augmentation(x, config.augmentation)
+    else:
+        x = Normalization(dtype="float32")(images)
+        x = Augmentation(config.augmentation, size, dtype="float32")(x)
+    steps = keras.Model(images, x)
+
+    class AsInTraining(keras.Model):
+        def call(self, images, training=None):
+            return steps(images, training=True)
+
+    return AsInTraining()
 
 
 def vitlib_float32(preset, batch):
     """The model and the training of this course."""
-    return (*keras_contender(None, preset, "float32", batch), preset.model)
+    return keras_contender(None, preset, "float32", batch), preset.model
 
 
 def vitlib_bfloat16(preset, batch):
     """The same under Keras' policy mixed_bfloat16."""
-    return (*keras_contender(None, preset, "mixed_bfloat16", batch), preset.model)
+    return keras_contender(None, preset, "mixed_bfloat16", batch), preset.model
 
 
 def keras_float32(preset, batch):
     """The same architecture from layers of Keras alone."""
     build = plain_resnet if isinstance(preset.model, ResNetConfig) else plain_vit
-    return (*keras_contender(build, preset, "float32", batch), preset.model)
+    return keras_contender(build, preset, "float32", batch), preset.model
 
 
 def keras_bfloat16(preset, batch):
     """The same under Keras' policy mixed_bfloat16."""
     build = plain_resnet if isinstance(preset.model, ResNetConfig) else plain_vit
-    return (*keras_contender(build, preset, "mixed_bfloat16", batch), preset.model)
+    return keras_contender(build, preset, "mixed_bfloat16", batch), preset.model
 
 
 def plain_augmentation(x, recipe):
@@ -178,8 +208,8 @@ def keras_hub(preset, batch):
         logits = layers.Dense(config.num_classes, dtype="float32")
         return keras.Model(images, logits(backbone(x)[:, 0]))
 
-    timed = keras_contender(build, preset, "mixed_bfloat16", batch)
-    return (*timed, narrow(preset.model))
+    work = keras_contender(build, preset, "mixed_bfloat16", batch)
+    return work, narrow(preset.model)
 
 
 def narrow(config):
@@ -219,7 +249,7 @@ def torch_contender(model, config, batch, bfloat16, compiled):
             for _ in range(steps):
                 forward().float().cpu()
 
-    return run, predict
+    return {"train": run, "predict": predict}
 
 
 def vit_pytorch(preset, batch, bfloat16=True, compiled=False):
@@ -238,8 +268,8 @@ def vit_pytorch(preset, batch, bfloat16=True, compiled=False):
         mlp_dim=config.mlp_units[0],
         dropout=config.dropout,
     )
-    timed = torch_contender(model, config, batch, bfloat16, compiled)
-    return (*timed, replace(config, pooling="mean", head_units=()))
+    work = torch_contender(model, config, batch, bfloat16, compiled)
+    return work, replace(config, pooling="mean", head_units=())
 
 
 def vit_pytorch_float32(preset, batch):
@@ -278,7 +308,7 @@ def transformers_vit(preset, batch):
             return super().forward(pixel_values=images)
 
     model.__class__ = Pixels
-    return (*torch_contender(model, config, batch, True, False), narrow(config))
+    return torch_contender(model, config, batch, True, False), narrow(config)
 
 
 CONTENDERS = {
@@ -310,18 +340,17 @@ def takes(name, model):
 def main(name, model, batch):
     """Serves one contender until its standard input ends."""
     preset = PRESETS[MODELS[model]]
-    run, predict, shape = CONTENDERS[name](preset, int(batch))
-    run(1)
+    work, shape = CONTENDERS[name](preset, int(batch))
+    work["train"](1)
     print(json.dumps("first step"), flush=True)
-    run(WARM_UP)
-    predict(WARM_UP)
+    for do in work.values():
+        do(WARM_UP)
     from vitlib.flops import count_flops
     from vitlib.provenance import peak_memory_bytes
     from vitlib.training import BUILDERS
 
     flops = count_flops(BUILDERS[type(shape)](shape))
-    print(json.dumps({"flops_per_image": flops}), flush=True)
-    work = {"train": run, "predict": predict}
+    print(json.dumps({"flops_per_image": flops, "kinds": list(work)}), flush=True)
     for line in sys.stdin:
         kind, steps = line.split()
         start = time.perf_counter()

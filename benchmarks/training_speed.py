@@ -29,6 +29,8 @@ from vitlib.tables import Table
 
 WORKER = Path(__file__).with_name("contenders.py")
 GIGA, GIB = 1e9, 2**30
+# What is timed: a training step, a prediction, and the images' way to the first patch.
+KINDS = ("train", "predict", "input")
 TRAIN_TO_FORWARD = 3  # a step costs about three forward passes
 COLUMNS = (
     "contender",
@@ -37,6 +39,7 @@ COLUMNS = (
     "GFLOP/s",
     "share of matrix rate (%)",
     "predict images/s",
+    "input images/s",
     "first step (s)",
     "memory (GiB)",
 )
@@ -75,7 +78,7 @@ class Worker:
         self._answer()  # its first step is done
         seconds = time.perf_counter() - start
         self.facts = {"seconds_to_first_step": seconds} | self._answer()
-        self.seconds = {"train": [], "predict": []}
+        self.seconds = {kind: [] for kind in self.facts.pop("kinds")}
 
     def _answer(self):
         line = self.process.stdout.readline()
@@ -132,18 +135,21 @@ def start_workers(names, model, batch):
 def measure(workers, rounds, steps):
     """Lets the contenders take turns."""
     for _ in range(rounds):
-        for kind in ("train", "predict"):
+        for kind in KINDS:
             for worker in workers:
-                worker.work(kind, steps)
+                if kind in worker.seconds:
+                    worker.work(kind, steps)
     for worker in workers:
         worker.finish()
 
 
 def result(worker, batch, rates):
     """The numbers of one contender."""
-    train, predict = (np.array(worker.seconds[k]) for k in ("train", "predict"))
+    train = np.array(worker.seconds["train"])
+    medians = {kind: np.median(seconds) for kind, seconds in worker.seconds.items()}
     flops = TRAIN_TO_FORWARD * worker.facts["flops_per_image"]
-    speed = batch / np.median(train)
+    speed = batch / medians["train"]
+    input_speed = batch / medians["input"] if "input" in medians else None
     dtype = "bfloat16" if "bfloat16" in worker.name else "float32"
     return {
         "contender": worker.name,
@@ -152,7 +158,8 @@ def result(worker, batch, rates):
         "fastest": batch / train.min(),
         "flops_per_second": speed * flops,
         "share_of_matrix_rate": speed * flops / rates[dtype],
-        "predict_images_per_second": batch / np.median(predict),
+        "predict_images_per_second": batch / medians["predict"],
+        "input_images_per_second": input_speed,
         "seconds_of_steps": train.tolist(),
         **worker.facts,
     }
@@ -167,6 +174,7 @@ def row(found):
         found["flops_per_second"] / GIGA,
         100 * found["share_of_matrix_rate"],
         found["predict_images_per_second"],
+        found["input_images_per_second"] or "-",
         found["seconds_to_first_step"],
         found["peak_memory_bytes"] / GIB,
     )

@@ -67,6 +67,7 @@ def test_contenders_of_keras_take_turns_and_are_compared(tmp_path):
     for found in results:
         assert found["slowest"] <= found["images_per_second"] <= found["fastest"]
         assert len(found["seconds_of_steps"]) == 2
+        assert found["input_images_per_second"] > found["images_per_second"]
     assert results[0]["flops_per_image"] == results[1]["flops_per_image"]
 
 

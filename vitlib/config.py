@@ -466,6 +466,10 @@ PRESETS = {
     "fair-resnet": Preset("comparison", "full", FAIR_RESNET, FAIR_RESNET_TRAIN),
     "cifar-resnet": Preset("comparison", "full", CIFAR_RESNET, FAIR_RESNET_TRAIN),
     "small-resnet": Preset("comparison", "laptop", SMALL_RESNET, SMALL_TRAIN),
+    # The report's other model for an hour of two CPU cores: its first five epochs.
+    "report-resnet-hour": Preset(
+        "comparison", "laptop", REPORT_RESNET, replace(REPORT_TRAIN, epochs=5)
+    ),
     # With --train-images: is it the amount of data?
     "data-size-vit": Preset("data-size", "laptop", SMALL_VIT, SMALL_TRAIN),
     "data-size-resnet": Preset("data-size", "laptop", SMALL_RESNET, SMALL_TRAIN),
