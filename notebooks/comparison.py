@@ -497,6 +497,9 @@ for seeds, chance in chances.items():
 # * *equal images*: both have seen the training images equally often;
 # * *equal arithmetic*: the cheaper model goes on until both have done about the same number
 #   of operations.
+#
+# What the text says about these trainings is what the quick profile shows. A claim that
+# prints `False` in another profile did not come true with its models and its images.
 
 # %%
 vit, cnn = vitlib.PROFILE_PRESETS[profile], vitlib.PROFILE_RESNETS[profile]

@@ -389,7 +389,7 @@ SMALL_VIT = replace(
     augmentation="shift_flip",
 )
 SMALL_TRAIN = replace(
-    COMPACT_TRAIN, epochs=10, warmup_epochs=1, learning_rate=1e-3, label_smoothing=0.0
+    COMPACT_TRAIN, epochs=8, warmup_epochs=1, learning_rate=1e-3, label_smoothing=0.0
 )
 
 # The convolutional sides of a comparison. Beside the small and the tiny ViT: about as
