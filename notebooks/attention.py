@@ -269,7 +269,7 @@ def share_on(received, patches):
     return share.mean(axis=1).ravel()  # (block * head)
 
 
-# %% mystnb={"figure": {"caption": "Share of the attention that falls on the patch with the red shape and on the one with the blue shape, for each head; mean over test images of the embedded data and over the queries. Dotted: the share of these patches among all patches.", "name": "fig-pointing"}, "image": {"alt": "Two bar charts with one bar for each of four heads. Left, of the untrained model, all bars are short and end near or somewhat above a dotted line at an eighth. Right, of the trained model, all bars are near 1, two of them mostly red and two of them mostly blue."}}
+# %% mystnb={"figure": {"caption": "Share of the attention that falls on the patch with the red shape and on the one with the blue shape, for each head; mean over test images of the embedded data and over the queries. Dotted: the share of these patches among all patches.", "name": "fig-pointing"}, "image": {"alt": "Two bar charts with one bar for each of four heads. Left, of the untrained model, all bars are short and end near or somewhat above a dotted line at an eighth. Right, of the trained model, all bars end near 1; some are mostly red, some mostly blue, some mixed."}}
 if data_set == "shapes":
     fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
     for ax, each in zip(axes, received.values(), strict=True):
@@ -363,12 +363,16 @@ if data_set == "shapes":
     for name, each in single.items():
         print(f"{name}: spread above 5 pixels:", bool(each.std() > 5))
 
-# %% mystnb={"figure": {"caption": "Left: mean attention distance of each head, in pixels, and of even attention. Right: the same distance for single queries in single images, first head of the last block; the colours are those on the left.", "name": "fig-attention-distance"}, "image": {"alt": "Left, blue and grey dots for four heads, all of them near a dotted line at 16 pixels. Right, two histograms: a narrow grey one around 16 pixels, and a wide blue one in separate peaks from 0 to 34 pixels."}}
+# %% mystnb={"figure": {"caption": "Left: mean attention distance of each head, in pixels, and of even attention. Right: the same distance for single queries in single images, first head of the last block; the colours are those on the left.", "name": "fig-attention-distance"}, "image": {"alt": "Left, blue and grey dots for four heads, all of them near a dotted line at 16 pixels. Right, two histograms: a single grey hill around 16 pixels, and a wide blue one in separate peaks from 0 to 34 pixels."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8))
 heads = np.arange(1, distance["trained"].size + 1)
 bins = np.linspace(0, ruler.max(), 40)
-for name, color in (("untrained", "0.5"), ("trained", "C0")):
-    left.plot(heads, distance[name].ravel(), "o", color=color, label=name)
+for name, color, aside in (
+    ("untrained", "0.5", -0.12),
+    ("trained", "C0", 0.12),
+):
+    places = heads + aside
+    left.plot(places, distance[name].ravel(), "o", color=color, label=name)
     right.hist(single[name], bins, color=color, alpha=0.7, label=name)
 left.axhline(ruler.mean(), color="black", linestyle=":", label="even")
 left.set(xlabel="head", ylabel="mean distance (pixels)")
@@ -490,7 +494,7 @@ plt.show()
 # %% [markdown]
 # In the quick profile the model has a single block. There the rollout is half the map and
 # half the query itself, and the figure shows just that. Over the mean of all queries, the
-# identity adds the same $\frac{1}{2N}$ to each patch and cannot change which patch is first.
+# identity adds the same $\frac{1}{2N}$ to each patch and cannot change which patch gets most.
 #
 # Rollout is exact for a network in which each block hands on the mean of a token and of
 # what it looks at. A real block does more. The two halves need not be of equal length; the
@@ -580,7 +584,7 @@ for name, each in similarity.items():
     if data_set == "shapes":
         print(f"{name}: near places are more alike:", bool(falls))
 
-# %% mystnb={"figure": {"caption": "Cosine similarity of each place's vector with every other's. Each small map stands where its patch is. Left: untrained. Right: trained.", "name": "fig-position-change"}, "image": {"alt": "Two squares of 4 by 4 small maps. Left, each small map is pale except for one dark red cell. Right, each small map is red around its own place and blue at the opposite side of the grid."}}
+# %% mystnb={"figure": {"caption": "Cosine similarity of each place's vector with every other's. Each small map stands where its patch is. Left: untrained. Right: trained.", "name": "fig-position-change"}, "image": {"alt": "Two squares of 4 by 4 small maps. Left, each small map is pale except for one dark red cell. Right, each small map is reddest near its own place and bluest far from it; columns differ more than rows."}}
 fig, axes = plt.subplots(
     1, 2, figsize=(7.2, 3.1), gridspec_kw={"wspace": 0.12}
 )
@@ -611,7 +615,7 @@ plt.show()
 # Above, we could tell stories about what each head is after. Below, little of them is left:
 # the untrained model spreads its attention over many patches, and a scale of its own has
 # blown up what differences there are. A map without a scale is half a map. As a number: how
-# much does the first patch of a map receive, on average?
+# much does the brightest patch of a map receive, on average?
 
 # %%
 first = {n: each[-1].max(axis=-1).mean() for n, each in received.items()}
@@ -626,7 +630,7 @@ if data_set == "shapes":
 
 # %%
 def most_on_shape(received):
-    """Says in which share of the images the first patch holds a shape."""
+    """Says in which share of the images the brightest patch holds a shape."""
     first = received[-1].mean(axis=1).argmax(axis=-1)  # (image,)
     return (red | blue)[np.arange(count), first].mean()
 
@@ -767,7 +771,7 @@ if data_set == "shapes":
     print("black costs more than 40 points:", bool(full - top1(black) > 40))
 
 # %% [markdown]
-# One black patch, at a place to which the model paid the least attention, ruins most
+# One black patch, at a place to which the model paid the least attention, ruins many
 # answers. Look at the attention in the changed images: how much does this place receive
 # before, and after?
 
@@ -788,8 +792,8 @@ if data_set == "shapes":
 # :::{exercise} Which head matters?
 # :label: ex-attention-heads
 #
-# In {numref}`fig-pointing` all heads of the trained model look almost alike: nearly all of
-# their attention falls on the shapes. Do they matter alike? Take one head away and measure
+# In {numref}`fig-pointing` all heads of the trained model have one thing in common: nearly all
+# of their attention falls on the shapes. Do they matter alike? Take one head away and measure
 # the accuracy. A head speaks through its rows of the output matrix `wo`, so that setting
 # `wo[head]` to zero silences it. Put the weights back afterwards.
 # :::

@@ -35,8 +35,8 @@
 #
 # **Time:** about 60 minutes with the exercises; the cells run in half a minute.
 #
-# **You need:** NumPy arrays and percentages. You have called a Keras layer before. No
-# earlier chapter.
+# **You need:** NumPy arrays, percentages, the natural logarithm, the product of a matrix and
+# a vector. You have called a Keras layer before. No earlier chapter.
 # :::
 #
 # Throughout, the *report* is the student report that this course re-runs. It compares a
@@ -74,13 +74,14 @@ plt.style.use("vitlib.course")
 #
 # The collection comes in two parts, 50,000 images to train on and 10,000 to test with. The
 # report splits the first part once more, into 40,000 and 10,000. So there are three parts,
-# and each is a {term}`split`. All classes are equally frequent in all of them. The table
+# and each is a {term}`split`. All classes are equally frequent in both parts of the file, and
+# `vitlib` keeps it so when it splits the first. The table
 # follows from the numbers that `vitlib` demands of the file, class by class, whenever it
 # reads it.
 
 # %%
 classes, superclasses = cifar100.NUM_CLASSES, cifar100.NUM_SUPERCLASSES
-validating = 10_000 // classes  # images of a class, as the report has them
+validating = 10_000 // classes  # images of a class
 per_class = {
     "training": cifar100.TRAIN_PER_CLASS - validating,
     "validation": validating,
@@ -120,7 +121,7 @@ print(dataset.name, dataset.train.images.dtype, dataset.train.images[0].shape)
 columns = ("split", "images", "of the rarest class", "of the commonest")
 Table(columns, tuple(rows))
 
-# %% mystnb={"figure": {"caption": "The first ten training images of the data set of this run, and the names of their classes.", "name": "fig-data-images"}, "image": {"alt": "Ten small images in two rows. Each shows one red and one blue shape among a few small dots on a grey ground, and below it stands the name of its class, such as triangle above ring."}}
+# %% mystnb={"figure": {"caption": "The first ten training images of the data set of this run, and the names of their classes.", "name": "fig-data-images"}, "image": {"alt": "Ten small images in two rows. Each shows one red and one blue shape among a few small dots on a grey ground, and below it stands the name of its class, such as triangle above cross."}}
 fig, axes = plt.subplots(2, 5, figsize=(7.2, 3.7))
 names = [dataset.class_names[label] for label in dataset.train.labels[:10]]
 names = [name.replace(" ", "\n", 1) for name in names]
@@ -220,7 +221,7 @@ print(f"exactly 500 hits at p = 5 %: {100 * exactly_500:.1f} % of all tries")
 # $$ (eq-data-constant)
 #
 # It is smallest when all $p_k$ are equal to 1/100. The next cell makes them a little
-# unequal: the {term}`logits <logit>`, of which the softmax makes the probabilities, lie
+# unequal: the {term}`logits <logit>`, of which the {term}`softmax` makes the probabilities, lie
 # evenly on an interval that we widen.
 
 # %%
@@ -362,7 +363,7 @@ print(f"47.93 % on 10,000 images, standard error: {resnet:.1f} points")
 #
 # The last line is worth remembering. Another test set of the same size could have given
 # the report's ResNet half a point more or less. A difference of a tenth of a point between
-# two models says nothing.
+# two models is well inside that.
 #
 # ### Why equally many of each class?
 #
@@ -382,7 +383,7 @@ print("at random, largest above 1.3 times the smallest:", unequal)
 
 # %% [markdown]
 # In the random draw the largest class is well above the smallest. A constant predictor
-# would then score more or less than 1 %, whichever class it names. In the stratified split
+# would then score more than 1 % with one class and less with another. In the stratified split
 # the chance level is exact, and every class has the same weight.
 #
 # :::{exercise} Three lines for a split
@@ -459,9 +460,9 @@ facts = {
     "training and validation images of a class": (500, per_class[0]),
     "test images of a class": (100, per_class[1]),
     "training and validation images that repeat one": (14, repeats),
-    "test images that stand among these": (10, len(copies)),
-    "and have the same fine label there": (4, sum(alike)),
-    "validation images that stand in the training split": (6, len(mixed)),
+    "test images that equal one of the first part": (10, len(copies)),
+    "of these, with the same fine label there": (4, sum(alike)),
+    "validation images that equal a training image": (6, len(mixed)),
 }
 
 # %%
@@ -530,7 +531,9 @@ plt.show()
 # turn, degrees, a share of the side. To compare them, we ask for one thing: how many
 # pixels does the corner of a 32 x 32 image move, at the end of the range? A corner
 # pixel lies 15.5 pixels to the side of the middle, and 15.5 above it. A rotation, a zoom
-# and a shear are matrices, and the shift is added.
+# and a shear are matrices, and the shift is added. A zoom of 0.2 shows between 0.8 and 1.2
+# times as much of the image. The corner moves farthest at 0.8, where all becomes 1 / 0.8
+# times as large.
 
 
 # %%
@@ -555,10 +558,10 @@ def move(matrix, shift=(0, 0)):
 side = 32
 rows = [
     ("ViT", "rotation 0.02", "of a turn", move(rotation(0.02 * 360))),
-    ("ViT", "zoom 0.2", "of the side", move(1.2 * np.eye(2))),
+    ("ViT", "zoom 0.2", "of the side", move(np.eye(2) / 0.8)),
     ("ResNet", "rotation 20", "degrees", move(rotation(20))),
     ("ResNet", "shift 0.2", "of the side", move(np.eye(2), 0.2 * side)),
-    ("ResNet", "zoom 0.2", "of the side", move(1.2 * np.eye(2))),
+    ("ResNet", "zoom 0.2", "of the side", move(np.eye(2) / 0.8)),
 ]
 columns = ("model", "range", "unit", "corner moves by (pixels)")
 Table(columns, tuple(rows))
@@ -633,8 +636,8 @@ print("0.2 radians, above 10:", by_radians.mean() > 10)
 print(f"largest change at 0.2 degrees: {by_degrees.max():.0f}")
 
 # %% [markdown]
-# Nobody would see it, and no model will learn from it. The line `shear_range=0.2` stands
-# in the report's recipe, and it does nothing.
+# Nobody would see it. The line `shear_range=0.2` stands in the report's recipe, and it moves
+# the first row by a twentieth of a pixel at most.
 #
 # How does such a line get there? Until December 2017 the same argument was an angle in
 # *radians*; then Keras changed it to degrees {cite:p}`zabluda2017`. A tutorial of 2016 on
@@ -775,25 +778,30 @@ rows = zip(
     ("red", "green", "blue"),
     means,
     as_float.mean(axis=(0, 1, 2)),
-    np.log2(as_float.sum(axis=(0, 1, 2))),
+    images.sum(axis=(0, 1, 2)) / 2**32,
+    as_float.sum(axis=(0, 1, 2)) / 2**32,
     strict=True,
 )
-columns = ("channel", "mean", "mean in float32", "log2 of its sum")
+parts = "sum / 2^32", "float32 sum / 2^32"
+columns = ("channel", "mean", "mean in float32", *parts)
 Table(columns, tuple(rows))
 
 # %% [markdown]
-# The third column is far off, and the last one says why. A `float32` number has 24 binary
-# digits. Near $2^{32}$ two neighbours lie 512 apart. A sum that has come to
-# $2^{32}$ stays there: a pixel value, at most 255, is less than half of that step, and is
-# rounded away. NumPy adds up each channel in this way, number by number. Keras'
-# `adapt` hands a large array to the same function. Above it was given 1,000 images at a
-# time. No sum became that large, and its means are right.
+# The third column is far off, and too large; the last two say why. NumPy adds up each
+# channel of `float32` numbers one by one. Such a number has 24 binary digits. Between
+# $2^{31}$ and $2^{32}$ two neighbours lie 256 apart: a pixel value above 128 is rounded up to
+# 256, and the sum runs ahead of the truth. From $2^{32}$ on they lie 512 apart: a value of at
+# most 255 is less than half a step, it is rounded away, and the sum stands still.
+#
+# Keras' `adapt` hands an array to NumPy's mean, too. With `float32` numbers it goes wrong in
+# the same way. Above it was given 1,000 images at a time. No sum became that large, and its
+# means are right.
 #
 # No error is raised here either. Three channels with the same mean should make you look.
 #
 # And the ResNet? The report says that its data "were not normalized". So its images enter
-# as the table above has them: with a mean in the hundreds and a spread of dozens, in
-# place of 0 and 1. What that costs is a question for an experiment.
+# as whole numbers from 0 to 255, not around 0 with a spread near 1. What that costs is a
+# question for an experiment.
 #
 # ## What this chapter does not show
 #
@@ -817,8 +825,8 @@ Table(columns, tuple(rows))
 #   too good.
 # * Look for copies, and test the instrument that looks. Ten copies in 10,000 images
 #   change an accuracy by 0.1 points at most.
-# * Translate every range of an augmentation into pixels. `shear_range=0.2` is 0.2 degrees,
-#   and moves nothing.
+# * Translate every range of an augmentation into pixels. `shear_range=0.2` is 0.2 degrees:
+#   a twentieth of a pixel.
 # * An augmentation says what does not matter. A flip is right for photographs and wrong for
 #   *left of*.
 # * Mean and standard deviation come from the training split, and deserve a check.
@@ -835,8 +843,8 @@ Table(columns, tuple(rows))
 # 1. One of five fine labels is the right one, so top-1 is 20 %. The five best guesses are
 #    all five, so top-5 is 100 %. On the embedded set, top-1 is 25 %, and top-5 is 100 %.
 # 2. Of the 99 wrong classes, 4 belong to the right superclass. With a share $a$ of right
-#    fine labels, the superclass is right for $a + (1 - a) \cdot 4 / 99$. A real model does
-#    better than that: it takes an oak for a maple more often than for a shark.
+#    fine labels, the superclass is right for $a + (1 - a) \cdot 4 / 99$. We expect a
+#    real model to do better than that: an oak looks more like a maple than like a shark.
 
 # %%
 a = 0.4793

@@ -226,7 +226,7 @@ print("same numbers in the same order:", np.array_equal(wrong, patches))
 # {numref}`fig-forgotten` shows what such a "patch" is: a piece of one pixel row. A row
 # has 72 pixels, a vector holds 36 of them, so each vector takes half a row.
 
-# %% mystnb={"figure": {"caption": "Which pixels share a vector, in the upper left 18 x 72 pixels. Above: with the transpose, squares. Below: without it, half rows. Neighbouring vectors differ in colour.", "name": "fig-forgotten"}, "image": {"alt": "Two wide pictures. The upper one is a checkerboard of 6 by 6 pixel squares. The lower one is a checkerboard of flat bars, 36 pixels wide and one pixel high."}}
+# %% mystnb={"figure": {"caption": "Which pixels share a vector, in the upper 18 rows of the 72 x 72 pixels. Above: with the transpose, squares. Below: without it, half rows. Neighbouring vectors differ in colour.", "name": "fig-forgotten"}, "image": {"alt": "Two wide pictures. The upper one is a checkerboard of 6 by 6 pixel squares. The lower one is a checkerboard of flat bars, 36 pixels wide and one pixel high."}}
 pixel_numbers = np.arange(72 * 72).reshape(1, 72, 72, 1)
 square, bar = np.zeros((2, 72 * 72), int)
 for vector, pixels in enumerate(cut(pixel_numbers, size=6)[0]):
@@ -276,14 +276,20 @@ print("above and below it:", places[4, 5], places[6, 5])
 # The report says that "the computational cost is inversely proportional to the patch
 # size". If this were so, halving the patch would double the work. Let us count.
 #
-# The work of a Transformer block is nearly all in products of matrices. A product of an
+# A {term}`Transformer block` gets $N$ vectors of length $D$, the {term}`tokens <token>`: one
+# for each patch. It makes three vectors of each: a {term}`query`, a {term}`key` and a
+# {term}`value`. Every query is compared with every key, and the result says how the values
+# are mixed. This happens in $h$ {term}`heads <attention head>` side by side. Then an
+# {term}`MLP`, two dense layers, works on each token by itself. The next chapter looks into
+# all that. Here we only count.
+#
+# The work of a block is nearly all in products of matrices. A product of an
 # $a \times b$ and a $b \times c$ matrix takes $a b c$ multiplications, each
-# with an addition. We write $D$ for the length of a token, $h$ for the number of heads and
-# $d$ for the length of a query in one head. Three products grow with the sequence in
+# with an addition. We write $d$ for the length of a query in one head. Three products grow with the sequence in
 # different ways:
 #
-# * **Projections.** Queries, keys, values and the output, each one product with a
-#   $D \times h d$ matrix: $4 N D h d$.
+# * **Projections.** Queries, keys and values, each one product with a $D \times h d$ matrix,
+#   and the output with an $h d \times D$ matrix: $4 N D h d$.
 # * **Attention.** Each token with each other, once to compare and once to mix:
 #   $2 N^2 h d$.
 # * **MLP.** From $D$ to $M$ hidden units and back: $2 N D M$.
@@ -449,7 +455,7 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 #
 # Let windows of 6 x 6 pixels move by 3 pixels, as on the right of
 # {numref}`fig-coverage`. How many tokens does a 72 x 72 image give, if no window may leave
-# the image? How many times more work is a block of the report's ViT?
+# the image? How many times as much work is a block of the report's ViT?
 # :::
 #
 # ## What does enlarging the image add?

@@ -54,7 +54,9 @@ vitlib.show_study("../results", "report")
 # %% [markdown]
 # ## `diagnosis`: what keeps the ViT from learning?
 #
-# The report's ViT with one change at a time. See [](#sec-training).
+# The report's ViT with one change at a time. Names that begin with `first-steps` are short
+# trainings of 200 steps (300 with warm-up), tested on few images; an epoch is 25 steps there.
+# `narrow-vit` is a small copy. See [](#sec-training).
 
 # %%
 vitlib.show_study("../results", "diagnosis")
@@ -121,6 +123,7 @@ for ax, study in zip(axes[:, 0], studies, strict=True):
     for run in (run for run in runs if run.study == study):
         label = f"{run.name}, seed {run.seed},"
         plotting.plot_learning_curve(ax, run.history, label=label)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
 plt.show()
 

@@ -54,9 +54,9 @@ def read(name):
 # products alone reached on this machine, in the same number format. It says how much is
 # left to gain.
 #
-# The peers are not all the same model. KerasHub and transformers split a token among the
-# heads, and so compute less for an image; vit-pytorch has a class token and one dense
-# layer in place of the large head. The PyTorch models get images of the final size and
+# The peers are not all the same model. transformers splits a token among the heads, and so
+# computes a fifth as much for an image; vit-pytorch has a class token and one dense layer
+# in place of the large head. The PyTorch models get images of the final size and
 # augment nothing. GFLOP/s allows for the sizes, images/s does not.
 
 
@@ -86,7 +86,8 @@ def show_speeds(name):
 show_speeds("report")
 
 # %% [markdown]
-# How many times as fast is this course's model as each peer? The peers stand in the rows.
+# How many times as fast is this course's model as each peer, in images a second? The peers
+# stand in the rows. Compare within one number format, and remember the fifth.
 
 
 # %%
@@ -240,7 +241,7 @@ Table(
 # counts what has no product: norms, GELU and additions pass over the tokens, and softmax
 # over the table of weights between all of them. The first kind moves the crossover up, the
 # second moves it down. Where the fitted crossover lies beyond the longest sequence that
-# was measured, it is a guess: it says that the quadratic part did not win in this range.
+# was measured, it is a guess, and one point more or less can move it far.
 #
 # ## What this page does not show
 #

@@ -60,13 +60,15 @@ def test_a_recorded_study_is_shown_as_its_table(tmp_path):
 def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):
     table = show_study(tmp_path, "repair")
     assert "No run of the study 'repair' is recorded yet" in table.columns[0]
-    assert table.rows == (("python experiments/sweep.py repair --scale full",),)
+    assert table.rows == (
+        (".venv/bin/python experiments/sweep.py repair --scale full",),
+    )
 
 
 def test_a_study_of_two_scales_shows_a_command_for_each(tmp_path):
     assert show_study(tmp_path, "positions").rows == (
-        ("python experiments/sweep.py positions --scale laptop",),
-        ("python experiments/sweep.py positions --scale full",),
+        (".venv/bin/python experiments/sweep.py positions --scale laptop",),
+        (".venv/bin/python experiments/sweep.py positions --scale full",),
     )
 
 

@@ -68,7 +68,8 @@ def test_every_study_has_a_grid_of_runs(study, monkeypatch, tmp_path):
     assert {task.preset for task in planned} == presets
     shown = [row[0] for row in show_study(tmp_path, study).rows]
     assert shown == [
-        f"python experiments/sweep.py {study} --scale {scale}" for scale in scales
+        f".venv/bin/python experiments/sweep.py {study} --scale {scale}"
+        for scale in scales
     ]
 
 

@@ -432,6 +432,10 @@ def _first_steps(model=REPORT_VIT, **changes):
 PRESETS = {
     "report-vit": Preset("report", "full", REPORT_VIT, REPORT_TRAIN),
     "report-resnet": Preset("report", "full", REPORT_RESNET, REPORT_TRAIN),
+    # The first five epochs of the report's other model: an hour of two CPU cores.
+    "report-resnet-hour": Preset(
+        "report", "laptop", REPORT_RESNET, replace(REPORT_TRAIN, epochs=5)
+    ),
     # One change each to the report's ViT: which of them lets it learn?
     "report-vit-low-rate": Preset(
         "diagnosis", "full", REPORT_VIT, replace(REPORT_TRAIN, learning_rate=1e-4)
@@ -442,7 +446,9 @@ PRESETS = {
     "report-vit-clipped": Preset(
         "diagnosis", "full", REPORT_VIT, replace(REPORT_TRAIN, clip_norm=1.0)
     ),
-    "report-vit-pooled": Preset("diagnosis", "full", POOLED_VIT, REPORT_TRAIN),
+    "report-vit-pooled": Preset(
+        "diagnosis", "full", replace(REPORT_VIT, pooling="mean"), REPORT_TRAIN
+    ),
     # The same and more on two CPU cores, for the first steps alone.
     "first-steps": _first_steps(),
     "first-steps-low-rate": _first_steps(learning_rate=1e-4),
@@ -451,7 +457,7 @@ PRESETS = {
     "first-steps-clipped": _first_steps(clip_norm=1.0),
     # What the report's weight decay means in TensorFlow Addons (see `TrainConfig`).
     "first-steps-decay": _first_steps(weight_decay=0.1),
-    "first-steps-pooled": _first_steps(POOLED_VIT),
+    "first-steps-pooled": _first_steps(replace(REPORT_VIT, pooling="mean")),
     "first-steps-small-init": _first_steps(replace(REPORT_VIT, head_init_scale=0.1)),
     "first-steps-no-dropout": _first_steps(replace(REPORT_VIT, head_dropout=0.0)),
     # Does a dead head come back, if one waits?
@@ -466,10 +472,6 @@ PRESETS = {
     "fair-resnet": Preset("comparison", "full", FAIR_RESNET, FAIR_RESNET_TRAIN),
     "cifar-resnet": Preset("comparison", "full", CIFAR_RESNET, FAIR_RESNET_TRAIN),
     "small-resnet": Preset("comparison", "laptop", SMALL_RESNET, SMALL_TRAIN),
-    # The report's other model for an hour of two CPU cores: its first five epochs.
-    "report-resnet-hour": Preset(
-        "comparison", "laptop", REPORT_RESNET, replace(REPORT_TRAIN, epochs=5)
-    ),
     # With --train-images: is it the amount of data?
     "data-size-vit": Preset("data-size", "laptop", SMALL_VIT, SMALL_TRAIN),
     "data-size-resnet": Preset("data-size", "laptop", SMALL_RESNET, SMALL_TRAIN),

@@ -83,7 +83,7 @@ def show_study(folder, study):
     if runs:
         return summarize(runs)
     title = f"No run of the study {study!r} is recorded yet. To record it:"
-    command = f"python experiments/sweep.py {study} --scale"
+    command = f".venv/bin/python experiments/sweep.py {study} --scale"
     in_order = [scale for scale in PROFILES if scale in scales]
     return Table((title,), tuple((f"{command} {scale}",) for scale in in_order))
 
