@@ -99,6 +99,8 @@ plt.show()
 # \qquad Q = X W_q, \quad K = X W_k, \quad V = X W_v .
 # $$ (eq-attention)
 #
+# $W_q$, $W_k$ and $W_v$ are learned matrices, and $d$ is the length of a query.
+#
 # Now we put $\Pi X$ in the place of $X$, and follow the $\Pi$.
 #
 # 1. {term}`Queries <query>`, {term}`keys <key>` and {term}`values <value>` are made row by
@@ -486,7 +488,9 @@ print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
 #
 # Someone changes the model without positions in one point, trains it on the embedded data,
 # and finds far more than 25 %. Which of these changes can explain that? Answer by
-# argument, then test those that `ViTConfig` can express.
+# argument, then test those that `vitlib.TINY_VIT` can express: `replace` changes its
+# fields `patch_size` and `stem_filters`. Each number in `stem_filters` adds a convolution,
+# and a pooling that halves the image: `stem_filters=(16,)` goes with `patch_size=4`.
 #
 # 1. Patches of 4 x 4 pixels in place of 8 x 8.
 # 2. Patches of 16 x 16 pixels.
@@ -631,7 +635,7 @@ maps = {
     for key, table in tables.items()
 }
 
-# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself is the darkest red.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: nearly white but for one red cell a map. 2-D before training: a pale red cross through the patch. 1-D and 2-D after training: a red area around each patch that fades and turns blue towards the far side."}}
+# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself has 1, the darkest red, which near neighbours may come close to.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: nearly white but for one red cell a map. 2-D before training: a pale red cross through the patch. 1-D and 2-D after training: a red area with each patch in it, for 1-D upright bands, that fades and turns blue towards the far side."}}
 fig, axes = plt.subplots(2, 2, figsize=(5.6, 5))
 fig.get_layout_engine().set(wspace=0.08, hspace=0.08)
 for ax, (key, similarity) in zip(axes.flat, maps.items(), strict=True):
@@ -715,7 +719,7 @@ for key, table in tables.items():
 
 # %% [markdown]
 # For the 2-D table the answer is yes by construction, before training as after it. On the
-# embedded data the 1-D table has become one: from the labels alone, it found rows and
+# embedded data the 1-D table has nearly become one: from the labels alone, it found rows and
 # columns. That it did *here* is no law. These data ask for rows and columns, and for
 # nothing else.
 #
@@ -775,8 +779,10 @@ print("the rest more alike, by 0.3:", within - between > 0.3)
 # the query in reading order. That separates "left of" and "above" from "right of" and
 # "below". The paler stripes are the finer difference. Two shapes in a row are 1, 2 or 3
 # places apart, two shapes in a column 4, 8 or 12, and the vectors of the ones differ from
-# those of the others. The remaining distances never lie between the two shapes. The model
-# has no use for telling one from another, and their vectors are alike.
+# those of the others. The remaining distances never lie between the two shapes, and
+# their vectors have nearly one direction. They are not short, though: the left picture shows
+# the longest vectors at the largest distances. What the model uses them for, this picture
+# does not tell.
 #
 # :::{exercise} A table that needs no training
 # :label: ex-positions-sinusoid
@@ -835,7 +841,7 @@ for name, blocks in (("equal", equal_blocks), ("own", own_blocks)):
 # are zero. The largest names the right arrangement.
 #
 # So a model without positions *could* leave the ceiling. Does it? We train one with a
-# flatten head, for half as many epochs as the others.
+# flatten head, for at most half as many epochs as the others.
 
 # %%
 short = replace(recipe, epochs=recipe.epochs // 2)
@@ -862,7 +868,7 @@ keras.config.set_dtype_policy("float32")  # a recipe may have changed it
 # One published measurement is by {cite:t}`schh`: a ViT with 6 blocks and 820 thousand
 # parameters on CIFAR-100, patches of 4 x 4 pixels, 200 epochs. Its test accuracy is given
 # as 53.25 % without positions, 60.87 % with a learned 1-D table and 65.11 % with a relative
-# kind that treats rows and columns apart. These are single runs, and the code looks at the
+# kind that treats rows and columns apart and counts distances only up to 2. These are single runs, and the code looks at the
 # test images after every epoch. {cite:t}`dosovitskiy2021` (appendix D.4) compare the same
 # four kinds as this chapter, on far more data.
 #
@@ -892,8 +898,8 @@ plt.show()
 #
 # * Each model was trained once, with one seed. The distance to the ceiling is large enough
 #   for that. A ranking of 1-D, 2-D and relative would need several seeds.
-# * The embedded data are made so that nothing works without positions. How much positions
-#   are worth on natural images is for the recorded study to say.
+# * The embedded data are made so that three of four answers are wrong without positions. How
+#   much positions are worth on natural images is for the recorded study to say.
 # * The tables were read on 16 patches and on data that only ask for rows and columns. On
 #   other data they may look different.
 # * We compared four kinds. There are more: fixed ones such as the sinusoid of the exercise,
@@ -1071,12 +1077,12 @@ for name, table in fixed.items():
     right, below = similarity[5, 6], similarity[6, 5]
     print(f"{name}: right {right:.2f}, below {below:.2f}")
 
-# %% mystnb={"figure": {"caption": "Cosine similarity of patch (5, 5) to all patches of a 12 x 12 grid, for fixed tables. Left: one sinusoid along the sequence. Right: one for the rows and one for the columns.", "name": "fig-sinusoid"}, "image": {"alt": "Two maps of 12 by 12 cells. Left, a dark horizontal band through the sixth row, and paler rows above and below. Right, a cross through the cell in the sixth row and sixth column."}}
+# %% mystnb={"figure": {"caption": "Cosine similarity of patch (5, 5) to all patches of a 12 x 12 grid, for fixed tables. Left: one sinusoid along the sequence. Right: one for the rows and one for the columns.", "name": "fig-sinusoid"}, "image": {"alt": "Two maps of 12 by 12 cells. Left, a bright horizontal band through the sixth row, and darker rows above and below. Right, a bright spot around the cell in the sixth row and sixth column that fades, slowest along its row and its column."}}
 fig, axes = plt.subplots(1, 2, figsize=(6, 2.6))
 for ax, table in zip(axes, fixed.values(), strict=True):
     similarity = introspect.position_similarity(table, (12, 12))[5, 5]
     plotting.show_image(ax, similarity)
-    ax.get_images()[0].set(cmap="RdBu_r", clim=(-1, 1))
+    ax.get_images()[0].set(cmap="cividis", clim=(0.4, 1))
 fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
 plt.show()
 
