@@ -48,7 +48,8 @@ def profile(name, model, batch):
     """One step of a contender under the profiler: rows of operation, ms, calls."""
     import tensorflow as tf
 
-    run, *_ = CONTENDERS[name](PRESETS[MODELS[model]], batch)
+    work, _ = CONTENDERS[name](PRESETS[MODELS[model]], batch)
+    run = work["train"]
     run(WARM_UP)
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)

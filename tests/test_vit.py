@@ -121,7 +121,7 @@ def test_the_first_weights_of_the_hidden_head_can_be_scaled():
     kernels = [layer.kernel for layer in head_layers(made[0])[1]]
     for weight, first, second in zip(made[0].weights, plain, scaled, strict=True):
         scale = 0.1 if any(weight is kernel for kernel in kernels) else 1.0
-        np.testing.assert_allclose(second, scale * first, rtol=1e-5)
+        np.testing.assert_allclose(second, scale * first, rtol=1e-5, atol=1e-7)
     assert len(kernels) == 2
 
 
