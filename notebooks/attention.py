@@ -367,10 +367,8 @@ if data_set == "shapes":
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8))
 heads = np.arange(1, distance["trained"].size + 1)
 bins = np.linspace(0, ruler.max(), 40)
-for name, color, aside in (
-    ("untrained", "0.5", -0.12),
-    ("trained", "C0", 0.12),
-):
+styles = {"untrained": ("0.5", -0.12), "trained": ("C0", 0.12)}
+for name, (color, aside) in styles.items():
     places = heads + aside
     left.plot(places, distance[name].ravel(), "o", color=color, label=name)
     right.hist(single[name], bins, color=color, alpha=0.7, label=name)

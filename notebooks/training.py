@@ -577,6 +577,12 @@ def watch(config, recipe):
     return model, readings
 
 
+# %% [markdown]
+# Two more functions sum up what an instrument read: its last reading, or the mean of its
+# last five where it jumps about.
+
+
+# %%
 def last(readings, name):
     """Returns the last reading; of dead units, that of the last layer."""
     value = readings[name][-1]
