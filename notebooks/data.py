@@ -36,7 +36,8 @@
 # **Time:** about 60 minutes with the exercises; the cells run in half a minute.
 #
 # **You need:** NumPy arrays, percentages, the natural logarithm, the product of a matrix and
-# a vector. You have called a Keras layer before. No earlier chapter.
+# a vector, and for one section the binomial distribution (how often coins show heads). You
+# have called a Keras layer before. No earlier chapter.
 # :::
 #
 # Throughout, the *report* is the student report that this course re-runs. It compares a

@@ -476,6 +476,10 @@ PRESETS = {
     "data-size-vit": Preset("data-size", "laptop", SMALL_VIT, SMALL_TRAIN),
     "data-size-resnet": Preset("data-size", "laptop", SMALL_RESNET, SMALL_TRAIN),
     "compact": Preset("compact", "laptop", COMPACT_VIT, COMPACT_TRAIN),
+    # Does the shorter number format cost accuracy? The same training without it.
+    "compact-float32": Preset(
+        "compact", "laptop", COMPACT_VIT, replace(COMPACT_TRAIN, precision="float32")
+    ),
     "tiny": Preset("tiny", "quick", TINY_VIT, TINY_TRAIN, data="shapes"),
     "tiny-resnet": Preset("tiny", "quick", TINY_RESNET, TINY_TRAIN, data="shapes"),
 }
