@@ -5,7 +5,8 @@
 
 STUDY.yml beside this file lists the runs. Stop the sweep at any time and start it
 again: what is recorded is not repeated, and what was stopped goes on after its last
-finished epoch.
+finished epoch. A run that broke off is tried again; until then its checkpoint keeps the
+last lines that it said.
 """
 
 import argparse
@@ -32,7 +33,8 @@ TRAIN = FOLDER / "train.py"
 LOGS = FOLDER.parent / "runs/sweeps"
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.yml"))
 SCALES = ("laptop", "full")
-LAST_LINES = 12  # of the log of a run that failed
+FAILURE = "failure.txt"  # in the checkpoint of a run that broke off
+LAST_LINES = 12  # of its log
 PAUSE = 5.0  # seconds between two looks at the runs
 RETRY = 60.0  # seconds until a run that another process trains is looked at again
 
@@ -49,6 +51,16 @@ class Task:
     @property
     def name(self):
         return self.path.stem
+
+    @property
+    def failure_path(self):
+        return checkpoint_of(self.path) / FAILURE
+
+    def failure(self):
+        """Why the run failed, by its record or by what an earlier sweep wrote."""
+        if self.path.exists():
+            return load_run(self.path).error
+        return self.failure_path.read_text() if self.failure_path.exists() else None
 
 
 def read_grid(path, scale):
@@ -127,7 +139,7 @@ class Sweep:
         self.share_gpus = share_gpus
         self.jobs = {}  # task: job
         self.gpus = {}  # task: the number of its GPU
-        self.failed = {}  # task: the last lines that it said
+        self.failed = set()  # the tasks that broke off
         self.elsewhere = {}  # task: when another process was last seen to train it
 
     def state(self, task):
@@ -135,7 +147,7 @@ class Sweep:
         if task in self.jobs:
             return "running"
         if task.path.exists():
-            return "done"
+            return "failed" if task.failure() else "done"
         if task in self.failed:
             return "failed"
         return "running" if task in self.elsewhere else "left"
@@ -162,17 +174,28 @@ class Sweep:
         try:
             status = job.result()
         except UncompletedJobError as error:  # killed, or past its time limit
-            self.failed[task] = _last_lines(str(error))
+            self._note_failure(task, str(error))
             return
         if status == BUSY:
             self.elsewhere[task] = time.monotonic()
         elif not task.path.exists():
             said = f"{job.stdout() or ''}\n{job.stderr() or ''}"
-            self.failed[task] = f"exit status {status}\n{_last_lines(said)}"
+            self._note_failure(task, said, f"exit status {status}\n")
+
+    def _note_failure(self, task, said, heading=""):
+        lines = [line for line in said.splitlines() if line.strip()]
+        task.failure_path.parent.mkdir(parents=True, exist_ok=True)
+        task.failure_path.write_text(heading + "\n".join(lines[-LAST_LINES:]))
+        self.failed.add(task)
 
     def is_over(self):
         """Whether no run is left and none is running."""
         return all(self.state(task) in ("done", "failed") for task in self.tasks)
+
+    def failures(self):
+        """Returns the tasks that failed, each with its reason."""
+        failed = [task for task in self.tasks if self.state(task) == "failed"]
+        return {task: task.failure() for task in failed}
 
     def describe(self):
         """How many runs are done, running, left and failed, and the time left."""
@@ -205,11 +228,6 @@ def _seconds(task, known):
     same = [s for t, s in known.items() if t.preset == task.preset]
     values = same or list(known.values())
     return statistics.mean(values) if values else None
-
-
-def _last_lines(text):
-    lines = [line for line in text.splitlines() if line.strip()]
-    return "\n".join(lines[-LAST_LINES:])
 
 
 def make_executor(options):
@@ -270,6 +288,16 @@ def show_plan(sweep, options):
     print(f"each job: {asked}")
 
 
+def run(sweep):
+    """Starts and collects runs until none is left; prints each change."""
+    said = None
+    while said is None or not sweep.is_over():
+        sweep.step()
+        if (now := sweep.describe()) != said:
+            print(time.strftime("%H:%M"), said := now, flush=True)
+        time.sleep(0 if sweep.is_over() else PAUSE)
+
+
 def main(arguments):
     """Runs the sweep. Returns 0, 1 when a run failed, 2 for bad input."""
     options = parse_command(arguments)
@@ -282,17 +310,13 @@ def main(arguments):
     share_gpus = options.scale == "full" and options.cluster == "local"
     sweep = Sweep(tasks, executor, options.jobs, share_gpus)
     if options.dry_run:
+        sweep.failed = {task for task in tasks if task.failure()}
         show_plan(sweep, options)
-        return 0
-    said = None
-    while said is None or not sweep.is_over():
-        sweep.step()
-        if (now := sweep.describe()) != said:
-            print(time.strftime("%H:%M"), said := now, flush=True)
-        time.sleep(0 if sweep.is_over() else PAUSE)
-    for task, lines in sweep.failed.items():
-        print(f"\n{task.name} failed: {lines}", file=sys.stderr)
-    return 1 if sweep.failed else 0
+    else:
+        run(sweep)
+    for task, reason in sweep.failures().items():
+        print(f"\n{task.name} failed: {reason}", file=sys.stderr)
+    return 1 if sweep.failures() else 0
 
 
 if __name__ == "__main__":

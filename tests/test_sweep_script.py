@@ -122,11 +122,36 @@ def test_a_run_that_fails_is_told_and_does_not_stop_the_others(sweep, tmp_path, 
     assert "report-vit-seed2 failed: exit status -9\n" in said.err
 
 
-def test_a_run_that_failed_is_tried_again_by_the_next_sweep(sweep, tmp_path):
+def test_a_dry_run_tells_why_a_run_of_an_earlier_sweep_failed(sweep, tmp_path, capfd):
     write_grid(tmp_path, [1])
     assert run(sweep, tmp_path) == 1
-    save_run(tmp_path / "results", make_run(seed=1))  # what the next try would do
+    capfd.readouterr()
+    assert run(sweep, tmp_path, "--dry-run") == 1
+    said = capfd.readouterr()
+    assert said.out.startswith("failed  python experiments/train.py report-vit")
+    assert "RuntimeError: the disk is full of holes\n" in said.err
+
+
+def test_a_run_that_broke_off_is_tried_again_by_the_next_sweep(sweep, tmp_path):
+    write_grid(tmp_path, [1])
+    assert run(sweep, tmp_path) == 1
+    grid = (tmp_path / "report.yml").read_text()
+    (tmp_path / "report.yml").write_text(grid.replace("- 1", "- 0"))
+    (tmp_path / "results/report/report-vit-seed1.checkpoint").rename(
+        tmp_path / "results/report/report-vit-seed0.checkpoint"
+    )
     assert run(sweep, tmp_path) == 0
+    assert recorded(tmp_path) == [("report-vit", 0)]
+
+
+def test_a_run_that_diverged_has_failed_and_is_not_repeated(sweep, tmp_path, capfd):
+    write_grid(tmp_path, [1])
+    diverged = make_run(seed=1, status="failed", error="The loss was NaN.", test=None)
+    save_run(tmp_path / "results", diverged)
+    assert run(sweep, tmp_path) == 1
+    said = capfd.readouterr()
+    assert "0 done, 0 running, 0 left, 1 failed" in said.out
+    assert said.err == "\nreport-vit-seed1 failed: The loss was NaN.\n"
 
 
 def test_a_killed_sweep_leaves_its_run_alone_and_the_next_one_goes_on(sweep, tmp_path):
