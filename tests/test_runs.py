@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from sample_run import make_history, make_run
 
-from vitlib.runs import SCHEMA_PATH, Run, load_run, load_runs, record_path, save_run
+from vitlib.runs import (
+    SCHEMA_PATH,
+    Run,
+    load_run,
+    load_runs,
+    record_path,
+    save_run,
+    steps_at_epochs,
+)
 
 FAILED = {"status": "failed", "error": "It broke.", "test": None, "best_epoch": None}
 
@@ -306,3 +314,13 @@ def test_the_schema_and_the_record_have_the_same_fields():
     names = {field.name for field in fields(Run)}
     assert set(schema["properties"]) == set(schema["required"]) == names
     assert schema["additionalProperties"] is False
+
+
+def test_the_steps_of_an_epoch_are_those_that_its_config_asks_for():
+    run = make_run()
+    whole = replace(run, training=run.training | {"batch_size": 128})
+    assert steps_at_epochs(whole)[:2] == [312, 624]
+    # Fewer images are repeated to as many steps.
+    assert steps_at_epochs(replace(whole, data=run.data | {"train": 500}))[0] == 312
+    short = replace(run, training=run.training | {"steps_per_epoch": 25})
+    assert steps_at_epochs(short) == list(range(25, 25 * 31, 25))

@@ -4,7 +4,14 @@ import pytest
 from sample_run import make_run
 
 from vitlib.runs import save_run
-from vitlib.summary import COLUMNS, list_records, show_study, summarize
+from vitlib.summary import (
+    COLUMNS,
+    READING_COLUMNS,
+    list_records,
+    show_study,
+    summarize,
+    summarize_readings,
+)
 
 
 def cells(runs):
@@ -75,6 +82,43 @@ def test_a_study_of_two_scales_shows_a_command_for_each(tmp_path):
 def test_an_unknown_study_is_refused(tmp_path):
     with pytest.raises(ValueError, match="study must be one of .*'repair'.*'repare'"):
         show_study(tmp_path, "repare")
+
+
+def readings(runs):
+    rows = summarize_readings(runs).rows
+    return [dict(zip(READING_COLUMNS, row, strict=True)) for row in rows]
+
+
+def test_the_last_readings_of_a_run_are_shown():
+    (row,) = readings([make_run()])
+    assert (row["run"], row["seeds"], row["steps"]) == ("report-vit", 1, 37_500)
+    assert row["dead units (%)"] == "100.00"  # of the last hidden layer
+    assert row["spread of the tokens"] == "0.25"
+    assert row["spread of the logits"] == "0.12"
+    assert row["distinct answers"] == "1.00"
+    assert row["gradient norm"] == "0.50"
+    assert row["validation loss"] == "4.20"
+
+
+def test_readings_of_several_seeds_have_mean_and_standard_deviation():
+    other = make_run(seed=1)
+    other.history["dead"][-1] = [0.0, 0.5]
+    (row,) = readings([make_run(), other])
+    assert (row["seeds"], row["dead units (%)"]) == (2, "75.00 ± 35.36")
+
+
+def test_a_head_without_hidden_layers_has_no_dead_units():
+    run = make_run()
+    run.history["dead"] = [[] for _ in run.history["dead"]]
+    (row,) = readings([run])
+    assert row["dead units (%)"] == "-"
+
+
+def test_a_run_without_instruments_has_no_readings():
+    run = make_run()
+    assert readings([replace(run, history=run.history | {"dead": []})]) == []
+    del run.history["dead"]
+    assert readings([run]) == []
 
 
 def test_every_record_is_listed_with_what_made_it():

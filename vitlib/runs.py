@@ -7,6 +7,8 @@ from pathlib import Path
 
 import jsonschema
 
+from vitlib.data import TRAIN_IMAGES
+
 # 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history.
 SCHEMA_VERSION = 2
 SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
@@ -124,6 +126,14 @@ def load_run(path):
         ) from error
     _check(record, path)
     return Run(**record)
+
+
+def steps_at_epochs(run):
+    """Lists after how many steps of training each finished epoch of a run ended."""
+    steps = run.training.get("steps_per_epoch")
+    if steps is None:  # the whole set, or as many images where fewer are repeated
+        steps = TRAIN_IMAGES[run.data["name"]] // run.training["batch_size"]
+    return [steps * (epoch + 1) for epoch in range(len(run.history["loss"]))]
 
 
 def load_runs(folder, study=None):

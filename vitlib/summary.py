@@ -4,7 +4,7 @@ import statistics
 from itertools import groupby
 
 from vitlib.config import PRESETS, PROFILES
-from vitlib.runs import load_runs, record_path
+from vitlib.runs import load_runs, record_path, steps_at_epochs
 from vitlib.tables import Table
 
 SHORT_HASH = 7  # letters of a commit, as git shortens it
@@ -20,6 +20,17 @@ COLUMNS = (
     "minutes",
     "device",
 )
+READING_COLUMNS = (
+    "run",
+    "seeds",
+    "steps",
+    "dead units (%)",
+    "spread of the tokens",
+    "spread of the logits",
+    "distinct answers",
+    "gradient norm",
+    "validation loss",
+)
 
 
 def summarize(runs):
@@ -34,6 +45,32 @@ def summarize(runs):
     """
     groups = groupby(runs, key=lambda run: (run.study, run.name))
     return Table(COLUMNS, tuple(_row(*key, list(group)) for key, group in groups))
+
+
+def summarize_readings(runs):
+    """Makes the table of what the instruments read after the last epoch.
+
+    Args:
+        runs: List of `Run`, sorted as `load_runs` gives them. Those of which no reading
+            is recorded are left out.
+
+    Returns:
+        `Table` with a row for each study and name. Of dead units the last hidden layer
+        is shown. With several seeds a value is mean ± standard deviation.
+    """
+    watched = [run for run in runs if run.history.get("dead")]
+    groups = groupby(watched, key=lambda run: (run.study, run.name))
+    rows = (_reading_row(name, list(group)) for (_, name), group in groups)
+    return Table(READING_COLUMNS, tuple(rows))
+
+
+def _reading_row(name, runs):
+    last = [{key: values[-1] for key, values in run.history.items()} for run in runs]
+    dead = [100 * row["dead"][-1] for row in last if row["dead"]]
+    names = ("token_spread", "logit_spread", "answers", "gradient_norm", "val_loss")
+    values = [_spread([row[key] for row in last]) for key in names]
+    steps = steps_at_epochs(runs[0])[-1]
+    return (name, len(runs), steps, _spread(dead), *values)
 
 
 def list_records(runs):
