@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -84,7 +85,9 @@ def test_a_record_ends_with_a_line_break_and_is_readable_line_by_line(tmp_path):
     text = save_run(tmp_path, make_run()).read_bytes().decode("ascii")
     assert text.endswith("\n}\n")
     assert "\r" not in text
-    assert json.loads(text) == asdict(make_run())
+    record = json.loads(text)
+    assert re.fullmatch("[0-9a-f]{64}", record.pop("digest"))
+    assert record == asdict(make_run())
 
 
 def test_a_record_of_the_same_name_is_replaced(tmp_path):
@@ -312,7 +315,8 @@ def test_a_run_cannot_be_changed_and_is_made_anew_by_replace():
 def test_the_schema_and_the_record_have_the_same_fields():
     schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     names = {field.name for field in fields(Run)}
-    assert set(schema["properties"]) == set(schema["required"]) == names
+    assert set(schema["properties"]) == names | {"digest"}
+    assert set(schema["required"]) == names
     assert schema["additionalProperties"] is False
 
 
@@ -324,3 +328,41 @@ def test_the_steps_of_an_epoch_are_those_that_its_config_asks_for():
     assert steps_at_epochs(replace(whole, data=run.data | {"train": 500}))[0] == 312
     short = replace(run, training=run.training | {"steps_per_epoch": 25})
     assert steps_at_epochs(short) == list(range(25, 25 * 31, 25))
+
+
+def edit(path, change):
+    """What a hand does: the numbers change, and the file stays a valid record."""
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record["test"].update(top1=0.376),
+        lambda record: record["history"]["val_loss"].__setitem__(3, 1.0),
+        lambda record: record.update(seed=1),
+        lambda record: record.update(digest="0" * 64),
+        lambda record: record.pop("digest"),
+    ],
+    ids=["test", "history", "seed", "digest", "no-digest"],
+)
+def test_a_record_edited_by_hand_is_refused(tmp_path, change):
+    path = save_run(tmp_path, make_run())
+    edit(path, change)
+    rule = f"{path} must be as the run wrote it. Received: a file that was changed"
+    with pytest.raises(ValueError, match=re.escape(rule)):
+        load_run(path)
+
+
+def test_another_layout_of_the_same_record_is_no_edit(tmp_path):
+    path = save_run(tmp_path, make_run())
+    edit(path, lambda record: None)
+    assert load_run(path) == make_run()
+
+
+def test_the_first_records_have_no_digest_and_are_read_all_the_same(tmp_path):
+    path = save_run(tmp_path, make_run(schema_version=1))
+    assert "digest" not in path.read_text()
+    assert load_run(path) == make_run(schema_version=1)

@@ -1,5 +1,6 @@
 """One experiment as one JSON file: what was run, on what, and what came of it."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -9,7 +10,8 @@ import jsonschema
 
 from vitlib.data import TRAIN_IMAGES
 
-# 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history.
+# 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history;
+# the digest of the file.
 SCHEMA_VERSION = 2
 SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
 
@@ -69,6 +71,12 @@ def _check(record, path):
         )
 
 
+def _digest(record):
+    """SHA-256 of a record, whatever the layout of its file."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def record_path(folder, study, name, seed):
     """Path of the record of a run: `folder/study/name-seed<k>.json`."""
     return Path(folder) / study / f"{name}-seed{seed}.json"
@@ -91,6 +99,8 @@ def save_run(folder, run):
     record = json.loads(
         json.dumps(asdict(run), allow_nan=False)
     )  # tuples become lists, as in the file
+    if run.schema_version > 1:
+        record["digest"] = _digest(record)
     _check(record, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".json.partial")
@@ -114,7 +124,8 @@ def load_run(path):
 
     Raises:
         FileNotFoundError: When there is no such file.
-        ValueError: When the file is not JSON or breaks the schema.
+        ValueError: When the file is not JSON, breaks the schema, or was changed after
+            the run wrote it.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -125,6 +136,12 @@ def load_run(path):
             f"something else ({error})."
         ) from error
     _check(record, path)
+    digest = record.pop("digest", None)
+    if record["schema_version"] > 1 and digest != _digest(record):
+        raise ValueError(
+            f"{path} must be as the run wrote it. Received: a file that was changed "
+            "since, for its digest does not fit."
+        )
     return Run(**record)
 
 
