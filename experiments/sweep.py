@@ -22,7 +22,15 @@ from pathlib import Path
 import submitit
 import yaml
 from submitit.core.utils import UncompletedJobError
-from train import BUSY, RESULTS, checkpoint_of, configure, parse_arguments, record_name
+from train import (
+    BUSY,
+    RESULTS,
+    checkpoint_of,
+    clear,
+    configure,
+    parse_arguments,
+    record_name,
+)
 
 from vitlib.checkpoints import PROGRESS
 from vitlib.config import PRESETS
@@ -290,6 +298,9 @@ def show_plan(sweep, options):
 
 def run(sweep):
     """Starts and collects runs until none is left; prints each change."""
+    for task in sweep.tasks:
+        if task.path.exists():
+            clear(task.path)
     said = None
     while said is None or not sweep.is_over():
         sweep.step()

@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -120,6 +120,16 @@ def claim(checkpoint):
         yield
 
 
+def clear(path):
+    """Deletes the checkpoints that a kill has left of a recorded run.
+
+    Those of a process that repeats the run at this moment stay.
+    """
+    for checkpoint in path.parent.glob(f"{path.stem}.checkpoint*"):
+        with suppress(BlockingIOError), claim(checkpoint):
+            shutil.rmtree(checkpoint, ignore_errors=True)
+
+
 def execute(options, path):
     """Trains and records; goes on where a killed process stopped. Returns the `Run`."""
     use_devices(options.devices)
@@ -198,6 +208,7 @@ def main(arguments):
         print(f"train.py: {error}", file=sys.stderr)
         return BUSY if isinstance(error, BlockingIOError) else 2
     if recorded:
+        clear(path)
         print("This run is recorded already; --force repeats it.")
     print(f"{path}: {describe_result(run)}")
     return 0 if run.status == "finished" else 1

@@ -24,6 +24,7 @@ PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 OTHER_TESTS = {
     "benchmarks",
     "book",
+    "kills",
     "layers",
     "make",
     "notebooks",

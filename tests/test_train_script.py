@@ -397,6 +397,21 @@ def test_a_training_goes_on_from_its_checkpoint_unless_forced(
     assert found == [kept]
 
 
+def test_a_checkpoint_that_a_kill_left_beside_its_record_goes(
+    script, tmp_path, executed
+):
+    path = save_run(tmp_path, make_run())
+    left = path.with_suffix(".checkpoint")
+    left.mkdir()
+    (left / "progress.json").write_text("{}")
+    with script.claim(left):  # as long as a process repeats the run
+        script.main(["report-vit", f"--out={tmp_path}"])
+    assert left.exists()
+    script.main(["report-vit", f"--out={tmp_path}"])
+    assert not left.exists()
+    assert executed == []
+
+
 def test_a_run_that_cannot_be_recorded_keeps_its_checkpoint(
     script, tmp_path, trained, monkeypatch, capsys
 ):

@@ -1,5 +1,7 @@
 import json
 import math
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -56,7 +58,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(data, whole_run, tmp_path):
     run = micro_run(data, tmp_path / "checkpoint", report=lines.append)
     assert [line[:7] for line in lines] == ["going o", "epoch 4", "epoch 5"]
     assert outcome(run) == outcome(whole_run)
-    assert len(list((tmp_path / "checkpoint").glob("*.h5"))) <= 2
+    assert len(list((tmp_path / "checkpoint").glob("*.npz"))) <= 2
 
 
 def start(folder):
@@ -85,6 +87,60 @@ def test_a_checkpoint_of_another_run_is_refused(data, tmp_path):
     micro_run(data, tmp_path, replace(TRAINING, epochs=2))
     with pytest.raises(ValueError, match="Received: one of another run"):
         micro_run(data, tmp_path, replace(TRAINING, epochs=3))
+
+
+@pytest.fixture
+def stopped(data, tmp_path):
+    """The checkpoint of a training that was stopped after its second epoch."""
+
+    def interrupt(line):
+        if line.startswith("epoch 2/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        micro_run(data, tmp_path, report=interrupt)
+    return tmp_path
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def change(path):
+    """One bit in the middle, where no format notices it by itself."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("file", ["progress.json", "epoch-0002.npz"])
+@pytest.mark.parametrize(
+    "damage", [cut, change, lambda path: path.write_bytes(b"[1, 2, 3]")]
+)
+def test_a_damaged_checkpoint_is_refused_in_one_sentence(data, stopped, file, damage):
+    path = stopped / file
+    damage(path)
+    rule = f"{path} must be as the training wrote it. Received: a file that was cut,"
+    with pytest.raises(ValueError, match=re.escape(rule)):
+        micro_run(data, stopped)
+
+
+def test_a_checkpoint_without_its_weights_is_refused_in_one_sentence(data, stopped):
+    (stopped / "epoch-0002.npz").unlink()
+    with pytest.raises(ValueError, match="must be as the training wrote it"):
+        micro_run(data, stopped)
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_after_it(data, stopped, whole_run):
+    """The limit of a file's size stops a write in its middle, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="The disk must take the checkpoint"):
+            micro_run(data, stopped)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert outcome(micro_run(data, stopped)) == outcome(whole_run)
 
 
 def test_a_loss_that_is_not_finite_fails_the_run(data, tmp_path):

@@ -1,12 +1,20 @@
 """Keep a training on disk, so that it can go on after a kill at any moment.
 
-A checkpoint is a folder. `progress.json` names the weights that belong to it; it is
-replaced in one step after they are written, so it never names a half-written file.
+A checkpoint is a folder. `progress.json` has the digests of the weights that belong to
+it; it is replaced in one step after they are written, so it never means a half-written
+file. The weights are NumPy arrays: where a disk is full, the library behind `.h5` files
+takes the whole process down with it.
 """
 
 import hashlib
 import json
+import os
 from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from vitlib.runs import digest
 
 PROGRESS = "progress.json"
 
@@ -38,20 +46,46 @@ def save_checkpoint(folder, model, key, progress):
         model: Compiled `keras.Model`.
         key: String from `describe`.
         progress: Dict with `history` and `best_epoch`. The weights of the epoch just
-            finished and of the best one are kept, older ones are deleted.
+            finished and of the best one are kept, older ones are deleted. Gets their
+            `digests`.
+
+    Raises:
+        OSError: When the disk does not take it; what was saved before is still there.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     epoch = len(progress["history"]["loss"])
-    partial = folder / "partial.weights.h5"
-    model.save_weights(partial, overwrite=True)
-    partial.replace(_weights(folder, epoch))
-    partial = folder / f"{PROGRESS}.partial"
-    partial.write_text(json.dumps({"key": key, **progress}), encoding="utf-8")
-    partial.replace(folder / PROGRESS)
-    kept = {_weights(folder, epoch), _weights(folder, progress["best_epoch"])}
-    for path in set(folder.glob("epoch-*.weights.h5")) - kept:
-        path.unlink()
+    kept = {str(number) for number in (epoch, progress["best_epoch"])}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / "partial.npz"
+        with partial.open("wb") as file:
+            np.savez(file, *map(ops.convert_to_numpy, _variables(model)))
+        digests = progress.setdefault("digests", {}) | {str(epoch): _sha256(partial)}
+        progress["digests"] = {name: digests[name] for name in kept}
+        partial.replace(_weights(folder, epoch))
+        _write(folder / PROGRESS, {"key": key, **progress})
+    except OSError as error:
+        raise OSError(
+            f"The disk must take the checkpoint {folder}. Received from the system: "
+            f"{os.strerror(error.errno) if error.errno else error}. The last one is "
+            "still there, and the same command goes on from it."
+        ) from error
+    for path in folder.glob("epoch-*.npz"):
+        if path not in {_weights(folder, int(name)) for name in kept}:
+            path.unlink()
+
+
+def _write(path, content):
+    """Writes a JSON file with its digest, in one piece."""
+    partial = path.with_name(f"{path.name}.partial")
+    text = json.dumps({"digest": digest(content), **content})
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _sha256(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_progress(folder, key):
@@ -65,12 +99,19 @@ def load_progress(folder, key):
         The dict `progress`, or None when there is no finished epoch to go on from.
 
     Raises:
-        ValueError: When the checkpoint is of another model, configuration or data set.
+        ValueError: When the checkpoint is of another model, configuration or data set,
+            or its file was damaged.
     """
     path = Path(folder) / PROGRESS
     if not path.exists():
         return None
-    progress = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        progress = json.loads(path.read_text(encoding="utf-8"))
+        is_whole = progress.pop("digest") == digest(progress)
+    except (ValueError, KeyError, TypeError, AttributeError):  # no JSON, or no dict
+        is_whole = False
+    if not is_whole:
+        raise ValueError(_damaged(path))
     if progress.pop("key") != key:
         raise ValueError(
             f"{folder} must hold a checkpoint of the same model, training "
@@ -80,10 +121,37 @@ def load_progress(folder, key):
     return progress
 
 
-def load_weights(folder, model, epoch):
-    """Brings a model's weights, optimiser and seeds to those of a kept epoch."""
-    model.load_weights(_weights(Path(folder), epoch))
+def load_weights(folder, model, progress, epoch):
+    """Brings a model's weights, optimiser and seeds to those of a kept epoch.
+
+    Args:
+        folder: Path that `save_checkpoint` wrote to.
+        model: Compiled `keras.Model`.
+        progress: The dict that `save_checkpoint` got, or `load_progress` returned.
+        epoch: Integer, one of those whose weights are kept.
+
+    Raises:
+        ValueError: When the file of the weights is missing or was damaged.
+    """
+    path = _weights(Path(folder), epoch)
+    if not path.exists() or _sha256(path) != progress["digests"][str(epoch)]:
+        raise ValueError(_damaged(path))
+    with np.load(path) as arrays:
+        for variable, name in zip(_variables(model), arrays, strict=True):
+            variable.assign(arrays[name])
+
+
+def _variables(model):
+    """All that a training changes, in an order that the model fixes."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _damaged(path):
+    return (
+        f"{path} must be as the training wrote it. Received: a file that was cut, "
+        "changed or deleted since. Delete its folder to start anew."
+    )
 
 
 def _weights(folder, epoch):
-    return folder / f"epoch-{epoch:04d}.weights.h5"
+    return folder / f"epoch-{epoch:04d}.npz"

@@ -71,8 +71,8 @@ def _check(record, path):
         )
 
 
-def _digest(record):
-    """SHA-256 of a record, whatever the layout of its file."""
+def digest(record):
+    """SHA-256 of what a JSON file holds, whatever its layout."""
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -100,7 +100,7 @@ def save_run(folder, run):
         json.dumps(asdict(run), allow_nan=False)
     )  # tuples become lists, as in the file
     if run.schema_version > 1:
-        record["digest"] = _digest(record)
+        record["digest"] = digest(record)
     _check(record, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".json.partial")
@@ -136,8 +136,8 @@ def load_run(path):
             f"something else ({error})."
         ) from error
     _check(record, path)
-    digest = record.pop("digest", None)
-    if record["schema_version"] > 1 and digest != _digest(record):
+    written = record.pop("digest", None)
+    if record["schema_version"] > 1 and written != digest(record):
         raise ValueError(
             f"{path} must be as the run wrote it. Received: a file that was changed "
             "since, for its digest does not fit."

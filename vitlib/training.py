@@ -318,7 +318,7 @@ def train(model, data, config, checkpoint_dir=None, report=print, watch=False):
         folder = checkpoint_dir or scratch
         progress, error = _train_epochs(model, watcher, data, config, folder, report)
         if error is None:
-            load_weights(folder, model, progress["best_epoch"])
+            load_weights(folder, model, progress, progress["best_epoch"])
     return _record(model, data, config, progress, error)
 
 
@@ -332,7 +332,7 @@ def _train_epochs(model, watcher, data, config, folder, report):
     finished = len(progress["history"].get("loss", ()))
     _require_same_start(finished)
     if finished:
-        load_weights(folder, model, finished)
+        load_weights(folder, model, progress, finished)
         report(f"going on after epoch {finished}")
     for epoch in range(finished, config.epochs):
         row, rate = _train_epoch(model, watcher, data, config, epoch)

@@ -1,0 +1,50 @@
+"""Plays `experiments/train.py` and `sweep.py` with trainings of seconds, to be killed.
+
+    python killed.py micro --seed=0 --out=OUT
+    python killed.py sweep --out=OUT        # of the grid OUT/micro.yml
+
+`experiments` must be among Python's folders. With KILL_AT=n in its environment a
+training kills itself at its n-th operation on a file below OUT: a folder made, a file
+opened, renamed or deleted.
+"""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import sweep
+import train
+from train_micro import MODEL, TRAINING
+
+from vitlib.config import PRESETS, Preset
+
+OPERATIONS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
+SHORT = replace(TRAINING, steps_per_epoch=10)
+PRESETS["micro"] = Preset("micro", "laptop", MODEL, SHORT, "shapes", 200)
+
+
+def die_at(number, folder):
+    """Kills this process at an operation of that number on what is in a folder."""
+    seen = count(1)
+
+    def look(event, arguments):
+        if event in OPERATIONS and str(arguments[0]).startswith(folder):
+            if next(seen) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(look)
+
+
+if __name__ == "__main__":
+    out = sys.argv[-1].removeprefix("--out=")
+    if sys.argv[1] == "micro":
+        if "KILL_AT" in os.environ:
+            die_at(int(os.environ["KILL_AT"]), out)
+        sys.exit(train.main(sys.argv[1:]))
+    sweep.FOLDER, sweep.LOGS = Path(out), Path(out) / "logs"
+    sweep.TRAIN, sweep.RETRY, sweep.PAUSE = Path(__file__), 1.0, 0.1
+    sweep.STUDIES.append("micro")
+    sys.exit(sweep.main(["micro", "--scale=laptop", sys.argv[-1]]))
