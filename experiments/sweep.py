@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -34,6 +35,7 @@ from train import (
 
 from vitlib.checkpoints import PROGRESS
 from vitlib.config import PRESETS
+from vitlib.files import replacing
 from vitlib.runs import load_run, record_path
 
 FOLDER = Path(__file__).resolve().parent
@@ -147,7 +149,7 @@ class Sweep:
         self.share_gpus = share_gpus
         self.jobs = {}  # task: job
         self.gpus = {}  # task: the number of its GPU
-        self.failed = set()  # the tasks that broke off
+        self.failed = {}  # task: why it broke off
         self.elsewhere = {}  # task: when another process was last seen to train it
 
     def state(self, task):
@@ -192,9 +194,9 @@ class Sweep:
 
     def _note_failure(self, task, said, heading=""):
         lines = [line for line in said.splitlines() if line.strip()]
-        task.failure_path.parent.mkdir(parents=True, exist_ok=True)
-        task.failure_path.write_text(heading + "\n".join(lines[-LAST_LINES:]))
-        self.failed.add(task)
+        self.failed[task] = heading + "\n".join(lines[-LAST_LINES:])
+        with suppress(OSError), replacing(task.failure_path) as file:
+            file.write(self.failed[task].encode())
 
     def is_over(self):
         """Whether no run is left and none is running."""
@@ -203,7 +205,7 @@ class Sweep:
     def failures(self):
         """Returns the tasks that failed, each with its reason."""
         failed = [task for task in self.tasks if self.state(task) == "failed"]
-        return {task: task.failure() for task in failed}
+        return {task: self.failed.get(task) or task.failure() for task in failed}
 
     def describe(self):
         """How many runs are done, running, left and failed, and the time left."""
@@ -314,6 +316,8 @@ def main(arguments):
     options = parse_command(arguments)
     try:
         tasks = plan(options.study, options.scale, options.out, options.data_dir)
+        for path in (task.path for task in tasks if task.path.exists()):
+            load_run(path)  # a damaged record is told before anything starts
         executor = None if options.dry_run else make_executor(options)
     except (ValueError, OSError) as error:
         print(f"sweep.py: {error}", file=sys.stderr)
@@ -321,7 +325,7 @@ def main(arguments):
     share_gpus = options.scale == "full" and options.cluster == "local"
     sweep = Sweep(tasks, executor, options.jobs, share_gpus)
     if options.dry_run:
-        sweep.failed = {task for task in tasks if task.failure()}
+        sweep.failed = {task: task.failure() for task in tasks if task.failure()}
         show_plan(sweep, options)
     else:
         run(sweep)

@@ -107,9 +107,17 @@ def claim(checkpoint):
 
     Raises:
         BlockingIOError: When another process holds it.
+        OSError: When its folder cannot be written to.
     """
-    checkpoint.mkdir(parents=True, exist_ok=True)
-    with (checkpoint / "lock").open("w") as lock:
+    try:
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        lock = (checkpoint / "lock").open("w")
+    except OSError as error:
+        raise OSError(
+            "--out must be a folder that can be written to. Received: "
+            f"{checkpoint.parents[1]} ({error.strerror})."
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

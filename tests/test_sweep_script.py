@@ -275,3 +275,22 @@ def test_slurm_is_refused_where_there_is_none(sweep, tmp_path, capsys, monkeypat
         "sweep.py: --cluster slurm must be typed on a machine with SLURM's commands. "
         "Received: one without srun.\n"
     )
+
+
+def test_a_damaged_record_is_told_before_anything_starts(sweep, tmp_path, capsys):
+    write_grid(tmp_path, [0, 5])
+    path = save_run(tmp_path / "results", make_run(seed=5))
+    path.write_text(path.read_text().replace("0.375", "0.475"))
+    assert run(sweep, tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"sweep.py: {path} must be as the run wrote it.")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_where_nothing_can_be_written_a_run_fails_with_its_reason(
+    sweep, tmp_path, capfd
+):
+    write_grid(tmp_path, [1])
+    (tmp_path / "results").write_text("no folder")
+    assert run(sweep, tmp_path) == 1
+    assert "report-vit-seed1 failed: exit status 1\n" in capfd.readouterr().err

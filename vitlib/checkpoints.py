@@ -1,20 +1,18 @@
 """Keep a training on disk, so that it can go on after a kill at any moment.
 
 A checkpoint is a folder. `progress.json` has the digests of the weights that belong to
-it; it is replaced in one step after they are written, so it never means a half-written
-file. The weights are NumPy arrays: where a disk is full, the library behind `.h5` files
-takes the whole process down with it.
+it, and is written after them. The weights are NumPy arrays: where a disk is full, the
+library behind `.h5` files takes the whole process down with it.
 """
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 from keras import ops
 
-from vitlib.runs import digest
+from vitlib.files import digest, digest_of_file, replacing
 
 PROGRESS = "progress.json"
 
@@ -54,38 +52,18 @@ def save_checkpoint(folder, model, key, progress):
     """
     folder = Path(folder)
     epoch = len(progress["history"]["loss"])
+    with replacing(_weights(folder, epoch)) as file:
+        np.savez(file, *map(ops.convert_to_numpy, _variables(model)))
+    digests = progress.get("digests", {})
+    digests |= {str(epoch): digest_of_file(_weights(folder, epoch))}
     kept = {str(number) for number in (epoch, progress["best_epoch"])}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / "partial.npz"
-        with partial.open("wb") as file:
-            np.savez(file, *map(ops.convert_to_numpy, _variables(model)))
-        digests = progress.setdefault("digests", {}) | {str(epoch): _sha256(partial)}
-        progress["digests"] = {name: digests[name] for name in kept}
-        partial.replace(_weights(folder, epoch))
-        _write(folder / PROGRESS, {"key": key, **progress})
-    except OSError as error:
-        raise OSError(
-            f"The disk must take the checkpoint {folder}. Received from the system: "
-            f"{os.strerror(error.errno) if error.errno else error}. The last one is "
-            "still there, and the same command goes on from it."
-        ) from error
+    progress["digests"] = {name: digests[name] for name in kept}
+    content = {"key": key, **progress}
+    with replacing(folder / PROGRESS) as file:
+        file.write(json.dumps({"digest": digest(content), **content}).encode())
     for path in folder.glob("epoch-*.npz"):
         if path not in {_weights(folder, int(name)) for name in kept}:
             path.unlink()
-
-
-def _write(path, content):
-    """Writes a JSON file with its digest, in one piece."""
-    partial = path.with_name(f"{path.name}.partial")
-    text = json.dumps({"digest": digest(content), **content})
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_progress(folder, key):
@@ -134,7 +112,7 @@ def load_weights(folder, model, progress, epoch):
         ValueError: When the file of the weights is missing or was damaged.
     """
     path = _weights(Path(folder), epoch)
-    if not path.exists() or _sha256(path) != progress["digests"][str(epoch)]:
+    if not path.exists() or digest_of_file(path) != progress["digests"][str(epoch)]:
         raise ValueError(_damaged(path))
     with np.load(path) as arrays:
         for variable, name in zip(_variables(model), arrays, strict=True):

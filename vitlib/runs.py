@@ -1,6 +1,5 @@
 """One experiment as one JSON file: what was run, on what, and what came of it."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -9,6 +8,7 @@ from pathlib import Path
 import jsonschema
 
 from vitlib.data import TRAIN_IMAGES
+from vitlib.files import digest, replacing
 
 # 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history;
 # the digest of the file.
@@ -71,12 +71,6 @@ def _check(record, path):
         )
 
 
-def digest(record):
-    """SHA-256 of what a JSON file holds, whatever its layout."""
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def record_path(folder, study, name, seed):
     """Path of the record of a run: `folder/study/name-seed<k>.json`."""
     return Path(folder) / study / f"{name}-seed{seed}.json"
@@ -94,6 +88,7 @@ def save_run(folder, run):
 
     Raises:
         ValueError: When the run breaks the schema; nothing is written.
+        OSError: When the disk does not take it; an old record is still there.
     """
     path = record_path(folder, run.study, run.name, run.seed)
     record = json.loads(
@@ -102,10 +97,8 @@ def save_run(folder, run):
     if run.schema_version > 1:
         record["digest"] = digest(record)
     _check(record, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".json.partial")
-    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as file:
+        file.write(f"{json.dumps(record, indent=1)}\n".encode())
     return path
 
 
