@@ -44,7 +44,7 @@ def test_what_the_disk_does_not_take_is_told_and_leaves_nothing(tmp_path, number
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(OSError, match="must take .*: Not a directory"):
-        write(tmp_path / "file" / "below")
+        write(tmp_path / "file" / "below" / "it")
 
 
 def test_a_digest_goes_by_the_contents_not_by_the_layout():

@@ -412,18 +412,14 @@ def test_a_checkpoint_that_a_kill_left_beside_its_record_goes(
     assert executed == []
 
 
-@pytest.mark.parametrize(
-    ("place", "reason"),
-    [("file", "Not a directory"), ("x" * 300, "File name too long")],
-)
 def test_a_folder_that_takes_no_results_is_refused_in_one_sentence(
-    script, tmp_path, trained, capsys, place, reason
+    script, tmp_path, trained, capsys
 ):
     (tmp_path / "file").write_text("no folder")
-    out = tmp_path / place / "results"
+    out = tmp_path / "file" / "results"
     assert refuse(script, capsys, "report-vit", f"--out={out}") == (
         "train.py: --out must be a folder that can be written to. "
-        f"Received: {out} ({reason}).\n"
+        f"Received: {out} (Not a directory).\n"
     )
     assert trained == []
 
