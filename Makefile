@@ -12,7 +12,7 @@ EXACT := TF_ENABLE_ONEDNN_OPTS=0
 EXECUTE := $(BIN)/python notebooks/tools/execute.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run book pdf test lint full gpu-check notebooks clean
+.PHONY: help setup run book pdf test test-browser lint full gpu-check notebooks clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,11 @@ $(INSTALLED): $(REQUIREMENTS) requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -r $(REQUIREMENTS) -c constraints.txt
 	$(BIN)/python -m pip install --no-deps --editable .
+	@touch $@
+
+# What the tests of the book in a browser need, on top.
+.venv/installed-browser: $(INSTALLED) requirements-browser.txt constraints.txt
+	$(BIN)/python -m pip install -r requirements-browser.txt -c constraints.txt
 	@touch $@
 
 run: setup ## run every notebook on the embedded data into runs/quick, then build the book
@@ -50,6 +55,9 @@ pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chr
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
 	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,notebooks book benchmarks kills,--ignore=tests/test_$(name).py)
 	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval
+
+test-browser: .venv/installed-browser book pdf ## open the book in an installed Chromium: links, figures, keyboard, contrast
+	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest tests/browser
 
 lint: setup ## check style and format
 	$(BIN)/ruff check .
