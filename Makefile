@@ -74,6 +74,6 @@ notebooks: setup ## for authors: bring each .ipynb up to its .py, run it, strip 
 	$(EXECUTE) --in-place
 
 clean: ## remove the book, quick runs and caches; .venv and runs/full stay
-	rm -rf _build runs/quick .pytest_cache .ruff_cache
+	rm -rf _build runs/quick .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path "./.venv/*" -prune -exec rm -rf {} +
 	rm -f notebooks/*.failed.ipynb

@@ -1,6 +1,18 @@
-"""Settings of every pytest run: quiet TensorFlow, and exact digits under --nbval."""
+"""Settings of every pytest run: quiet TensorFlow, exact digits, repeatable examples."""
 
 import os
+
+import hypothesis
+
+# The same examples in every run, on every machine, and no store of them. To search for
+# new ones: pytest --hypothesis-profile=search
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, database=None, deadline=None, max_examples=50
+)
+hypothesis.settings.register_profile(
+    "search", database=None, deadline=None, max_examples=1000
+)
+hypothesis.settings.load_profile("repeatable")
 
 collect_ignore_glob = ["*.failed.ipynb"]  # papermill leaves them for a look
 

@@ -148,8 +148,3 @@ def test_the_recipe_of_the_resnet_draws_in_its_ranges():
 def test_the_shear_of_the_report_moves_no_pixel_by_an_eighth_of_its_width():
     limits = {change: limit for change, *limit in WARPS["report_resnet"]}
     assert 0 < limits[affine.shear][0] * 32 < 1 / 8
-
-
-def test_an_unknown_recipe_is_refused():
-    with pytest.raises(ValueError, match="one of .*Received: 'mixup'"):
-        Augmentation("mixup")

@@ -43,7 +43,10 @@ def test_even_the_highest_rate_keeps_something():
     assert np.isfinite(dropped(1 - 1e-9)).all()
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1, float("nan")])
-def test_a_rate_out_of_range_is_refused(rate):
-    with pytest.raises(ValueError, match="rate must be .* Received"):
-        Dropout(rate)
+def test_a_training_may_end_with_a_smaller_batch():
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(3)(Dropout(0.5)(inputs)))
+    model.compile(loss="mse")
+    images = np.ones((5, 3), "float32")
+    history = model.fit(images, 0 * images, batch_size=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()

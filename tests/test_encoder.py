@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from vitlib import POSITIONS, PatchEncoder
 
@@ -27,16 +26,6 @@ def test_a_token_is_the_projected_patch_plus_its_position():
     kernel, bias = encoder.projection.get_weights()
     expected = patches @ kernel + bias + encoder.add_position.get_weights()[0]
     np.testing.assert_allclose(tokens, expected, atol=1e-5)
-
-
-def test_an_unknown_position_is_refused():
-    with pytest.raises(ValueError, match="one of .*Received: 'sine'"):
-        PatchEncoder(8, "sine")
-
-
-def test_a_2d_position_without_a_grid_is_refused():
-    with pytest.raises(ValueError, match="needs grid_size"):
-        PatchEncoder(8, "2d")
 
 
 def test_the_positions_are_the_four_of_the_report():

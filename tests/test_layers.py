@@ -1,9 +1,18 @@
 """What every layer of vitlib must do: shapes, configuration, saving, precision."""
 
+import importlib
+import inspect
+import pkgutil
+
 import keras
 import numpy as np
 import pytest
+from fields import COUNT, RATE, SEED, SMALL, Field, one_of, or_none
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
 
+import vitlib
 from vitlib import (
     PatchEncoder,
     Patches,
@@ -13,51 +22,278 @@ from vitlib import (
     SelfAttention,
 )
 from vitlib.augment import Augmentation, RandomShift
+from vitlib.config import AUGMENTATIONS, POSITIONS
 from vitlib.dropout import Dropout
 from vitlib.normalize import Normalization
 
 IMAGES, PATCHES, TOKENS = (8, 12, 3), (6, 12), (6, 16)
-LAYERS = [
-    (Patches, {"patch_size": 4}, IMAGES, (6, 48)),
-    (PositionEmbedding1D, {}, TOKENS, TOKENS),
-    (PositionEmbedding2D, {"grid_size": (2, 3)}, TOKENS, TOKENS),
-    (PatchEncoder, {"projection_dim": 16, "position": "none"}, PATCHES, TOKENS),
-    (PatchEncoder, {"projection_dim": 16, "position": "1d"}, PATCHES, TOKENS),
+EXAMPLES = [
+    (Patches, {"patch_size": 4}, IMAGES),
+    (PositionEmbedding1D, {}, TOKENS),
+    (PositionEmbedding2D, {"grid_size": (2, 3)}, TOKENS),
+    (PatchEncoder, {"projection_dim": 16, "position": "none"}, PATCHES),
+    (PatchEncoder, {"projection_dim": 16, "position": "1d"}, PATCHES),
     (
         PatchEncoder,
         {"projection_dim": 16, "position": "2d", "grid_size": (2, 3)},
         PATCHES,
-        TOKENS,
     ),
-    (SelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS, TOKENS),
-    (RelativeSelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS, TOKENS),
-    (Normalization, {}, IMAGES, IMAGES),
-    (Dropout, {"rate": 0.1}, TOKENS, TOKENS),
-    (RandomShift, {"pixels": 2}, IMAGES, IMAGES),
-    (Augmentation, {"recipe": "report_vit"}, IMAGES, IMAGES),
-    (Augmentation, {"recipe": "shift_flip"}, IMAGES, IMAGES),
-    (Augmentation, {"recipe": "report_resnet", "image_size": 6}, IMAGES, (6, 6, 3)),
+    (SelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
+    (RelativeSelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
+    (Normalization, {}, IMAGES),
+    (Dropout, {"rate": 0.1}, TOKENS),
+    (RandomShift, {"pixels": 2}, IMAGES),
+    (Augmentation, {"recipe": "report_vit"}, IMAGES),
+    (Augmentation, {"recipe": "shift_flip"}, IMAGES),
+    (Augmentation, {"recipe": "report_resnet", "image_size": 6}, IMAGES),
 ]
-each_layer = pytest.mark.parametrize(("layer", "arguments", "shape", "output"), LAYERS)
+each_example = pytest.mark.parametrize(("layer", "arguments", "shape"), EXAMPLES)
+
+GRID = Field(
+    "(rows, columns), two integers of at least 1",
+    st.tuples(SMALL, SMALL),
+    COUNT.invalid.filter(lambda v: not isinstance(v, tuple | list) or len(v) != 2)
+    | st.sampled_from([(2, 0), (-1, 2), (2.0, 2), (True, 2), ["2", 2], (2, None)]),
+)
+ATTENTION = {"num_heads": COUNT, "key_dim": COUNT, "dropout": RATE}
+# Every argument of every layer. A new one has to be entered here: a test says so.
+ARGUMENTS = {
+    Patches: {"patch_size": COUNT},
+    PositionEmbedding1D: {},
+    PositionEmbedding2D: {"grid_size": GRID},
+    PatchEncoder: {
+        "projection_dim": COUNT,
+        "position": one_of(POSITIONS),
+        "grid_size": GRID._replace(
+            invalid=GRID.invalid.filter(lambda v: v is not None)
+        ),
+    },
+    SelfAttention: ATTENTION,
+    RelativeSelfAttention: ATTENTION,
+    Normalization: {},
+    Dropout: {"rate": RATE, "seed": or_none(SEED)},
+    RandomShift: {"pixels": COUNT, "seed": or_none(SEED)},
+    Augmentation: {"recipe": one_of(AUGMENTATIONS), "image_size": or_none(COUNT)},
+}
+# Layers of pixels take integers, too; those that only move them keep their dtype.
+TAKES_INTEGERS = {Patches, PatchEncoder, Normalization, RandomShift, Augmentation}
+KEEPS_INTEGERS = {Patches, RandomShift}
+
+each_layer = pytest.mark.parametrize("layer", ARGUMENTS, ids=lambda kind: kind.__name__)
+few_examples = settings(max_examples=7)  # JAX compiles anew for each shape
 
 
-def batch_of(shape):
-    return np.random.default_rng(0).random((2, *shape), "float32")
+@st.composite
+def calls(draw, layer):
+    """Arguments of a layer, an image or a sequence that it takes, and what it gives."""
+    rows, columns, size, side = (draw(st.integers(1, 3)) for _ in range(4))
+    even, places = 2 * size, rows * columns
+    image = (4 + rows, 4 + columns, size)
+    if layer is Patches:
+        cut = (rows * size, columns * size, side)
+        return {"patch_size": size}, cut, (places, size**2 * side)
+    if layer is PatchEncoder:
+        position = draw(st.sampled_from(POSITIONS))
+        given = {"projection_dim": even, "position": position}
+        given |= {"grid_size": (rows, columns)} if position == "2d" else {}
+        return given, (places, side), (places, even)
+    if issubclass(layer, SelfAttention):
+        rate = draw(st.sampled_from([0.0, 0.5]))
+        given = {"num_heads": rows, "key_dim": columns, "dropout": rate}
+        shape = (places + 1, size)  # of one token, Keras warns that it sees itself only
+        return given, shape, shape
+    if layer is Augmentation:
+        new = draw(st.sampled_from([None, 5, 8]))
+        given = {"recipe": draw(st.sampled_from(AUGMENTATIONS)), "image_size": new}
+        return given, image, ((new, new, size) if new else image)
+    given = {
+        PositionEmbedding2D: {"grid_size": (rows, columns)},
+        RandomShift: {"pixels": rows, "seed": columns},
+        Dropout: {"rate": draw(st.sampled_from([0, 0.25])), "seed": None},
+    }.get(layer, {})
+    shape = image if layer in TAKES_INTEGERS else (places, even)
+    return given, shape, shape
+
+
+def make(layer, arguments, shape, **options):
+    made = layer(**arguments, **options)
+    made.build((None, *shape))
+    return made
+
+
+def batch_of(shape, dtype="float32", batch=2):
+    numbers = np.random.default_rng(0).integers(0, 256, (batch, *shape))
+    return ops.cast(ops.convert_to_tensor(numbers.astype("float32")) / 255, dtype)
+
+
+def dtype_of(tensor):
+    return keras.backend.standardize_dtype(tensor.dtype)
+
+
+def refusal(action, *arguments):
+    with pytest.raises(ValueError) as caught:
+        action(*arguments)
+    return str(caught.value)
+
+
+def test_the_table_has_every_argument_of_every_layer():
+    names = [
+        f"vitlib.{module.name}" for module in pkgutil.iter_modules(vitlib.__path__)
+    ]
+    found = set()
+    for module in map(importlib.import_module, names):
+        kinds = inspect.getmembers(module, inspect.isclass)
+        kinds = {k for _, k in kinds if k.__module__ == module.__name__}
+        found |= {k for k in kinds if issubclass(k, keras.layers.Layer)}
+    assert set(ARGUMENTS) == found
+    for layer, arguments in ARGUMENTS.items():
+        own = layer.__init__.__module__.startswith("vitlib.")
+        names = set(inspect.signature(layer.__init__).parameters if own else ())
+        assert names - {"self", "kwargs"} == set(arguments), layer
 
 
 @each_layer
-def test_output_has_the_documented_shape(layer, arguments, shape, output):
-    assert tuple(layer(**arguments)(batch_of(shape)).shape) == (2, *output)
+@few_examples
+@given(st.data())
+def test_a_layer_gives_the_shape_and_the_dtype_that_it_tells(layer, data):
+    arguments, shape, output = data.draw(calls(layer))
+    policy = data.draw(st.sampled_from(["float32", "mixed_bfloat16"]))
+    dtypes = ["float32", "bfloat16"] + ["uint8"] * (layer in TAKES_INTEGERS)
+    dtype, batch = data.draw(st.sampled_from(dtypes)), data.draw(st.integers(1, 3))
+    training = data.draw(st.booleans())
+    made = make(layer, arguments, shape, dtype=policy)
+    images = batch_of(shape, dtype, batch)
+    options = {"training": training} if made._call_has_training_arg else {}
+    result = made(images, **options)
+    assert tuple(result.shape) == (batch, *output)
+    kept = dtype == "uint8" and layer in KEEPS_INTEGERS
+    assert dtype_of(result) == (dtype if kept else made.compute_dtype)
+    told = made(keras.Input(shape, dtype=dtype), **options)  # of any number of images
+    assert (told.shape, told.dtype) == ((None, *output), dtype_of(result))
 
 
 @each_layer
-def test_a_layer_comes_back_from_its_config(layer, arguments, shape, output):
-    config = layer(**arguments).get_config()
-    assert layer.from_config(config).get_config() == config
+@few_examples
+@given(st.data())
+def test_a_layer_comes_back_from_its_config(layer, data):
+    arguments, shape, _ = data.draw(calls(layer))
+    made = make(layer, arguments, shape)
+    again = layer.from_config(made.get_config())
+    assert again.get_config() == made.get_config()
+    again.build((None, *shape))
+    again.set_weights(made.get_weights())
+    images = batch_of(shape)
+    np.testing.assert_array_equal(made(images), again(images))
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [(layer, name) for layer in ARGUMENTS for name in ARGUMENTS[layer]],
+    ids=lambda part: getattr(part, "__name__", part),
+)
+@given(data=st.data())
+def test_any_other_argument_is_named_with_its_rule(layer, name, data):
+    field = ARGUMENTS[layer][name]
+    value = data.draw(field.invalid)
+    arguments, _, _ = data.draw(calls(layer))
+    message = refusal(lambda: layer(**(arguments | {name: value})))
+    assert message.startswith(f"{layer.__name__}.{name} must be {field.rule}")
+    assert message.endswith(f". Received: {value!r}.")
+
+
+def others_than(shape):
+    """Shapes of another number of axes, or with a size that is not known, or 0."""
+    axes = st.integers(1, 5).filter(lambda axes: axes != len(shape) + 1)
+    ranks = axes.flatmap(lambda axes: st.tuples(*[SMALL] * axes))
+    places = st.tuples(st.integers(0, len(shape) - 1), st.sampled_from([None, 0]))
+    sizes = places.map(lambda p: (2, *shape[: p[0]], p[1], *shape[p[0] + 1 :]))
+    return ranks | sizes
+
+
+@pytest.mark.parametrize("layer", set(ARGUMENTS) - {Dropout}, ids=lambda k: k.__name__)
+@few_examples
+@given(st.data())
+def test_an_input_of_another_shape_is_refused_in_one_sentence(layer, data):
+    arguments, shape, _ = data.draw(calls(layer))
+    other = data.draw(others_than(shape))
+    made = layer(**arguments)
+    messages = [refusal(made.build, other)]
+    if None not in other:
+        messages += [refusal(layer(**arguments), np.zeros(other, "float32"))]
+    for message in messages:
+        assert message.startswith(f"{layer.__name__}.input_shape must be (batch, ")
+        assert message.endswith(f" and at least 1. Received: {other}.")
+
+
+@pytest.mark.parametrize(
+    ("layer", "arguments", "shape", "message"),
+    [
+        (Patches, (6,), (25, 24, 3), "height must be a multiple of patch_size=6. R"),
+        (Patches, (6,), (24, 25, 3), "width must be a multiple of patch_size=6. R"),
+        (
+            PositionEmbedding2D,
+            ((2, 3),),
+            (7, 4),
+            r"input_shape must be \(batch, 2 \* 3",
+        ),
+        (
+            PositionEmbedding2D,
+            ((2, 3),),
+            (6, 5),
+            r"input_shape must be .* an even leng",
+        ),
+        (PatchEncoder, (8, "2d"), (6, 5), "grid_size must be .* Received: None"),
+        (
+            RandomShift,
+            (4,),
+            (4, 9, 3),
+            "height must be more than pixels=4.* Received: 4",
+        ),
+        (
+            RandomShift,
+            (4,),
+            (9, 3, 3),
+            "width must be more than pixels=4.* Received: 3",
+        ),
+        (Augmentation, ("shift_flip",), (4, 9, 3), "height must be more than pixels=4"),
+        (Augmentation, ("shift_flip", 4), (9, 9, 3), "height must be more than pixels"),
+        (Augmentation, ("report_vit",), (1, 9, 3), "images must be at least 2 pixels"),
+    ],
+)
+def test_sizes_that_do_not_fit_the_arguments_are_refused(
+    layer, arguments, shape, message
+):
+    with pytest.raises(ValueError, match=message):
+        layer(*arguments).build((None, *shape))
 
 
 @each_layer
-def test_a_saved_model_comes_back_the_same(layer, arguments, shape, output, tmp_path):
+@few_examples
+@given(st.data())
+def test_an_input_that_holds_no_numbers_is_refused(layer, data):
+    arguments, shape, _ = data.draw(calls(layer))
+    wrong = ["bool", "complex64"] + ["int32", "uint8"] * (layer not in TAKES_INTEGERS)
+    dtype = data.draw(st.sampled_from(wrong))
+    message = refusal(make(layer, arguments, shape), np.zeros((2, *shape), dtype))
+    assert f"{layer.__name__}.input_dtype must be floats" in message
+    assert f"Received: '{dtype}'." in message
+
+
+@pytest.mark.parametrize(
+    "layer", [PositionEmbedding1D, PositionEmbedding2D, RelativeSelfAttention]
+)
+@few_examples
+@given(st.data())
+def test_a_table_of_positions_takes_no_other_number_of_tokens(layer, data):
+    arguments, shape, _ = data.draw(calls(layer))
+    made = make(layer, arguments, shape)
+    others = st.integers(1, 9).filter(lambda tokens: tokens != shape[0])
+    tokens = np.zeros((2, data.draw(others), shape[1]), "float32")
+    assert "is incompatible with the layer" in refusal(made, tokens)
+
+
+@each_example
+def test_a_saved_model_comes_back_the_same(layer, arguments, shape, tmp_path):
     inputs = keras.Input(shape)
     model = keras.Model(inputs, layer(**arguments)(inputs))
     model.save(tmp_path / "model.keras")
@@ -66,15 +302,11 @@ def test_a_saved_model_comes_back_the_same(layer, arguments, shape, output, tmp_
     np.testing.assert_array_equal(model(images), loaded(images))
 
 
-@each_layer
-def test_bfloat16_gives_nearly_the_same(layer, arguments, shape, output):
-    full, half = layer(**arguments), layer(**arguments, dtype="mixed_bfloat16")
-    batch = batch_of(shape)
-    expected = np.array(full(batch))
-    half.build((None, *shape))
+@each_example
+def test_bfloat16_gives_nearly_the_same(layer, arguments, shape):
+    full = make(layer, arguments, shape)
+    half = make(layer, arguments, shape, dtype="mixed_bfloat16")
     half.set_weights(full.get_weights())
-    result = half(batch)
-    assert keras.backend.standardize_dtype(result.dtype) == "bfloat16"
-    np.testing.assert_allclose(
-        np.array(keras.ops.cast(result, "float32")), expected, atol=0.05
-    )
+    batch = batch_of(shape)
+    result = ops.convert_to_numpy(ops.cast(half(batch), "float32"))
+    np.testing.assert_allclose(result, ops.convert_to_numpy(full(batch)), atol=0.05)

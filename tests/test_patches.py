@@ -32,23 +32,6 @@ def test_patches_run_left_to_right_then_down():
     assert first_pixels.tolist() == [0, 2, 8, 10]
 
 
-@pytest.mark.parametrize("shape", [(1, 25, 24, 3), (1, 24, 25, 3), (1, None, 24, 3)])
-def test_a_size_that_does_not_fit_is_refused(shape):
-    with pytest.raises(ValueError, match=r"multiple of patch_size=6\. Received: \w+="):
-        Patches(6).build(shape)
-
-
-@pytest.mark.parametrize("size", [0, -1, 2.0, "6", None, True])
-def test_a_patch_size_that_is_no_positive_integer_is_refused(size):
-    with pytest.raises(ValueError, match="patch_size must be a positive integer"):
-        Patches(size)
-
-
-def test_images_without_channels_are_refused():
-    with pytest.raises(ValueError, match="Received: shape"):
-        Patches(2).build((1, 4, 4))
-
-
 @pytest.mark.parametrize(
     ("count", "length", "size"), [(5, 12, (4, 4)), (4, 13, (4, 4)), (4, 12, (4, 5))]
 )

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from vitlib import PositionEmbedding1D, PositionEmbedding2D, relative_offsets
 
@@ -28,12 +27,6 @@ def test_the_2d_table_is_smaller_than_the_1d_table():
     one.build((None, 144, 128))
     two.build((None, 144, 128))
     assert (one.count_params(), two.count_params()) == (144 * 128, 24 * 64)
-
-
-@pytest.mark.parametrize("shape", [(None, 7, 4), (None, 6, 5)])
-def test_tokens_that_do_not_fill_the_grid_are_refused(shape):
-    with pytest.raises(ValueError, match=r"2 \* 3 tokens of even length\. Received"):
-        PositionEmbedding2D((2, 3)).build(shape)
 
 
 def test_relative_offsets_depend_on_the_distance_alone():

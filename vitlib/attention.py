@@ -13,6 +13,7 @@ from keras import ops
 
 from vitlib.dropout import Dropout
 from vitlib.positions import INITIAL_STDDEV, relative_offsets
+from vitlib.rules import COUNT, RATE, require, require_floats, require_shape
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
@@ -41,12 +42,19 @@ class SelfAttention(keras.layers.Layer):
         `(batch, N, D)`; with `return_attention_scores`, also
         `(batch, num_heads, N, N)`, whose rows sum to 1.
 
+    Raises:
+        ValueError: When an argument breaks its rule, or the tokens have another shape
+            or hold no floats.
+
     Reference:
         Vaswani et al., 2017, section 3.2 (https://arxiv.org/abs/1706.03762).
     """
 
     def __init__(self, num_heads, key_dim, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
+        require(self, "num_heads", num_heads, *COUNT)
+        require(self, "key_dim", key_dim, *COUNT)
+        require(self, "dropout", dropout, *RATE)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.dropout = dropout
@@ -57,6 +65,7 @@ class SelfAttention(keras.layers.Layer):
         )
 
     def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "tokens", "length")
         *batch_and_tokens, projection_dim = input_shape
         width = self.num_heads * self.key_dim
         self.query_dense = self._dense(width, "query", input_shape)
@@ -92,6 +101,7 @@ class SelfAttention(keras.layers.Layer):
         return None
 
     def call(self, tokens, training=None, return_attention_scores=False):
+        require_floats(self, tokens)
         query, key, value = self.project(tokens)
         query = query / math.sqrt(self.key_dim)
         bias = self._position_logits(query)
@@ -137,6 +147,7 @@ class RelativeSelfAttention(SelfAttention):
     def build(self, input_shape):
         super().build(input_shape)
         num_patches = input_shape[1]
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
         self.offset_embedding = self.add_weight(
             name="offset_position_embedding",
             shape=(2 * num_patches - 1, self.key_dim),

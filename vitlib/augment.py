@@ -12,6 +12,15 @@ from keras import layers, ops
 
 from vitlib import affine
 from vitlib.config import AUGMENTATIONS
+from vitlib.rules import (
+    COUNT,
+    SEED,
+    one_of,
+    or_none,
+    require,
+    require_numbers,
+    require_shape,
+)
 
 SHIFT_PIXELS = 4  # the usual CIFAR crop: He et al., 2016, section 4.2
 DTYPE = "float32"  # pixels stay exact whatever the precision policy of the model
@@ -58,6 +67,10 @@ class RandomShift(layers.Layer):
     Output shape:
         The same.
 
+    Raises:
+        ValueError: When an argument breaks its rule, when the images are not larger
+            than the largest move, or when they hold neither floats nor integers.
+
     Reference:
         He et al., 2016, section 4.2 (https://arxiv.org/abs/1512.03385), with zeros in
         place of the reflection.
@@ -65,11 +78,20 @@ class RandomShift(layers.Layer):
 
     def __init__(self, pixels, seed=None, **kwargs):
         super().__init__(**kwargs)
+        require(self, "pixels", pixels, *COUNT)
+        require(self, "seed", seed, *or_none(SEED))
         self.pixels = pixels
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
+    def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "height", "width", "channels")
+        words = f"more than pixels={self.pixels}: a border reflects what is inside"
+        for name, size in zip(("height", "width"), input_shape[1:3], strict=True):
+            require(self, name, size, words, lambda v: v > self.pixels)
+
     def call(self, images, training=False):
+        require_numbers(self, images)
         if not training:
             return images
         batch, (height, width) = ops.shape(images)[0], images.shape[1:3]
@@ -113,7 +135,9 @@ class Augmentation(layers.Layer):
         `(batch, image_size, image_size, C)`.
 
     Raises:
-        ValueError: When `recipe` is not one of `AUGMENTATIONS`.
+        ValueError: When `recipe` is not one of `AUGMENTATIONS`, or `image_size` not a
+            positive integer; when the images have another shape, are too small to be
+            shifted or interpolated, or hold neither floats nor integers.
 
     Reference:
         The report, III.2.
@@ -121,10 +145,8 @@ class Augmentation(layers.Layer):
 
     def __init__(self, recipe, image_size=None, **kwargs):
         super().__init__(**kwargs)
-        if recipe not in AUGMENTATIONS:
-            raise ValueError(
-                f"recipe must be one of {AUGMENTATIONS}. Received: {recipe!r}."
-            )
+        require(self, "recipe", recipe, *one_of(AUGMENTATIONS))
+        require(self, "image_size", image_size, *or_none(COUNT))
         self.recipe = recipe
         self.image_size = image_size
         self.steps = []
@@ -135,10 +157,17 @@ class Augmentation(layers.Layer):
             self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "height", "width", "channels")
+        batch, height, width, channels = input_shape
+        if self.recipe in WARPS:
+            words = "at least 2 pixels high and wide, to be interpolated"
+            require(self, "images", (height, width), words, lambda v: min(v) >= 2)
+        size = (self.image_size,) * 2 if self.image_size else (height, width)
         for step in self.steps:
-            step.build(input_shape)
+            step.build((batch, *size, channels))
 
     def call(self, images, training=False):
+        require_numbers(self, images)
         images = ops.cast(images, self.compute_dtype)
         source = tuple(images.shape[1:3])
         size = (self.image_size,) * 2 if self.image_size else source

@@ -4,9 +4,22 @@ A comment that says "report" points to the student report that this course re-ru
 "not in the report" marks a choice of ours, with its reason.
 """
 
-import math
 import re
 from dataclasses import dataclass, replace
+
+from vitlib.rules import (
+    COUNT,
+    COUNTS,
+    POSITIVE,
+    RATE,
+    SEED,
+    are_counts,
+    is_index,
+    is_number,
+    one_of,
+    or_none,
+    require,
+)
 
 POSITIONS = ("none", "1d", "2d", "relative")
 POOLINGS = ("flatten", "mean")
@@ -17,61 +30,26 @@ DATA_SETS = ("cifar100", "shapes")
 PROFILES = ("quick", "laptop", "full")
 
 
-def _require(config, field, rule, holds):
-    """Raises a ValueError that names the field, the rule and the value."""
-    value = getattr(config, field)
-    if not holds(value):
-        name = f"{type(config).__name__}.{field}"
-        raise ValueError(f"{name} must be {rule}. Received: {value!r}.")
+def _require(config, field, words, holds):
+    require(config, field, getattr(config, field), words, holds)
 
 
-def _is_count(value):
-    return type(value) is int and value >= 1
-
-
-def _are_counts(value):
-    return type(value) is tuple and all(map(_is_count, value))
+def _require_all(config, rule, *fields):
+    for field in fields:
+        _require(config, field, *rule)
 
 
 def _are_words(value):
     return type(value) is tuple and all(type(word) is str and word for word in value)
 
 
-def _is_index(value, stop):
-    return type(value) is int and 0 <= value < stop
-
-
-def _is_number(value):
-    return type(value) in (int, float) and abs(value) < math.inf  # false for NaN
-
-
-def _is_positive(value):
-    return _is_number(value) and value > 0
-
-
 def _is_folder_name(value):
     return type(value) is str and re.fullmatch("[a-z0-9-]+", value) is not None
 
 
-def _require_counts(config, *fields):
-    for field in fields:
-        _require(config, field, "an integer of at least 1", _is_count)
-
-
-def _require_rates(config, *fields):
-    for field in fields:
-        rule = "a number from 0 up to, but not including, 1"
-        _require(config, field, rule, lambda v: _is_number(v) and 0 <= v < 1)
-
-
-def _require_choice(config, field, choices):
-    rule = f"one of {choices}"
-    _require(config, field, rule, lambda v: type(v) is str and v in choices)
-
-
 def _require_image_shape(config):
-    rule = "(height, width, channels), three integers of at least 1"
-    _require(config, "input_shape", rule, lambda v: _are_counts(v) and len(v) == 3)
+    words = "(height, width, channels), three integers of at least 1"
+    _require(config, "input_shape", words, lambda v: are_counts(v) and len(v) == 3)
 
 
 @dataclass(frozen=True)
@@ -114,17 +92,16 @@ class ViTConfig:
 
     def __post_init__(self):
         _require_image_shape(self)
-        _require_counts(self, "image_size", "patch_size", "projection_dim")
-        _require_counts(self, "num_heads", "key_dim", "num_layers", "num_classes")
-        for field in ("mlp_units", "head_units", "stem_filters"):
-            _require(self, field, "a tuple of integers of at least 1", _are_counts)
+        _require_all(self, COUNT, "image_size", "patch_size", "projection_dim")
+        _require_all(self, COUNT, "num_heads", "key_dim", "num_layers", "num_classes")
+        _require_all(self, COUNTS, "mlp_units", "head_units", "stem_filters")
         rule = f"a tuple that ends in projection_dim={self.projection_dim}"
         _require(self, "mlp_units", rule, lambda v: v[-1:] == (self.projection_dim,))
-        _require_choice(self, "position", POSITIONS)
-        _require_choice(self, "pooling", POOLINGS)
-        _require_choice(self, "augmentation", AUGMENTATIONS)
-        _require_rates(self, "dropout", "head_dropout")
-        _require(self, "head_init_scale", "a finite number above 0", _is_positive)
+        _require(self, "position", *one_of(POSITIONS))
+        _require(self, "pooling", *one_of(POOLINGS))
+        _require(self, "augmentation", *one_of(AUGMENTATIONS))
+        _require_all(self, RATE, "dropout", "head_dropout")
+        _require(self, "head_init_scale", *POSITIVE)
         step = self.patch_size * 2 ** len(self.stem_filters)
         rule = f"a multiple of patch_size * 2 ** len(stem_filters) = {step}"
         _require(self, "image_size", rule, lambda v: v % step == 0)
@@ -168,11 +145,11 @@ class ResNetConfig:
         _require_image_shape(self)
         rule = "at least 32 x 32 pixels, the least that ResNet101V2 takes"
         _require(self, "input_shape", rule, lambda v: min(v[:2]) >= 32)
-        _require(self, "head_units", "a tuple of integers of at least 1", _are_counts)
-        _require_rates(self, "head_dropout")
-        _require_counts(self, "num_classes")
+        _require(self, "head_units", *COUNTS)
+        _require(self, "head_dropout", *RATE)
+        _require(self, "num_classes", *COUNT)
         _require(self, "normalize", "True or False", lambda v: type(v) is bool)
-        _require_choice(self, "augmentation", AUGMENTATIONS)
+        _require(self, "augmentation", *one_of(AUGMENTATIONS))
 
 
 @dataclass(frozen=True)
@@ -200,18 +177,18 @@ class SmallResNetConfig:
     def __post_init__(self):
         _require_image_shape(self)
         rule = "a tuple of integers of at least 1, and not empty"
-        _require(self, "filters", rule, lambda v: _are_counts(v) and v)
+        _require(self, "filters", rule, lambda v: are_counts(v) and v)
         stages = len(self.filters)
         rule = f"a tuple of integers of at least 1, as many as filters has: {stages}"
         _require(
             self,
             "blocks_per_stage",
             rule,
-            lambda v: _are_counts(v) and len(v) == stages,
+            lambda v: are_counts(v) and len(v) == stages,
         )
-        _require_rates(self, "dropout")
-        _require_counts(self, "num_classes")
-        _require_choice(self, "augmentation", AUGMENTATIONS)
+        _require(self, "dropout", *RATE)
+        _require(self, "num_classes", *COUNT)
+        _require(self, "augmentation", *one_of(AUGMENTATIONS))
 
 
 MODEL_CONFIGS = (ViTConfig, ResNetConfig, SmallResNetConfig)
@@ -245,22 +222,19 @@ class TrainConfig:
     seed: int = 0  # of the weights, the order of the images, dropout and augmentation
 
     def __post_init__(self):
-        _require_counts(self, "epochs", "batch_size")
-        rule = "None or an integer of at least 1"
-        _require(self, "steps_per_epoch", rule, lambda v: v is None or _is_count(v))
-        _require(self, "learning_rate", "a finite number above 0", _is_positive)
+        _require_all(self, COUNT, "epochs", "batch_size")
+        _require(self, "steps_per_epoch", *or_none(COUNT))
+        _require(self, "learning_rate", *POSITIVE)
         rule = "a finite number of at least 0"
-        _require(self, "weight_decay", rule, lambda v: _is_number(v) and v >= 0)
+        _require(self, "weight_decay", rule, lambda v: is_number(v) and v >= 0)
         _require(self, "decay_exclude", "a tuple of words", _are_words)
-        _require_choice(self, "schedule", SCHEDULES)
+        _require(self, "schedule", *one_of(SCHEDULES))
         rule = "an integer from 0 up to, but not including, epochs"
-        _require(self, "warmup_epochs", rule, lambda v: _is_index(v, self.epochs))
-        rule = "None or a finite number above 0"
-        _require(self, "clip_norm", rule, lambda v: v is None or _is_positive(v))
-        _require_rates(self, "label_smoothing")
-        _require_choice(self, "precision", PRECISIONS)
-        rule = "an integer from 0 up to, but not including, 2 ** 32"  # NumPy's limit
-        _require(self, "seed", rule, lambda v: _is_index(v, 2**32))
+        _require(self, "warmup_epochs", rule, lambda v: is_index(v, self.epochs))
+        _require(self, "clip_norm", *or_none(POSITIVE))
+        _require(self, "label_smoothing", *RATE)
+        _require(self, "precision", *one_of(PRECISIONS))
+        _require(self, "seed", *SEED)
 
 
 @dataclass(frozen=True)
@@ -286,10 +260,9 @@ class Preset:
         rule = "a ViTConfig, a ResNetConfig or a SmallResNetConfig"
         _require(self, "model", rule, lambda v: type(v) in MODEL_CONFIGS)
         _require(self, "train", "a TrainConfig", lambda v: type(v) is TrainConfig)
-        rule = "None or an integer of at least 1"
-        _require(self, "evaluation_images", rule, lambda v: v is None or _is_count(v))
-        _require_choice(self, "profile", PROFILES)
-        _require_choice(self, "data", DATA_SETS)
+        _require(self, "evaluation_images", *or_none(COUNT))
+        _require(self, "profile", *one_of(PROFILES))
+        _require(self, "data", *one_of(DATA_SETS))
 
 
 REPORT_VIT = ViTConfig()

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from vitlib.rules import RATE, SEED, or_none, require, require_floats
+
 LEVELS = 2**16  # of a random number of 16 bits
 
 
@@ -28,7 +30,8 @@ class Dropout(keras.layers.Layer):
         The same.
 
     Raises:
-        ValueError: When `rate` is not a number from 0 up to, but not including, 1.
+        ValueError: When `rate` is not a number from 0 up to, but not including, 1,
+            `seed` not an integer of 32 bits, or the input holds no floats.
 
     Reference:
         Srivastava et al., 2014 (https://jmlr.org/papers/v15/srivastava14a.html).
@@ -36,25 +39,25 @@ class Dropout(keras.layers.Layer):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(
-                "rate must be a number from 0 up to, but not including, 1. "
-                f"Received: {rate!r}."
-            )
+        require(self, "rate", rate, *RATE)
+        require(self, "seed", seed, *or_none(SEED))
         self.rate = rate
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.built = True
 
     def call(self, inputs, training=False):
+        require_floats(self, inputs)
         if not training or self.rate == 0:
             return inputs
         dropped = min(round(self.rate * LEVELS), LEVELS - 1)
         shape = ops.shape(inputs)
         size = math.prod(shape)
+        # A column of words, because TensorFlow must know the length of what it splits.
         words = keras.random.randint(
-            ((size + 1) // 2,), -(2**31), 2**31 - 1, "int32", self.seed_generator
+            ((size + 1) // 2, 1), -(2**31), 2**31 - 1, "int32", self.seed_generator
         )
-        numbers = ops.reshape(ops.view(words, "int16")[:size], shape)
+        halves = ops.reshape(ops.view(words, "int16"), (-1,))
+        numbers = ops.reshape(halves[:size], shape)
         keep = ops.cast(numbers >= dropped - LEVELS // 2, inputs.dtype)
         return inputs * (keep * (LEVELS / (LEVELS - dropped)))

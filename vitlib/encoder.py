@@ -3,7 +3,8 @@
 import keras
 
 from vitlib.config import POSITIONS
-from vitlib.positions import PositionEmbedding1D, PositionEmbedding2D
+from vitlib.positions import PositionEmbedding1D, PositionEmbedding2D, require_grid
+from vitlib.rules import COUNT, one_of, require, require_numbers, require_shape
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
@@ -24,7 +25,9 @@ class PatchEncoder(keras.layers.Layer):
         `(batch, N, D)`.
 
     Raises:
-        ValueError: When `position` is not one of `POSITIONS`, or "2d" has no grid.
+        ValueError: When `projection_dim` or the numbers of the grid are not positive
+            integers, `position` is not one of `POSITIONS`, "2d" has no grid, or the
+            patches have another shape or hold neither floats nor integers.
 
     Reference:
         Dosovitskiy et al., 2021, section 3.1, equation 1
@@ -33,20 +36,16 @@ class PatchEncoder(keras.layers.Layer):
 
     def __init__(self, projection_dim, position="1d", grid_size=None, **kwargs):
         super().__init__(**kwargs)
-        if position not in POSITIONS:
-            raise ValueError(
-                f"position must be one of {POSITIONS}. Received: {position!r}."
-            )
-        if position == "2d" and grid_size is None:
-            raise ValueError(
-                "position='2d' needs grid_size, the rows and columns of the patches. "
-                "Received: grid_size=None."
-            )
+        require(self, "projection_dim", projection_dim, *COUNT)
+        require(self, "position", position, *one_of(POSITIONS))
+        if position == "2d" or grid_size is not None:
+            require_grid(self, grid_size)
         self.projection_dim = projection_dim
         self.position = position
         self.grid_size = grid_size
 
     def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "patches", "length")
         policy = self.dtype_policy
         self.projection = keras.layers.Dense(self.projection_dim, dtype=policy)
         self.projection.build(input_shape)
@@ -59,5 +58,6 @@ class PatchEncoder(keras.layers.Layer):
             self.add_position.build((*input_shape[:-1], self.projection_dim))
 
     def call(self, patches):
+        require_numbers(self, patches)
         tokens = self.projection(patches)
         return tokens if self.add_position is None else self.add_position(tokens)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from vitlib.rules import require_numbers, require_shape
+
 
 @keras.saving.register_keras_serializable(package="vitlib")
 class Normalization(keras.layers.Normalization):
@@ -16,10 +18,14 @@ class Normalization(keras.layers.Normalization):
         **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
 
     Input shape:
-        `(batch, H, W, C)`, with a known W.
+        `(batch, H, W, C)`, with known H, W and C.
 
     Output shape:
         The same.
+
+    Raises:
+        ValueError: When the images have another shape, or hold neither floats nor
+            integers.
     """
 
     def __init__(self, **kwargs):
@@ -29,7 +35,12 @@ class Normalization(keras.layers.Normalization):
         keys = ("axis", "mean", "variance", "invert")  # as they are always the same
         return {k: v for k, v in super().get_config().items() if k not in keys}
 
+    def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "height", "width", "channels")
+        super().build(input_shape)
+
     def call(self, images):
+        require_numbers(self, images)
         width, channels = images.shape[2:]
         deviation = ops.sqrt(ops.cast(self.adapt_variance, self.compute_dtype))
         scale = 1 / ops.maximum(deviation, keras.config.epsilon())

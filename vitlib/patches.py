@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from vitlib.rules import COUNT, require, require_numbers, require_shape
+
 
 @keras.saving.register_keras_serializable(package="vitlib")
 class Patches(keras.layers.Layer):
@@ -28,9 +30,9 @@ class Patches(keras.layers.Layer):
         `(batch, N, P * P * C)`.
 
     Raises:
-        ValueError: When `patch_size` is not a positive integer, or when the layer
-            is built on images whose height or width is unknown or is not a
-            multiple of `patch_size`.
+        ValueError: When `patch_size` is not a positive integer, when the layer is
+            built on images whose height or width is unknown or is not a multiple of
+            `patch_size`, or when they hold neither floats nor integers.
 
     Example:
         >>> from keras import ops
@@ -45,27 +47,17 @@ class Patches(keras.layers.Layer):
 
     def __init__(self, patch_size, **kwargs):
         super().__init__(**kwargs)
-        if type(patch_size) is not int or patch_size < 1:
-            raise ValueError(
-                f"patch_size must be a positive integer. Received: {patch_size!r}."
-            )
+        require(self, "patch_size", patch_size, *COUNT)
         self.patch_size = patch_size
 
     def build(self, input_shape):
-        if len(input_shape) != 4:
-            raise ValueError(
-                "Patches needs images of shape (batch, height, width, channels). "
-                f"Received: shape {tuple(input_shape)}."
-            )
-        _, height, width, _ = input_shape
-        for name, size in (("height", height), ("width", width)):
-            if size is None or size % self.patch_size:
-                raise ValueError(
-                    f"Image {name} must be a multiple of patch_size="
-                    f"{self.patch_size}. Received: {name}={size}."
-                )
+        require_shape(self, input_shape, "batch", "height", "width", "channels")
+        words = f"a multiple of patch_size={self.patch_size}"
+        for name, size in zip(("height", "width"), input_shape[1:3], strict=True):
+            require(self, name, size, words, lambda v: v % self.patch_size == 0)
 
     def call(self, images):
+        require_numbers(self, images)
         _, height, width, channels = images.shape
         size = self.patch_size
         rows, columns = height // size, width // size

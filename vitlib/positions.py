@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from vitlib.rules import are_counts, require, require_floats, require_shape
+
 # The initial spread of BERT's and ViT's position tables (Dosovitskiy et al., 2021, the
 # authors' code). The report's `Embedding` layer starts in U(-0.05, 0.05), spread 0.029.
 INITIAL_STDDEV = 0.02
@@ -24,20 +26,26 @@ class PositionEmbedding1D(keras.layers.Layer):
     Output shape:
         The same.
 
+    Raises:
+        ValueError: When the shape is another, or the tokens hold no floats.
+
     Reference:
         Dosovitskiy et al., 2021, section 3.1 and appendix D.4
         (https://arxiv.org/abs/2010.11929).
     """
 
     def build(self, input_shape):
-        _, num_patches, projection_dim = input_shape
+        require_shape(self, input_shape, "batch", "tokens", "length")
         self.table = self.add_weight(
             name="position_embedding",
-            shape=(num_patches, projection_dim),
+            shape=input_shape[1:],
             initializer=keras.initializers.RandomNormal(stddev=INITIAL_STDDEV),
         )
+        # Later inputs must be as the first: one token would get all the vectors.
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
 
     def call(self, tokens):
+        require_floats(self, tokens)
         return tokens + ops.cast(self.table, tokens.dtype)
 
 
@@ -59,7 +67,8 @@ class PositionEmbedding2D(keras.layers.Layer):
         The same.
 
     Raises:
-        ValueError: When D is odd, or the tokens do not fill the grid.
+        ValueError: When `grid_size` is not two positive integers, D is odd, the tokens
+            do not fill the grid, or they hold no floats.
 
     Reference:
         Dosovitskiy et al., 2021, appendix D.4 (https://arxiv.org/abs/2010.11929).
@@ -67,16 +76,16 @@ class PositionEmbedding2D(keras.layers.Layer):
 
     def __init__(self, grid_size, **kwargs):
         super().__init__(**kwargs)
+        require_grid(self, grid_size)
         self.grid_size = tuple(grid_size)
 
     def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "tokens", "length")
         rows, columns = self.grid_size
         _, num_patches, projection_dim = input_shape
-        if projection_dim % 2 or num_patches != rows * columns:
-            raise ValueError(
-                f"PositionEmbedding2D needs {rows} * {columns} tokens of even length. "
-                f"Received: {num_patches} tokens of length {projection_dim}."
-            )
+        words = f"(batch, {rows} * {columns}, an even length)"
+        fits = projection_dim % 2 == 0 and num_patches == rows * columns
+        require(self, "input_shape", tuple(input_shape), words, lambda _: fits)
         for name, size in (("row", rows), ("column", columns)):
             table = self.add_weight(
                 name=f"{name}_position_embedding",
@@ -84,8 +93,10 @@ class PositionEmbedding2D(keras.layers.Layer):
                 initializer=keras.initializers.RandomNormal(stddev=INITIAL_STDDEV),
             )
             setattr(self, f"{name}_table", table)
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
 
     def call(self, tokens):
+        require_floats(self, tokens)
         rows, columns = self.grid_size
         table = ops.concatenate(
             [
@@ -95,6 +106,17 @@ class PositionEmbedding2D(keras.layers.Layer):
             axis=-1,
         )  # (rows * columns, D)
         return tokens + ops.cast(table, tokens.dtype)
+
+
+def require_grid(layer, grid_size):
+    """Refuses a `grid_size` that is not two positive integers; a list will do, too."""
+    require(
+        layer,
+        "grid_size",
+        grid_size,
+        "(rows, columns), two integers of at least 1",
+        lambda v: isinstance(v, (tuple, list)) and len(v) == 2 and are_counts(tuple(v)),
+    )
 
 
 def relative_offsets(num_patches):
