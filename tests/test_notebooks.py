@@ -249,6 +249,22 @@ def test_an_unknown_parameter_stops_a_notebook_before_it_does_anything(tmp_path,
     assert len(ran) == 3  # the parameters, what papermill put in, and the check
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["- seed", "seed", "3", "1: 2", "seed: 1\nseed", "a b: 1", "? [1]\n: 2", "[", "\0"]
+    + ["!!python/object/apply:os.getcwd []", "[" * 5_000, b"\xff\xfe"],
+)
+def test_a_file_that_is_no_profile_is_refused_in_one_sentence(tmp_path, text):
+    path = tmp_path / "profile.yml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError) as caught:
+        load_tool().execute(CHAPTERS[0], tmp_path / "out.ipynb", path)
+    message = str(caught.value)
+    assert message.startswith(f"{path} must hold parameters, one `name: value` a line")
+    assert "Received: something else" in message and "\n" not in message
+    assert [path] == list(tmp_path.iterdir())
+
+
 @pytest.mark.usefixtures("quiet")
 def test_a_parameter_of_another_notebook_is_left_out(tmp_path):
     source = small_notebook(tmp_path, "seed")

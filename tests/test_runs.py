@@ -1,7 +1,6 @@
 """Records of runs: whole or not at all, right or refused, and the same when read."""
 
 import json
-import math
 import os
 import re
 from dataclasses import asdict, fields, replace
@@ -131,36 +130,7 @@ INVALID = {
     "a failed run with an empty error": {**FAILED, "error": ""},
     "a failed run with a test": {**FAILED, "test": make_run().test},
     "an unknown status": {"status": "stopped"},
-    "an accuracy above 1": sample("test", top1=47.93),
-    "an accuracy below 0": sample("test", top5=-0.1),
-    "an accuracy in words": sample("test", top1="0.5"),
-    "an accuracy above 1 in the history": sample("history", val_top1=[1.01]),
-    "an infinite loss": sample("test", loss=math.inf),
-    "NaN in the history": sample("history", loss=[4.6, math.nan]),
-    "None in the history": sample("history", loss=[4.6, None]),
-    "an unknown quantity in the history": sample("history", top2=[0.5]),
-    "an unknown field of the test": sample("test", top2=0.5),
-    "an unknown field of the device": sample("device", host="a-name"),
-    "a truth value for a count": sample("data", train=True),
-    "no training images": sample("data", train=0),
-    "a short fingerprint": sample("data", fingerprint="0" * 63),
-    "no study": {"study": ""},
     "a study outside of the folder": {"study": "../elsewhere"},
-    "a study in capitals": {"study": "Report"},
-    "a name with a slash": {"name": "a/b"},
-    "no name": {"name": ""},
-    "no preset": {"preset": ""},
-    "no profile": {"profile": ""},
-    "no command": {"command": ""},
-    "no model": {"model": {}},
-    "another family": sample("model", family="cnn"),
-    "a negative seed": {"seed": -1},
-    "half a seed": {"seed": 0.5},
-    "epoch 0 as the best": {"best_epoch": 0},
-    "a model that computes nothing": {"flops_per_image": 0},
-    "another backend": {"backend": "numpy"},
-    "a short commit": {"git_commit": "0123456"},
-    "a local time": {"utc": "2025-01-31T23:59:59+01:00"},
     "one instrument without the others": {
         "history": {
             name: values
@@ -168,7 +138,6 @@ INVALID = {
             if name != "answers"
         }
     },
-    "another version of the schema": {"schema_version": 3},
 }
 
 
@@ -194,20 +163,6 @@ def test_the_message_names_the_file_the_schema_and_the_place_of_the_fault(tmp_pa
     assert message.startswith(str(record_path(tmp_path, "report", "report-vit", 0)))
     assert SCHEMA_PATH.name in message
     assert "Received: $.test.top1: 47.93 is" in message
-
-
-@pytest.mark.parametrize("field", [field.name for field in fields(Run)])
-def test_a_record_needs_every_field(tmp_path, field):
-    record = asdict(make_run())
-    del record[field]
-    with pytest.raises(ValueError, match=f"'{field}' is a required property"):
-        load_run(write(tmp_path, json.dumps(record)))
-
-
-def test_a_record_has_no_unknown_field(tmp_path):
-    record = asdict(make_run()) | {"hostname": "a-name"}
-    with pytest.raises(ValueError, match="'hostname' was unexpected"):
-        load_run(write(tmp_path, json.dumps(record)))
 
 
 WHOLE = json.dumps(asdict(make_run()))
@@ -246,10 +201,24 @@ def test_a_file_that_is_no_text_is_named_too(tmp_path):
         load_run(path)
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_file_with_a_number_that_is_no_json_is_refused(tmp_path, number):
     text = WHOLE.replace('"loss": 2.5', f'"loss": {number}')
     assert number in text
+    with pytest.raises(
+        ValueError, match=r"Received: \$\.test\.loss: (nan|-?inf) is not"
+    ):
+        load_run(write(tmp_path, text))
+
+
+def test_a_field_that_stands_twice_is_refused(tmp_path):
+    text = WHOLE.replace('"seed": 0', '"seed": 0, "seed": 0', 1)
+    with pytest.raises(ValueError, match="must be a JSON file.*a field stands twice"):
+        load_run(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5_000])
+def test_what_python_cannot_hold_is_refused(tmp_path, text):
     with pytest.raises(ValueError, match="must be a JSON file"):
         load_run(write(tmp_path, text))
 
@@ -343,8 +312,9 @@ def edit(path, change):
         lambda record: record.update(seed=1),
         lambda record: record.update(digest="0" * 64),
         lambda record: record.pop("digest"),
+        lambda record: record.update(schema_version=1),
     ],
-    ids=["test", "history", "seed", "digest", "no-digest"],
+    ids=["test", "history", "seed", "digest", "no-digest", "version"],
 )
 def test_a_record_edited_by_hand_is_refused(tmp_path, change):
     path = save_run(tmp_path, make_run())
@@ -360,7 +330,7 @@ def test_another_layout_of_the_same_record_is_no_edit(tmp_path):
     assert load_run(path) == make_run()
 
 
-def test_the_first_records_have_no_digest_and_are_read_all_the_same(tmp_path):
+def test_the_first_records_may_have_no_digest_and_are_read_all_the_same(tmp_path):
     path = save_run(tmp_path, make_run(schema_version=1))
-    assert "digest" not in path.read_text()
+    edit(path, lambda record: record.pop("digest"))
     assert load_run(path) == make_run(schema_version=1)

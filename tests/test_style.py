@@ -29,6 +29,7 @@ OTHER_TESTS = {
     "make",
     "notebooks",
     "readme",
+    "record_fields",
     "results",
     "scaling",
     "style",

@@ -9,11 +9,13 @@ import jsonschema
 
 from vitlib.data import TRAIN_IMAGES
 from vitlib.files import digest, replacing
+from vitlib.rules import is_number
 
 # 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history;
 # the digest of the file.
 SCHEMA_VERSION = 2
 SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
+MOST_CHARACTERS = 300  # of what a message quotes from a record
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,21 @@ class Run:
 
 @cache
 def _validator():
-    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
-    return jsonschema.Draft202012Validator(schema)
+    """The schema, with the types that Python tells apart: 1.0 is no integer.
+
+    A tuple is an array, as it is one in the file; NaN and infinity are no numbers.
+    """
+    checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "array": lambda _, value: type(value) in (list, tuple),
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: is_number(value),
+        }
+    )
+    kind = jsonschema.validators.extend(
+        jsonschema.Draft202012Validator, type_checker=checker
+    )
+    return kind(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
 
 
 def _check(record, path):
@@ -67,13 +82,13 @@ def _check(record, path):
     if error is not None:
         raise ValueError(
             f"{path} must hold a run as {SCHEMA_PATH.name} describes it. Received: "
-            f"{error.json_path}: {error.message}."
+            f"{error.json_path}: {error.message:.{MOST_CHARACTERS}}."
         )
 
 
 def record_path(folder, study, name, seed):
     """Path of the record of a run: `folder/study/name-seed<k>.json`."""
-    return Path(folder) / study / f"{name}-seed{seed}.json"
+    return Path(folder, f"{study}", f"{name}-seed{seed}.json")
 
 
 def save_run(folder, run):
@@ -91,19 +106,19 @@ def save_run(folder, run):
         OSError: When the disk does not take it; an old record is still there.
     """
     path = record_path(folder, run.study, run.name, run.seed)
-    record = json.loads(
-        json.dumps(asdict(run), allow_nan=False)
-    )  # tuples become lists, as in the file
-    if run.schema_version > 1:
-        record["digest"] = digest(record)
+    record = asdict(run)
     _check(record, path)
+    record["digest"] = digest(record)
     with replacing(path) as file:
         file.write(f"{json.dumps(record, indent=1)}\n".encode())
     return path
 
 
-def _refuse_constant(name):
-    raise ValueError(f"{name} is no JSON")
+def _refuse_repeats(pairs):
+    """Makes a dict of the fields of a JSON object, of which each may stand once."""
+    if len(fields := dict(pairs)) != len(pairs):
+        raise ValueError("a field stands twice")
+    return fields
 
 
 def load_run(path):
@@ -122,15 +137,16 @@ def load_run(path):
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        record = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+        record = json.loads(text, object_pairs_hook=_refuse_repeats)
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} must be a JSON file. Received: a file that breaks off or is "
             f"something else ({error})."
         ) from error
     _check(record, path)
     written = record.pop("digest", None)
-    if record["schema_version"] > 1 and written != digest(record):
+    is_first = record["schema_version"] == 1  # such a record may have no digest
+    if written != digest(record) and not (is_first and written is None):
         raise ValueError(
             f"{path} must be as the run wrote it. Received: a file that was changed "
             "since, for its digest does not fit."

@@ -93,13 +93,33 @@ def _parameters(source, profile):
     if profile is None:
         return {}
     import papermill
-    import yaml
 
     from vitlib.parameters import PARAMETERS
 
-    values = yaml.safe_load(profile.read_text()) or {}
+    values = _read(profile)
     own = papermill.inspect_notebook(str(source))
     return {k: v for k, v in values.items() if k in own or k not in PARAMETERS}
+
+
+def _read(profile):
+    """Returns what a profile sets, or says that the file is no profile."""
+    import yaml
+
+    fault = ""
+    try:
+        values = yaml.safe_load(profile.read_text("utf-8")) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        values, fault = None, f" ({' '.join(str(error).split())})"
+    if type(values) is not dict or not all(map(_is_name, values)):
+        raise ValueError(
+            f"{profile} must hold parameters, one `name: value` a line. "
+            f"Received: something else{fault}."
+        )
+    return values
+
+
+def _is_name(key):
+    return type(key) is str and key.isidentifier()
 
 
 def main(arguments=None):
