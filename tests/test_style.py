@@ -18,6 +18,9 @@ NOT_IN_KERAS = {
     "vitlib/optimizer.py": ["tensorflow"],  # Adam in one operation
     "vitlib/parallel.py": ["jax", "tensorflow"],  # several devices
 }
+# Code that a reader runs beside these modules: held to the rules of safety alone.
+SCRIPTS = [*ROOT.glob("notebooks/*.py"), *ROOT.glob("notebooks/tools/*.py")]
+SCRIPTS = sorted([*SCRIPTS, ROOT / "conftest.py"])
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve"}
 
 # Tests of more than one module, or of what is no module of vitlib.
@@ -25,6 +28,7 @@ OTHER_TESTS = {
     "benchmarks",
     "book",
     "kills",
+    "fuzz",
     "layers",
     "make",
     "notebooks",
@@ -123,15 +127,62 @@ def lambda_layers(tree):
     return sorted((named | aliases) & {"Lambda"})
 
 
+def keywords(tree, name):
+    """The values that a module passes by a name; None for what is computed."""
+    passed = [node for node in nodes(tree, ast.keyword) if node.arg == name]
+    return [getattr(node.value, "value", None) for node in passed]
+
+
+def unsafe_loading(tree):
+    """Models that may bring code along, and YAML that may make any object."""
+    named = {name_of(node) for node in nodes(tree, ast.Name, ast.Attribute)}
+    named |= {a.name for node in nodes(tree, ast.ImportFrom) for a in node.names}
+    found = named & {"enable_unsafe_deserialization", "unsafe_load", "full_load"}
+    found |= {
+        f"safe_mode={value}" for value in keywords(tree, "safe_mode") if not value
+    }
+    whole = [
+        node.func for node in nodes(tree, ast.Call) if name_of(node.func) == "load"
+    ]
+    owners = {name_of(getattr(func, "value", None)) for func in whole}
+    return sorted(found) + sorted(owners & {"yaml", "pickle", "marshal"})
+
+
+def shells(tree):
+    passed = [value for value in keywords(tree, "shell") if value is not False]
+    banned = {".system", ".popen", "popen", ".getoutput", "getoutput"}
+    return sorted(called(tree) & banned) + ["shell"] * len(passed)
+
+
+def unpacking(tree):
+    """Archives written to the disk by names that the archive chooses."""
+    banned = {"extract", "extractall", "unpack_archive"}
+    return sorted(called(tree) & (banned | {f".{name}" for name in banned}))
+
+
+def unchecked_downloads(tree):
+    """Addresses without encryption, and downloads without a checksum."""
+    texts = [node.value for node in nodes(tree, ast.Constant)]
+    found = [text for text in texts if isinstance(text, str) and "http://" in text]
+    for node in nodes(tree, ast.Call):
+        if name_of(node.func) == "get_file":
+            passed = {keyword.arg for keyword in node.keywords}
+            found += [] if {"file_hash", "hash_algorithm"} <= passed else ["get_file"]
+    banned = {"urlopen", "urlretrieve"}
+    found += called(tree) & (banned | {f".{name}" for name in banned})
+    return found + sorted(imported(tree) & {"requests", "httpx", "aiohttp", "ftplib"})
+
+
 def frameworks(tree):
     hidden = {"import_module", ".import_module", "__import__"}
     return sorted(imported(tree) & FRAMEWORKS) + sorted(called(tree) & hidden)
 
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=place)
-each_rule = pytest.mark.parametrize(
-    "faults", [long_functions, without_docstring, pickling, running_text, lambda_layers]
-)
+FORM = [long_functions, without_docstring]
+SAFETY = [pickling, running_text, lambda_layers, unsafe_loading, shells, unpacking]
+SAFETY += [unchecked_downloads]
+each_rule = pytest.mark.parametrize("faults", FORM + SAFETY)
 
 BROKEN = [
     (long_functions, "def f():\n" + "    x = 1\n" * 31),
@@ -148,6 +199,24 @@ BROKEN = [
     (running_text, "def f():\n  exec('x = 1')"),
     (lambda_layers, "layers.Lambda(f)"),
     (lambda_layers, "from keras.layers import Lambda as L"),
+    (unsafe_loading, "keras.saving.load_model(path, safe_mode=False)"),
+    (unsafe_loading, "load_model(path, safe_mode=unsafe)"),
+    (unsafe_loading, "keras.config.enable_unsafe_deserialization()"),
+    (unsafe_loading, "from keras.config import enable_unsafe_deserialization as e"),
+    (unsafe_loading, "yaml.load(text, Loader=yaml.Loader)"),
+    (unsafe_loading, "def f():\n  yaml.unsafe_load(text)"),
+    (shells, "subprocess.run(command, shell=True)"),
+    (shells, "subprocess.run(command, shell=option)"),
+    (shells, "os.system('ls')"),
+    (unpacking, "tarfile.open(path).extractall()"),
+    (unpacking, "tar.extract(member, folder)"),
+    (unpacking, "shutil.unpack_archive(path)"),
+    (unchecked_downloads, "URL = 'http://example.org/x'"),
+    (unchecked_downloads, "URL = f'http://{host}/x'"),
+    (unchecked_downloads, "keras.utils.get_file('x', URL)"),
+    (unchecked_downloads, "get_file('x', URL, file_hash=H)"),
+    (unchecked_downloads, "urllib.request.urlopen(URL)"),
+    (unchecked_downloads, "import requests"),
     (frameworks, "import tensorflow as tf"),
     (frameworks, "def f():\n  import torch.nn"),
     (frameworks, "from jax import numpy"),
@@ -159,6 +228,10 @@ UNBROKEN = [
     (without_docstring, "'''Module.'''\ndef _f(): pass\nclass A:\n  '''Is.'''"),
     (running_text, "model.compile()\nast.literal_eval(x)\nmodel.eval()"),
     (lambda_layers, "f = lambda x: x"),
+    (unsafe_loading, "load_model(p, safe_mode=True)\nyaml.safe_load(t)\nnp.load(p)"),
+    (shells, "subprocess.run(['ls'], shell=False)\nplatform.system"),
+    (unpacking, "ops.image.extract_patches(x)\ntar.next()"),
+    (unchecked_downloads, "get_file('x', 'https://a', file_hash=H, hash_algorithm=A)"),
     (frameworks, "import keras\nPACKAGES = ('tensorflow', 'jax')"),
 ]
 
@@ -171,6 +244,17 @@ def test_a_broken_rule_is_found(faults, text):
 @pytest.mark.parametrize(("faults", "text"), UNBROKEN)
 def test_what_only_looks_broken_is_let_be(faults, text):
     assert faults(ast.parse(text)) == []
+
+
+def test_every_rule_is_seen_to_find_a_fault_and_to_let_be_what_is_none():
+    assert {rule for rule, _ in BROKEN} == {*FORM, *SAFETY, frameworks}
+    assert {rule for rule, _ in UNBROKEN} >= {*SAFETY, frameworks} - {pickling}
+
+
+@pytest.mark.parametrize("faults", SAFETY)
+@pytest.mark.parametrize("path", SCRIPTS, ids=place)
+def test_a_notebook_and_its_tools_keep_the_rules_of_safety(path, faults):
+    assert faults(ast.parse(path.read_text(encoding="utf-8"))) == []
 
 
 @each_rule
@@ -188,6 +272,8 @@ def test_vitlib_is_written_with_keras_alone(path):
 def test_the_modules_are_found():
     names = {place(path) for path in MODULES}
     assert {"vitlib/vit.py", "vitlib/config.py", "experiments/train.py"} <= names
+    scripts = {place(path) for path in SCRIPTS}
+    assert {"notebooks/data.py", "notebooks/tools/execute.py"} <= scripts
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("tests/test_*.py")), ids=place)
@@ -236,9 +322,18 @@ def test_no_file_names_a_place_on_a_machine(files):
     assert found == {}
 
 
+def large(paths):
+    return [path.name for path in paths if path.stat().st_size > MOST_BYTES]
+
+
 def test_no_file_is_large(files):
-    sizes = {place(path): path.stat().st_size for path in files}
-    assert {name: size for name, size in sizes.items() if size > MOST_BYTES} == {}
+    assert large(files) == []
+
+
+def test_a_large_file_is_found(tmp_path):
+    for name, size in (("small", MOST_BYTES), ("large", MOST_BYTES + 1)):
+        (tmp_path / name).write_bytes(bytes(size))
+    assert large(tmp_path.iterdir()) == ["large"]
 
 
 def is_weights_or_archive(path):
