@@ -67,14 +67,18 @@ def kill_the_sweep(out, chance):
     return end(process)
 
 
+def plan(out):
+    grid = {"laptop": [{"preset": "micro", "seed": SEEDS}]}
+    out.mkdir(parents=True)
+    (out / "micro.yml").write_text(yaml.safe_dump(grid))
+
+
 def survive(out, chance, most):
     """Kills a study until it is recorded or killed so often; lets it end.
 
     Returns how often it was killed, and what its runs found.
     """
-    grid = {"laptop": [{"preset": "micro", "seed": SEEDS}]}
-    out.mkdir(parents=True)
-    (out / "micro.yml").write_text(yaml.safe_dump(grid))
+    plan(out)
     ways = [kill_at_a_file, kill_in_an_epoch, kill_the_sweep]
     kills = 0
     while kills < most and len(load_runs(out)) < len(SEEDS):  # reads every record whole
@@ -110,3 +114,14 @@ def test_fifty_kills_lose_nothing(tmp_path):
         assert not end(train(tmp_path / "unkilled", seed))
     twins = {run.seed: outcome(run) for run in load_runs(tmp_path / "unkilled")}
     assert found == [twins] * len(found)
+
+
+def test_two_sweeps_started_at_once_train_each_run_once(tmp_path):
+    out = tmp_path / "results"
+    plan(out)
+    sweeps = [start("sweep", f"--out={out}") for _ in range(2)]
+    assert [end(sweep) for sweep in sweeps] == [False, False]
+    assert [sweep.returncode for sweep in sweeps] == [0, 0]
+    assert [run.seed for run in load_runs(out)] == SEEDS
+    said = "".join(path.read_text() for path in out.rglob("*_log.out"))
+    assert said.count(f"epoch 1/{TRAINING.epochs}:") == len(SEEDS)

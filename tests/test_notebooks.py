@@ -2,7 +2,12 @@
 
 import importlib.util
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import jupytext
@@ -21,6 +26,7 @@ PATHS = sorted(
     for path in (ROOT / "notebooks").glob("*.ipynb")
     if not path.name.endswith(".failed.ipynb")
 )
+TOOL = ROOT / "notebooks/tools/execute.py"
 PAGES = {"results", "speed"}  # notebooks that show records and teach nothing
 CHAPTERS = [path for path in PATHS if path.stem not in PAGES]
 PROFILES = sorted((ROOT / "notebooks/profiles").glob("*.yml"))
@@ -35,8 +41,7 @@ each_profile = pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.s
 
 
 def load_tool():
-    path = ROOT / "notebooks/tools/execute.py"
-    spec = importlib.util.spec_from_file_location("execute", path)
+    spec = importlib.util.spec_from_file_location("execute", TOOL)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     return tool
@@ -281,6 +286,50 @@ def test_a_failed_run_is_kept_beside_the_good_one(tmp_path):
     assert run(tmp_path, small_notebook(tmp_path, "1 / 0")) == 1
     assert (tmp_path / "out/small.ipynb").read_text() == good
     assert "ZeroDivisionError" in (tmp_path / "out/small.failed.ipynb").read_text()
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("last_cell", "reason"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import os\nos._exit(1)", "Kernel died"),
+        (
+            "import time\ntime.sleep(60)",
+            "timed out while it was being executed, after 3 seconds",
+        ),
+    ],
+    ids=["error", "dead-kernel", "time-limit"],
+)
+def test_a_failed_notebook_says_first_what_failed(
+    tmp_path, monkeypatch, capfd, last_cell, reason
+):
+    tool = load_tool()
+    monkeypatch.setattr(tool, "CELL_TIMEOUT", 3)
+    source = small_notebook(tmp_path, last_cell)
+    assert tool.main([f"--out={tmp_path / 'out'}", str(source)]) == 1
+    first = read(tmp_path / "out/small.failed.ipynb").cells[0].source
+    assert first.startswith("This run failed: ") and reason in first
+    assert reason in capfd.readouterr().err
+    assert not (tmp_path / "out/small.ipynb").exists()
+
+
+def test_a_run_killed_midway_leaves_the_good_notebook(tmp_path):
+    source = small_notebook(tmp_path, "import time\ntime.sleep(60)")
+    good = tmp_path / "out/small.ipynb"
+    good.parent.mkdir()
+    good.write_text("good")
+    failed = good.with_suffix(".failed.ipynb")
+    command = [sys.executable, TOOL, f"--out={good.parent}", source]
+    process = subprocess.Popen(command, start_new_session=True)
+    while not failed.exists() or "seed" not in failed.read_text():
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)  # with its kernel
+    assert process.wait() == -signal.SIGKILL
+    assert good.read_text() == "good"
+    first = read(failed).cells[0].source
+    assert first == "This run has not come to its end: it goes on, or it was killed."
 
 
 @pytest.mark.usefixtures("quiet")

@@ -5,8 +5,8 @@
     execute.py --in-place notebooks/patches.ipynb
 
 Each result goes to OUT/NAME.ipynb. A notebook that fails is kept as
-OUT/NAME.failed.ipynb, so that it never takes the place of a good one, and the exit
-status is 1. Without names all notebooks run.
+OUT/NAME.failed.ipynb, so that it never takes the place of a good one; its first line
+says what failed, and the exit status is 1. Without names all notebooks run.
 """
 
 import argparse
@@ -18,6 +18,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = (
     7200  # seconds; a training on a GPU may take hours, a hang may not
 )
+UNFINISHED = "This run has not come to its end: it goes on, or it was killed."
 # No banner of the C++ part in the outputs.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 # The same digits on every x86 processor; slower, so the larger profiles do without.
@@ -69,9 +70,12 @@ def execute(source, target, profile=None):
 
     target.parent.mkdir(parents=True, exist_ok=True)
     failed = target.with_suffix(".failed.ipynb")
+    marked = nbformat.read(source, as_version=4)
+    first = nbformat.v4.new_markdown_cell(UNFINISHED)
+    marked.cells.insert(0, first)
     try:
         notebook = papermill.execute_notebook(
-            str(source),
+            marked,
             str(failed),
             parameters=_parameters(source, profile),
             kernel_name="python3",
@@ -80,12 +84,26 @@ def execute(source, target, profile=None):
             coalesce_streams=True,  # a busy kernel sends one text in pieces
         )
     except (papermill.PapermillException, RuntimeError, TimeoutError) as error:
-        reason = str(error).strip().splitlines()[-1]
+        lines = str(error).strip().splitlines()
+        # A time limit is told first, an error after the code that raised it.
+        reason = lines[0 if isinstance(error, TimeoutError) else -1]
         sys.stderr.write(f"{source.name} failed, see {failed}: {reason}\n")
+        _mark(failed, first.id, f"This run failed: {reason}")
         return failed
+    notebook.cells = [cell for cell in notebook.cells if cell.id != first.id]
     nbformat.write(normalise(notebook), failed)
     failed.replace(target)
     return None
+
+
+def _mark(path, cell_id, text):
+    """Lets a failed notebook begin with the reason."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    rest = [cell for cell in notebook.cells if cell.id != cell_id]
+    notebook.cells = [nbformat.v4.new_markdown_cell(text), *rest]
+    nbformat.write(notebook, path)
 
 
 def _parameters(source, profile):
