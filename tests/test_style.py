@@ -174,6 +174,11 @@ def unchecked_downloads(tree):
     return found + sorted(imported(tree) & {"requests", "httpx", "aiohttp", "ftplib"})
 
 
+def wall_clocks(tree):
+    """Clocks that somebody may set back, where a span of time is measured."""
+    return sorted(called(tree) & {".time", ".time_ns"})
+
+
 def frameworks(tree):
     hidden = {"import_module", ".import_module", "__import__"}
     return sorted(imported(tree) & FRAMEWORKS) + sorted(called(tree) & hidden)
@@ -182,7 +187,7 @@ def frameworks(tree):
 each_module = pytest.mark.parametrize("path", MODULES, ids=place)
 FORM = [long_functions, without_docstring]
 SAFETY = [pickling, running_text, lambda_layers, unsafe_loading, shells, unpacking]
-SAFETY += [unchecked_downloads]
+SAFETY += [unchecked_downloads, wall_clocks]
 each_rule = pytest.mark.parametrize("faults", FORM + SAFETY)
 
 BROKEN = [
@@ -218,6 +223,8 @@ BROKEN = [
     (unchecked_downloads, "get_file('x', URL, file_hash=H)"),
     (unchecked_downloads, "urllib.request.urlopen(URL)"),
     (unchecked_downloads, "import requests"),
+    (wall_clocks, "start = time.time()"),
+    (wall_clocks, "time.time_ns()"),
     (frameworks, "import tensorflow as tf"),
     (frameworks, "def f():\n  import torch.nn"),
     (frameworks, "from jax import numpy"),
@@ -233,6 +240,7 @@ UNBROKEN = [
     (shells, "subprocess.run(['ls'], shell=False)\nplatform.system"),
     (unpacking, "ops.image.extract_patches(x)\ntar.next()"),
     (unchecked_downloads, "get_file('x', 'https://a', file_hash=H, hash_algorithm=A)"),
+    (wall_clocks, "time.perf_counter()\ntime.monotonic()\ntime.sleep(1)"),
     (frameworks, "import keras\nPACKAGES = ('tensorflow', 'jax')"),
 ]
 
