@@ -27,7 +27,7 @@
 # {term}`validation set`. Parameters and operations count the whole model; a
 # {term}`multiply-add` counts as two operations. Where several {term}`seeds <seed>` were
 # run, an accuracy is the mean ± the standard deviation over them. Minutes are the mean
-# time of a run.
+# time of a run by the clock: a machine that had other work took longer.
 #
 # **How to fill a gap.** Where a study has no run yet, its table lists the commands that
 # record it: at laptop scale, on two processor cores, or at the report's sizes, on a GPU.
