@@ -1,0 +1,58 @@
+"""Exercises that check themselves: what is right, or what is wrong and where to look.
+
+    >>> from vitlib import checks
+    >>> checks.check_cut(cut)
+    Right.
+
+Each check takes the reader's own function, calls it on small inputs, and recognises the
+usual mistakes by what they do.
+"""
+
+from vitlib.checks.attention import (
+    check_attend,
+    check_look_left,
+    check_mean_distance,
+    check_rollout,
+)
+from vitlib.checks.comparison import check_paired_error, check_standard_error
+from vitlib.checks.data import (
+    check_final_accuracy,
+    check_normalize,
+    check_stratified_split,
+)
+from vitlib.checks.patches import check_block_cost, check_cut, check_join
+from vitlib.checks.positions import (
+    check_encode,
+    check_grid_offsets,
+    check_offsets,
+    check_sinusoid,
+)
+from vitlib.checks.training import (
+    check_cross_entropy,
+    check_dead_units,
+    check_decay,
+    check_rate,
+)
+
+__all__ = [
+    "check_attend",
+    "check_block_cost",
+    "check_cross_entropy",
+    "check_cut",
+    "check_dead_units",
+    "check_decay",
+    "check_encode",
+    "check_final_accuracy",
+    "check_grid_offsets",
+    "check_join",
+    "check_look_left",
+    "check_mean_distance",
+    "check_normalize",
+    "check_offsets",
+    "check_paired_error",
+    "check_rate",
+    "check_rollout",
+    "check_sinusoid",
+    "check_standard_error",
+    "check_stratified_split",
+]
