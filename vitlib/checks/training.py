@@ -15,8 +15,8 @@ def check_dead_units(measure):
     rng = np.random.default_rng(0)
     activations = rng.normal(size=(6, 10))
     activations[:, :3] *= 1e-5  # dead
-    activations[:4, 3:7] *= 1e-5  # for some images
-    activations[:, 7] = -1.0  # alive, and never positive
+    activations[:5, 3:6] *= 1e-5  # silent for most images
+    activations[:, [7, 9]] = -1.0  # alive, and never positive
     activations[:, 8] = [-1, 1, -1, 1, -1, 1]  # alive, with a mean of 0
     questions = [(activations, 1e-3), (10 * activations, 1e-3)]
     mistakes = {
