@@ -1,11 +1,15 @@
 """Exercises that check themselves: what is right, or what is wrong and where to look.
 
-    >>> from vitlib import checks
-    >>> checks.check_cut(cut)
-    Right.
-
 Each check takes the reader's own function, calls it on small inputs, and recognises the
-usual mistakes by what they do.
+usual mistakes by what they do. It returns a `Verdict`, which is shown as one sentence,
+and which is true when the function is right. A layer is checked as a function, too:
+`check_cut(lambda images, size: MyPatches(size)(images))`.
+
+Example:
+    >>> def standard_error(accuracy, images):
+    ...     return accuracy * (1 - accuracy) / images
+    >>> check_standard_error(standard_error)
+    Not yet: that is the variance of the accuracy; take its root.
 """
 
 from vitlib.checks.attention import (

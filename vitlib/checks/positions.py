@@ -1,8 +1,10 @@
 """Checks for the chapter on positions."""
 
+from functools import partial
+
 import numpy as np
 
-from vitlib.checks.verdict import RIGHT, ask, compare, not_yet
+from vitlib.checks.verdict import RIGHT, as_numbers, ask, compare, not_yet
 
 
 def _offsets(num_patches):
@@ -18,7 +20,7 @@ def check_offsets(offsets):
     left, `2 N - 2` for the one furthest to the right.
     """
     mistakes = {
-        "the sign is turned: a key to the right must have a larger number than one to "
+        "the sign is turned; a key to the right must have a larger number than one to "
         "the left.": lambda n: _offsets(n).T,
         "the numbers are one too large; the least must be 0.": lambda n: (
             _offsets(n) + 1
@@ -27,26 +29,14 @@ def check_offsets(offsets):
             lambda n: _offsets(n) - 1
         ),
         "the numbers are negative to the left, where they would count from the end of "
-        "the table; add N - 1.": lambda n: _offsets(n) - n + 1,
-        "left and right share a vector; the distance has a sign.": lambda n: np.abs(
-            _offsets(n) - n + 1
+        "the table; shift them so that the least is 0.": lambda n: _offsets(n) - n + 1,
+        "left and right share a vector; the distance has a sign.": (
+            lambda n: np.abs(_offsets(n) - n + 1)
         ),
-        "all keys at the same place share a vector, whoever asks; the number must "
-        "depend on key minus query.": lambda n: np.tile(np.arange(n), (n, 1)),
+        "the number depends on the place of the key alone; take off the place of the "
+        "query.": lambda n: np.tile(np.arange(n), (n, 1)),
     }
     return compare(offsets, _offsets, mistakes, [(5,), (3,)])
-
-
-def _steps(rows, columns):
-    """The true step from each patch to each other one: rows down, columns right."""
-    row, column = np.divmod(np.arange(rows * columns), columns)
-    return np.stack([row - row[:, None], column - column[:, None]], -1)
-
-
-def _classes(values):
-    """Numbers the different values in the order in which they first come."""
-    _, first, numbers = np.unique(values, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[numbers.reshape(-1)]
 
 
 def check_grid_offsets(grid_offsets):
@@ -59,47 +49,52 @@ def check_grid_offsets(grid_offsets):
     answers, failure = ask(grid_offsets, questions)
     if failure is not None:
         return failure
-    for (rows, columns), answer in zip(questions, answers, strict=True):
-        answer, patches = np.asarray(answer), rows * columns
-        if answer.shape != (patches, patches):
-            return not_yet(
-                f"the array must have the shape {(patches, patches)}. Received: "
-                f"{answer.shape}."
-            )
-        hint = _judge_grid(answer, _steps(rows, columns), columns)
+    for question, answer in zip(questions, answers, strict=True):
+        hint = _judge_grid(as_numbers(answer), *question)
         if hint:
             return not_yet(hint)
     return RIGHT
 
 
-def _judge_grid(answer, steps, columns):
+def _classes(numbers):
+    """Numbers the different values in the order in which they first come."""
+    _, first, found = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[found.ravel()]
+
+
+def _judge_grid(answer, rows, columns):
     """The hint for a table of numbers, or None when it is right."""
-    down, right = steps[..., 0], steps[..., 1]
-    unique = 1000 * down + right
-    known = {
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    down, right = row - row[:, None], column - column[:, None]
+    if answer is None or answer.shape != down.shape:
+        return "a table of numbers must come back, as many rows and columns as patches."
+    steps = 1000 * down + right  # a number for each step
+    wrong = {
         "the numbers count along the sequence; the end of a row and the start of the "
         "next one are neighbours there, and not on the grid.": columns * down + right,
         "up and down share a number; the step of the rows has a sign.": (
-            1000 * np.abs(down) + right
+            1000 * abs(down) + right
         ),
         "left and right share a number; the step of the columns has a sign.": (
-            1000 * down + np.abs(right)
+            1000 * down + abs(right)
         ),
-        "neither step has its sign; the number of rows and of columns alone is not "
-        "enough.": 1000 * np.abs(down) + np.abs(right),
-        "the columns do not matter; two keys in one row would share a number.": down,
-        "the rows do not matter; two keys in one column would share a number.": right,
+        "neither step has its sign; up and down differ, and so do left and right.": (
+            1000 * abs(down) + abs(right)
+        ),
+        "the columns do not matter; the keys of one row need different numbers.": down,
+        "the rows do not matter; the keys of one column need different numbers.": right,
+        "the number depends on the key alone; take off the row and the column of the "
+        "query.": steps[:1].repeat(len(steps), axis=0),
     }
     found = _classes(answer)
-    if np.array_equal(found, _classes(unique)):
-        return None
-    for hint, numbers in known.items():
+    for hint, numbers in wrong.items():
         if np.array_equal(found, _classes(numbers)):
             return hint
-    shared = [len(np.unique(unique[answer == n])) > 1 for n in np.unique(answer)]
-    if any(shared):
-        return "some different steps share a number."
-    return "some equal steps have different numbers; they must share one."
+    if any(np.ptp(steps[answer == number]) for number in np.unique(answer)):
+        return "two different steps share a number; each step needs one of its own."
+    if not np.array_equal(found, _classes(steps)):
+        return "two equal steps have different numbers; they must share one."
+    return None
 
 
 def _sinusoid(num_places, width, base=10000.0, first=0):
@@ -108,25 +103,44 @@ def _sinusoid(num_places, width, base=10000.0, first=0):
     return np.stack([np.sin(angles), np.cos(angles)], -1).reshape(num_places, width)
 
 
+def _halves(num_places, width):
+    table = _sinusoid(num_places, width)
+    return np.concatenate([table[:, ::2], table[:, 1::2]], axis=1)
+
+
+def _cosines_first(num_places, width):
+    pairs = _sinusoid(num_places, width).reshape(num_places, -1, 2)
+    return pairs[..., ::-1].reshape(num_places, width)
+
+
+def _wave_each(num_places, width):
+    """Each element has a wave of its own; its sine at even, its cosine at odd ones."""
+    twice = _sinusoid(num_places, 2 * width).reshape(num_places, width, 2)
+    elements = np.arange(width)
+    return twice[:, elements, elements % 2]
+
+
 def check_sinusoid(sinusoid):
-    """Checks `sinusoid(num_places, width)`, the fixed table `(N, D)` of Vaswani et al."""
+    """Checks `sinusoid(num_places, width)`, the fixed table `(N, D)` of Vaswani et al.
+
+    Sine and cosine take turns, and the width is even. Reference: Vaswani et al., 2017,
+    section 3.5.
+    """
     mistakes = {
         "all sines come first and all cosines after them; they must take turns.": (
-            lambda n, d: np.concatenate(
-                [_sinusoid(n, d)[:, ::2], _sinusoid(n, d)[:, 1::2]], 1
-            )
+            _halves
         ),
-        "sine and cosine are swapped; the even elements are sines.": lambda n, d: (
-            _sinusoid(n, d).reshape(n, -1, 2)[..., ::-1].reshape(n, d)
+        "sine and cosine are swapped; the first element of each pair is the sine.": (
+            _cosines_first
         ),
-        "the places count from 1; the first one is 0.": lambda n, d: _sinusoid(
-            n, d, first=1
+        "the places count from 1; the first one is 0.": partial(_sinusoid, first=1),
+        "the exponent is half of what it must be; it is 2 i over the width, and i "
+        "counts the pairs.": partial(_sinusoid, base=100.0),
+        "the exponent lacks its minus; the waves must get slower from pair to pair.": (
+            partial(_sinusoid, base=1e-4)
         ),
-        "the exponent lacks its 2: the slowest wave must be nearly 10,000 times as slow "
-        "as the fastest.": lambda n, d: _sinusoid(n, d, base=100.0),
-        "the exponent lacks its minus; the waves must get slower.": lambda n, d: (
-            _sinusoid(n, d, base=1e-4)
-        ),
+        "the sine and the cosine of a pair are waves of different lengths; the "
+        "exponent counts pairs, not elements.": _wave_each,
     }
     return compare(sinusoid, _sinusoid, mistakes, [(6, 8), (5, 4)])
 
@@ -143,20 +157,22 @@ def check_encode(encode):
     """
     rng = np.random.default_rng(0)
     # As long a token as a patch, so that a wrong order has the right shape.
-    questions = [
-        (rng.normal(size=(2, 6, 6)), *map(rng.normal, [0] * 3, [1] * 3, sizes))
-        for sizes in [((6, 6), 6, (6, 6))]
-    ]
+    sizes = (2, 6, 6), (6, 6), 6, (6, 6)
+    questions = [tuple(rng.normal(size=size) for size in sizes)]
     mistakes = {
         "the positions are added before the projection, which mixes them with the "
         "pixels; project first.": lambda x, w, b, t: (x + t) @ w + b,
-        "the positions are missing.": lambda x, w, b, t: x @ w + b,
-        "the bias is missing.": lambda x, w, b, t: x @ w + t,
-        "the table is turned: its row is the place, its column the element of the "
+        "the positions are missing; add the table to the tokens.": (
+            lambda x, w, b, t: x @ w + b
+        ),
+        "the bias is missing; the projection adds it to each token.": (
+            lambda x, w, b, t: x @ w + t
+        ),
+        "the table is transposed; its row is the place, its column the element of the "
         "token.": lambda x, w, b, t: x @ w + b + t.T,
         "every token gets the position of the first place; the table has a row for "
         "each.": lambda x, w, b, t: x @ w + b + t[0],
-        "the kernel is turned; a patch times the kernel is a token.": (
+        "the kernel is transposed; it has a row for each number of a patch.": (
             lambda x, w, b, t: x @ w.T + b + t
         ),
     }

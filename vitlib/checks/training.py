@@ -1,9 +1,24 @@
 """Checks for the chapter on training."""
 
+from functools import partial
+
 import numpy as np
 
+from vitlib.checks.attention import softmax
 from vitlib.checks.verdict import compare
 from vitlib.instruments import dead_units
+
+
+def _activations():
+    """Six images and ten units of all kinds, such that every mistake shows."""
+    activations = np.random.default_rng(0).normal(size=(6, 10))
+    activations[:, :3] *= 1e-5  # dead
+    activations[:5, 3:6] *= 1e-5  # silent for most images
+    activations[5, 3:6] = 1
+    activations[:, [7, 9]] = -1  # alive, and never positive
+    activations[:, 8] = [0, 1, -1, 1, -1, 0]  # alive, with a mean of 0
+    activations[0] = 0  # an image without an answer
+    return activations
 
 
 def check_dead_units(measure):
@@ -12,13 +27,7 @@ def check_dead_units(measure):
     `activations` has the shape `(B, units)`. A unit is dead when its activation is
     smaller than the threshold, in size, for every image.
     """
-    rng = np.random.default_rng(0)
-    activations = rng.normal(size=(6, 10))
-    activations[:, :3] *= 1e-5  # dead
-    activations[:5, 3:6] *= 1e-5  # silent for most images
-    activations[:, [7, 9]] = -1.0  # alive, and never positive
-    activations[:, 8] = [-1, 1, -1, 1, -1, 1]  # alive, with a mean of 0
-    questions = [(activations, 1e-3), (10 * activations, 1e-3)]
+    questions = [(_activations(), 1e-3), (100 * _activations(), 0.1)]
     mistakes = {
         "single activations are counted; a unit is dead only if it is silent for every "
         "image.": lambda a, t: (np.abs(a) < t).mean(),
@@ -30,27 +39,26 @@ def check_dead_units(measure):
         ),
         "the units are averaged over the images first; one loud image is enough for a "
         "unit to be alive.": lambda a, t: (np.abs(a.mean(0)) < t).mean(),
-        "images are judged, not units; compare along the other axis.": lambda a, t: (
-            np.abs(a).max(1) < t
-        ).mean(),
-        "that is the share of units that live; the others are dead.": lambda a, t: (
-            1 - dead_units(a, t)
+        "images are judged, not units; compare along the other axis.": (
+            lambda a, t: (np.abs(a).max(1) < t).mean()
         ),
-        "the units are counted; divide by their number.": lambda a, t: (
-            dead_units(a, t) * a.shape[1]
+        "that is the share of units that live; the others are dead.": (
+            lambda a, t: 1 - dead_units(a, t)
+        ),
+        "the dead units are counted; divide by the number of units.": (
+            lambda a, t: dead_units(a, t) * a.shape[1]
         ),
     }
     return compare(measure, dead_units, mistakes, questions)
 
 
-def _softmax(x, axis=-1):
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
+def _likelihoods(logits, labels, probabilities=softmax):
+    """The probability that each image gives to its own label."""
+    return probabilities(logits)[np.arange(len(labels)), labels]
 
 
-def _cross_entropy(logits, labels, probabilities=_softmax):
-    shares = probabilities(logits)[np.arange(len(labels)), labels]
-    return -np.log(shares).mean()
+def _cross_entropy(logits, labels, probabilities=softmax):
+    return -np.log(_likelihoods(logits, labels, probabilities)).mean()
 
 
 def check_cross_entropy(loss):
@@ -59,37 +67,43 @@ def check_cross_entropy(loss):
     `logits` has the shape `(B, C)`, `labels` holds B class numbers.
     """
     rng = np.random.default_rng(0)
-    questions = [(3 * rng.normal(size=(6, 4)), rng.integers(0, 4, 6))]
+    questions = [(3 * rng.normal(size=(6, 4)), rng.permutation([0, 1, 2, 3, 0, 1]))]
     mistakes = {
-        "the softmax is taken twice; the loss was given logits, and one softmax makes "
-        "them probabilities.": lambda x, y: _cross_entropy(
-            x, y, lambda x: _softmax(_softmax(x))
+        "the softmax is taken twice; once turns logits into probabilities.": partial(
+            _cross_entropy, probabilities=lambda logits: softmax(softmax(logits))
         ),
-        "the minus is missing; a loss falls when the model improves.": lambda x, y: (
-            -_cross_entropy(x, y)
+        "the minus is missing; a loss falls when the model improves.": (
+            lambda logits, labels: -_cross_entropy(logits, labels)
         ),
-        "the sum over the images is taken; take the mean.": lambda x, y: (
-            len(y) * _cross_entropy(x, y)
+        "the sum over the images is taken; take the mean.": (
+            lambda logits, labels: len(labels) * _cross_entropy(logits, labels)
         ),
-        "the logarithm has base 2; nats have the natural one.": lambda x, y: (
-            _cross_entropy(x, y) / np.log(2)
+        "the logarithm has base 2; nats have the natural one.": (
+            lambda logits, labels: _cross_entropy(logits, labels) / np.log(2)
         ),
         "the softmax goes over the images; the probabilities of each image must sum to "
-        "1.": lambda x, y: _cross_entropy(x, y, lambda x: _softmax(x, 0)),
-        "the mean probability is taken before the logarithm; the logarithm comes "
-        "first.": lambda x, y: -np.log(_softmax(x)[np.arange(len(y)), y].mean()),
+        "1.": partial(_cross_entropy, probabilities=partial(softmax, axis=0)),
+        "the mean probability is taken before the logarithm; take the logarithm of "
+        "each image, then the mean.": (
+            lambda logits, labels: -np.log(_likelihoods(logits, labels).mean())
+        ),
         "that is minus the logit of the right class; the softmax is missing.": (
-            lambda x, y: -x[np.arange(len(y)), y].mean()
+            lambda logits, labels: -_likelihoods(logits, labels, np.asarray).mean()
         ),
     }
     return compare(loss, _cross_entropy, mistakes, questions)
 
 
-def _rate(step, peak, warmup, steps):
+def _half_cosine(share):
+    return (1 + np.cos(np.pi * share)) / 2
+
+
+def _rate(step, peak, warmup, steps, fall=_half_cosine, start=None, length=None):
+    """A warm-up, then a fall from `start` over `length` steps."""
     if step < warmup:
         return peak * step / warmup
-    share = (step - warmup) / (steps - warmup)
-    return peak * (1 + np.cos(np.pi * share)) / 2
+    start = warmup if start is None else start
+    return peak * fall((step - start) / (length or steps - start))
 
 
 def check_rate(rate):
@@ -100,28 +114,29 @@ def check_rate(rate):
     """
     questions = [(step, 0.3, 20, 100) for step in (0, 5, 20, 30, 60, 90, 100)]
     mistakes = {
-        "the rate stays at its peak; a schedule that is built must also be used.": (
-            lambda s, p, w, n: p * min(s / w, 1)
+        "after the warm-up the rate stays at its peak; the cosine is missing.": partial(
+            _rate, fall=lambda share: 1
         ),
-        "the rate is the peak from the first step on; neither the warm-up nor the "
-        "cosine is used.": lambda s, p, w, n: p,
-        "the warm-up is missing.": lambda s, p, w, n: _rate(s, p, 0, n),
-        "the cosine starts at step 0; it must start where the warm-up ends.": (
-            lambda s, p, w, n: _rate(s, p, w, n) if s < w else _rate(s, p, 0, n)
+        "the rate is the peak at every step; neither the warm-up nor the cosine is "
+        "used.": lambda step, peak, warmup, steps: peak,
+        "the warm-up is missing; until its last step the rate rises in a straight "
+        "line.": lambda step, peak, warmup, steps: _rate(step, peak, 0, steps),
+        "the cosine starts at step 0; it must start where the warm-up ends.": partial(
+            _rate, start=0
         ),
-        "the cosine counts its steps from the end of the warm-up, but divides by all "
-        "steps; the rate does not reach 0.": lambda s, p, w, n: (
-            _rate(s, p, w, n) if s < w else _rate(s - w, p, 0, n)
-        ),
-        "the rate falls in a straight line; it must follow a cosine.": (
-            lambda s, p, w, n: p * (s / w if s < w else (n - s) / (n - w))
-        ),
-        "a whole cosine goes up again at the end, or below 0; half a one ends at 0.": (
-            lambda s, p, w, n: (
-                _rate(s, p, w, n)
-                if s < w
-                else p * (1 + np.cos(2 * np.pi * (s - w) / (n - w))) / 2
+        "the cosine is stretched over all steps; fewer are left after the warm-up, so "
+        "that the rate does not reach 0.": (
+            lambda step, peak, warmup, steps: _rate(
+                step, peak, warmup, steps, length=steps
             )
+        ),
+        "the rate falls in a straight line; it must follow a cosine.": partial(
+            _rate, fall=lambda share: 1 - share
+        ),
+        "the rate rises again at the end; that is a whole cosine, half a one ends at "
+        "0.": partial(_rate, fall=lambda share: _half_cosine(2 * share)),
+        "the rate falls below 0; lift the cosine by 1 and halve it.": partial(
+            _rate, fall=lambda share: np.cos(np.pi * share)
         ),
     }
     return compare(rate, _rate, mistakes, questions)
@@ -134,17 +149,22 @@ def _decay(weight, decay, rate, updates):
 def check_decay(left):
     """Checks `left(weight, decay, rate, updates)` of a weight without a gradient.
 
-    What Keras' AdamW leaves of it after so many updates.
+    What Keras' AdamW leaves of it after so many updates with the `weight_decay` and the
+    learning rate that are given.
     """
-    questions = [(2.0, 0.1, 0.01, 500), (-1.5, 0.05, 0.002, 3000)]
+    questions = [(2.0, 0.1, 0.5, 10), (-1.5, 0.05, 0.2, 30)]
     mistakes = {
-        "that is the meaning of TensorFlow Addons; Keras multiplies the decay by the "
-        "learning rate.": lambda w, d, r, n: w * (1 - d) ** n,
-        "one update alone is done.": lambda w, d, r, n: w * (1 - r * d),
-        "the decay is taken off once for all updates; each one takes a share of what is "
-        "left.": lambda w, d, r, n: w * (1 - r * d * n),
+        "that is the decay of TensorFlow Addons; Keras multiplies it by the learning "
+        "rate.": lambda w, d, r, n: w * (1 - d) ** n,
+        "one update alone is done; each update takes a share of what is left.": (
+            lambda w, d, r, n: w * (1 - r * d)
+        ),
+        "every update takes the same share of the first weight; it must take one of "
+        "what the update before it left.": lambda w, d, r, n: w * (1 - r * d * n),
         "the same number is taken off each time, whatever the weight; decay takes a "
-        "share.": lambda w, d, r, n: w - r * d * n,
-        "the weight grows; decay takes off.": lambda w, d, r, n: w * (1 + r * d) ** n,
+        "share of the weight.": lambda w, d, r, n: w - r * d * n,
+        "the weight grows; decay makes it smaller.": (
+            lambda w, d, r, n: w * (1 + r * d) ** n
+        ),
     }
     return compare(left, _decay, mistakes, questions)

@@ -1,4 +1,4 @@
-"""Say in one sentence whether a reader's function is right, or what is wrong with it."""
+"""Say in one sentence whether a reader's function is right, or what is wrong."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -9,7 +9,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says. It is true when the answer is right; shown, it is a sentence."""
+    """What a check says. It is true when the answer is right; shown, it is a sentence.
+
+    Args:
+        is_right: Whether the reader's function is right.
+        sentence: String. What is wrong, and where to look.
+    """
 
     is_right: bool
     sentence: str
@@ -25,7 +30,7 @@ RIGHT = Verdict(True, "Right.")
 
 
 def not_yet(hint):
-    """The verdict for a wrong answer: what is wrong, and where to look."""
+    """Makes the verdict on a wrong answer from what is wrong, and where to look."""
     return Verdict(False, f"Not yet: {hint}")
 
 
@@ -35,7 +40,7 @@ def compare(function, reference, mistakes, questions):
     A mistake is recognised by what it does: its function gives the same answers.
 
     Args:
-        function: The reader's function.
+        function: The reader's function. It may return arrays, tensors or lists.
         reference: Function that is right.
         mistakes: Dict. A key is a hint, in one sentence; its value a function that
             makes the mistake.
@@ -47,23 +52,36 @@ def compare(function, reference, mistakes, questions):
     answers, failure = ask(function, questions)
     if failure is not None:
         return failure
-    expected = [reference(*question) for question in questions]
-    if _same(answers, expected):
+    arrays = [as_numbers(answer) for answer in answers]
+    for answer, array in zip(answers, arrays, strict=True):
+        if array is None:
+            return not_yet(
+                "a number, or an array with rows of equal length, must come back; this "
+                f"{type(answer).__name__} is neither."
+            )
+    expected = _answers(reference, questions)
+    if _same(arrays, expected):
         return RIGHT
     for hint, wrong in mistakes.items():
-        if _same(answers, [wrong(*question) for question in questions]):
+        if _same(arrays, _answers(wrong, questions)):
             return not_yet(hint)
-    return _first_difference(answers, expected)
+    return _first_difference(questions, arrays, expected)
 
 
 def ask(function, questions):
     """Calls a function with each of the arguments, on copies.
 
+    Args:
+        function: The reader's function.
+        questions: List of tuples of arguments.
+
     Returns:
-        Its answers and None; or what came until then, and the verdict on a function
-        that is empty, breaks off, or changes its arguments.
+        Its answers and None; or what came until then, and the `Verdict` on a function
+        that is none, is empty, breaks off, or changes its arguments.
     """
     answers = []
+    if not callable(function):
+        return answers, not_yet("hand over the function itself; do not call it.")
     for question in questions:
         arguments = deepcopy(question)
         try:
@@ -71,54 +89,70 @@ def ask(function, questions):
         except NotImplementedError:
             return answers, not_yet("the function is still empty.")
         except Exception as error:  # whatever the reader's code may raise
-            said = f"{type(error).__name__}: {error}".rstrip(".")
+            said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".: ")
             return answers, not_yet(f"the function breaks off with {said}.")
         if answer is None:
             return answers, not_yet(
                 "the function returns nothing; is `return` missing?"
             )
-        if not _same(list(arguments), list(question)):
+        if not _unchanged(arguments, question):
             return answers, not_yet("the function changes its arguments; copy them.")
         answers.append(answer)
     return answers, None
 
 
-def _array(value):
-    return np.asarray(keras.ops.convert_to_numpy(value))
+def _unchanged(arguments, question):
+    now, before = keras.tree.flatten(arguments), keras.tree.flatten(question)
+    if len(now) != len(before):
+        return False
+    return all(  # a generator changes when it is used, as it must
+        isinstance(b, np.random.Generator) or np.array_equal(a, b)
+        for a, b in zip(now, before, strict=True)
+    )
+
+
+def as_numbers(answer):
+    """Turns an answer into an array; into None when it is no array of real numbers."""
+    try:
+        array = np.asarray(keras.ops.convert_to_numpy(answer))
+    except Exception:  # a ragged list, a symbol, or any object of the reader
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _answers(function, questions):
+    return [np.asarray(function(*question)) for question in questions]
+
+
+def _close(answer, other):
+    """Where the numbers agree, so far as they do when one side has float32."""
+    return np.isclose(answer, other, rtol=1e-4, atol=1e-6)
 
 
 def _same(answers, others):
     pairs = zip(answers, others, strict=True)
-    return all(_equal(answer, other) for answer, other in pairs)
+    return all(a.shape == b.shape and _close(a, b).all() for a, b in pairs)
 
 
-def _equal(answer, other):
-    if isinstance(other, dict | tuple):
-        keys = other if isinstance(other, dict) else range(len(other))
-        return len(answer) == len(other) and all(
-            _equal(answer[key], other[key]) for key in keys
-        )
-    if callable(other) or isinstance(other, np.random.Generator):
-        return True  # it may be used up
-    answer, other = _array(answer), _array(other)
-    return answer.shape == other.shape and np.allclose(answer, other, 1e-4, 1e-6)
+def _kind(shape):
+    return f"an array of shape {shape}" if shape else "a single number"
 
 
-def _first_difference(answers, expected):
-    """The verdict on an answer that is wrong in a way of its own."""
-    for answer, other in zip(answers, expected, strict=True):
-        answer, other = _array(answer), _array(other)
+def _first_difference(questions, answers, expected):
+    """The verdict on answers that are wrong in a way of their own."""
+    for question, answer, other in zip(questions, answers, expected, strict=True):
         if answer.shape != other.shape:
             return not_yet(
-                f"the answer must have the shape {other.shape}. Received: "
-                f"{answer.shape}."
+                f"{_kind(other.shape)} must come back, not {_kind(answer.shape)}."
             )
-        differs = ~np.isclose(answer, other, 1e-4, 1e-6)
-        if differs.any():
-            place = tuple(int(i) for i in np.argwhere(differs)[0])
+        wrong = ~_close(answer, other)
+        if wrong.any():
+            place = tuple(int(i) for i in np.argwhere(wrong)[0])
             where = f"element {place}" if place else "the answer"
+            given = f" for {question}" if all(map(np.isscalar, question)) else ""
+            share = f" (wrong elements: {wrong.sum()} of {wrong.size})" if place else ""
+            right, yours = float(other[place]), float(answer[place])
             return not_yet(
-                f"{differs.mean():.0%} of the numbers are wrong; {where} must be "
-                f"{other[place]:.5g}. Received: {answer[place]:.5g}."
+                f"{where}{given} must be {right:.6g}, not {yours:.6g}{share}."
             )
     raise AssertionError("The answers are equal.")  # `compare` has seen to it
