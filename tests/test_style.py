@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 MOST_LINES = 30  # of a function, its docstring not counted
 MOST_BYTES = 2**20  # of a file
 FOLDERS = ("vitlib", "experiments", "benchmarks")
-MODULES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/*.py"))
+MODULES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*.py"))
 FRAMEWORKS = {"tensorflow", "torch", "jax"}
 # Where a module needs what Keras does not have, and which framework has it.
 NOT_IN_KERAS = {
@@ -272,7 +272,7 @@ def test_a_module_keeps_the_rules(path, faults):
     assert faults(ast.parse(path.read_text(encoding="utf-8"))) == []
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("vitlib/*.py")), ids=place)
+@pytest.mark.parametrize("path", sorted(ROOT.glob("vitlib/**/*.py")), ids=place)
 def test_vitlib_is_written_with_keras_alone(path):
     found = frameworks(ast.parse(path.read_text(encoding="utf-8")))
     assert found == NOT_IN_KERAS.get(place(path), [])
@@ -280,15 +280,16 @@ def test_vitlib_is_written_with_keras_alone(path):
 
 def test_the_modules_are_found():
     names = {place(path) for path in MODULES}
-    assert {"vitlib/vit.py", "vitlib/config.py", "experiments/train.py"} <= names
+    assert {"vitlib/vit.py", "vitlib/checks/data.py", "experiments/train.py"} <= names
     scripts = {place(path) for path in SCRIPTS}
     assert {"notebooks/data.py", "notebooks/tools/execute.py"} <= scripts
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("tests/test_*.py")), ids=place)
 def test_a_test_file_mirrors_a_module_or_is_listed(path):
-    name = path.stem.removeprefix("test_")
-    assert name in OTHER_TESTS or (ROOT / "vitlib" / f"{name}.py").exists()
+    paths = [p.relative_to(ROOT / "vitlib") for p in ROOT.glob("vitlib/**/*.py")]
+    modules = {"_".join(p.with_suffix("").parts) for p in paths}
+    assert path.stem.removeprefix("test_") in OTHER_TESTS | modules
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +18,10 @@ import vitlib
 
 MODULES = [
     "vitlib",
-    *(f"vitlib.{m.name}" for m in pkgutil.iter_modules(vitlib.__path__)),
+    *(m.name for m in pkgutil.walk_packages(vitlib.__path__, "vitlib.")),
 ]
+
+ROOT = Path(__file__).parents[1]
 
 # Keras itself makes a settings file and loads what it finds of matplotlib, so the look
 # at the process starts after it, and matplotlib is as if it were not installed.
@@ -85,6 +89,13 @@ def test_the_look_at_the_process_sees_what_it_should(process):
     assert seen["policy"] == "float32"
     assert seen["folder"] == []
     assert [re.split(r"[/\\]", path)[-1] for path in seen["files"]] == ["keras.json"]
+
+
+def test_every_package_is_installed():
+    found = pkgutil.walk_packages(vitlib.__path__, "vitlib.")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    packages = ["vitlib", *(module.name for module in found if module.ispkg)]
+    assert settings["tool"]["setuptools"]["packages"] == packages
 
 
 def test_the_public_names_are_sorted_as_python_sorts_and_each_stands_once():

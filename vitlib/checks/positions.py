@@ -62,34 +62,39 @@ def _classes(numbers):
     return np.argsort(np.argsort(first))[found.ravel()]
 
 
+def _wrong_grids(down, right, columns):
+    """Tables that number the steps wrongly, by what is wrong with them."""
+    up_or_down, left_or_right = 1000 * abs(down), abs(right)
+    return {
+        "the numbers count along the sequence; the end of a row and the start of the "
+        "next one are neighbours there, and not on the grid.": columns * down + right,
+        "up and down share a number; the step of the rows has a sign.": (
+            up_or_down + right
+        ),
+        "left and right share a number; the step of the columns has a sign.": (
+            1000 * down + left_or_right
+        ),
+        "neither step has its sign; up and down differ, and so do left and right.": (
+            up_or_down + left_or_right
+        ),
+        "the columns do not matter; the keys of one row need different numbers.": down,
+        "the rows do not matter; the keys of one column need different numbers.": right,
+        "the number depends on the key alone; take off the row and the column of the "
+        "query.": np.tile(np.arange(len(down)), (len(down), 1)),
+    }
+
+
 def _judge_grid(answer, rows, columns):
     """The hint for a table of numbers, or None when it is right."""
     row, column = np.divmod(np.arange(rows * columns), columns)
     down, right = row - row[:, None], column - column[:, None]
     if answer is None or answer.shape != down.shape:
         return "a table of numbers must come back, as many rows and columns as patches."
-    steps = 1000 * down + right  # a number for each step
-    wrong = {
-        "the numbers count along the sequence; the end of a row and the start of the "
-        "next one are neighbours there, and not on the grid.": columns * down + right,
-        "up and down share a number; the step of the rows has a sign.": (
-            1000 * abs(down) + right
-        ),
-        "left and right share a number; the step of the columns has a sign.": (
-            1000 * down + abs(right)
-        ),
-        "neither step has its sign; up and down differ, and so do left and right.": (
-            1000 * abs(down) + abs(right)
-        ),
-        "the columns do not matter; the keys of one row need different numbers.": down,
-        "the rows do not matter; the keys of one column need different numbers.": right,
-        "the number depends on the key alone; take off the row and the column of the "
-        "query.": steps[:1].repeat(len(steps), axis=0),
-    }
     found = _classes(answer)
-    for hint, numbers in wrong.items():
-        if np.array_equal(found, _classes(numbers)):
+    for hint, wrong in _wrong_grids(down, right, columns).items():
+        if np.array_equal(found, _classes(wrong)):
             return hint
+    steps = 1000 * down + right  # a number for each step
     if any(np.ptp(steps[answer == number]) for number in np.unique(answer)):
         return "two different steps share a number; each step needs one of its own."
     if not np.array_equal(found, _classes(steps)):

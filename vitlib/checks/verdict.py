@@ -93,7 +93,7 @@ def ask(function, questions):
             return answers, not_yet(f"the function breaks off with {said}.")
         if answer is None:
             return answers, not_yet(
-                "the function returns nothing; is `return` missing?"
+                "the function returns nothing; end it with `return`."
             )
         if not _unchanged(arguments, question):
             return answers, not_yet("the function changes its arguments; copy them.")

@@ -1,0 +1,148 @@
+"""What students hand in for the exercises of the chapter on positions."""
+
+import math
+
+import numpy as np
+
+from vitlib import checks
+
+
+def table_of(size, number):
+    return [[number(query, key) for key in range(size)] for query in range(size)]
+
+
+def offsets(n):
+    table = np.zeros((n, n), int)
+    for query in range(n):
+        for key in range(n):
+            table[query, key] = key - query + n - 1
+    return table
+
+
+OFFSETS = {
+    "the sign is turned": lambda n: table_of(n, lambda q, k: q - k + n - 1),
+    "one too large": lambda n: table_of(n, lambda q, k: k - q + n),
+    "one too small": lambda n: table_of(n, lambda q, k: k - q + n - 2),
+    "negative to the left": lambda n: table_of(n, lambda q, k: k - q),
+    "left and right share a vector": lambda n: table_of(n, lambda q, k: abs(k - q)),
+    "depends on the place of the key": lambda n: table_of(n, lambda q, k: k),
+}
+
+
+def number_pairs(rows, columns, name):
+    """Numbers the pairs of patches by the name that each one gets, in a dictionary."""
+    numbers = {}
+
+    def number(query, key):
+        (a, b), (c, d) = divmod(query, columns), divmod(key, columns)
+        return numbers.setdefault(name(c - a, d - b, query, key), len(numbers))
+
+    return table_of(rows * columns, number)
+
+
+def grid_offsets(rows, columns):
+    return number_pairs(rows, columns, lambda down, right, *_: (down, right))
+
+
+GRID_OFFSETS = {
+    "a table of numbers": lambda rows, columns: np.zeros((rows, columns)),
+    "count along the sequence": lambda r, c: number_pairs(
+        r, c, lambda down, right, query, key: key - query
+    ),
+    "up and down share": lambda r, c: number_pairs(
+        r, c, lambda down, right, *_: (abs(down), right)
+    ),
+    "left and right share a number": lambda r, c: number_pairs(
+        r, c, lambda down, right, *_: (down, abs(right))
+    ),
+    "neither step has its sign": lambda r, c: number_pairs(
+        r, c, lambda down, right, *_: (abs(down), abs(right))
+    ),
+    "the columns do not matter": lambda r, c: number_pairs(
+        r, c, lambda down, right, *_: down
+    ),
+    "the rows do not matter": lambda r, c: number_pairs(
+        r, c, lambda down, right, *_: right
+    ),
+    "on the key alone": lambda r, c: number_pairs(r, c, lambda *names: names[3]),
+    "two different steps": lambda r, c: number_pairs(
+        r, c, lambda down, right, *_: abs(down) + abs(right)
+    ),
+    "two equal steps": lambda r, c: number_pairs(r, c, lambda *names: names[2:]),
+}
+
+
+def sinusoid(num_places, width):
+    table = np.zeros((num_places, width))
+    for n in range(num_places):
+        for i in range(width // 2):
+            table[n, 2 * i] = math.sin(n / 10000 ** (2 * i / width))
+            table[n, 2 * i + 1] = math.cos(n / 10000 ** (2 * i / width))
+    return table
+
+
+def waves(num_places, width, element):
+    return [[element(n, j, width) for j in range(width)] for n in range(num_places)]
+
+
+def half_and_half(n, j, width):
+    i = j % (width // 2)
+    wave = math.sin if j < width // 2 else math.cos
+    return wave(n / 10000 ** (2 * i / width))
+
+
+def cosine_first(n, j, width):
+    wave = math.sin if j % 2 else math.cos
+    return wave(n / 10000 ** (2 * (j // 2) / width))
+
+
+def half_exponent(n, j, width):
+    wave = math.cos if j % 2 else math.sin
+    return wave(n / 10000 ** (j // 2 / width))
+
+
+def no_minus(n, j, width):
+    wave = math.cos if j % 2 else math.sin
+    return wave(n * 10000 ** (2 * (j // 2) / width))
+
+
+def exponent_of_elements(n, j, width):
+    wave = math.cos if j % 2 else math.sin
+    return wave(n / 10000 ** (j / width))
+
+
+SINUSOID = {
+    "all sines come first": lambda n, d: waves(n, d, half_and_half),
+    "sine and cosine are swapped": lambda n, d: waves(n, d, cosine_first),
+    "the places count from 1": lambda n, d: sinusoid(n + 1, d)[1:],
+    "the exponent is half": lambda n, d: waves(n, d, half_exponent),
+    "the exponent lacks its minus": lambda n, d: waves(n, d, no_minus),
+    "waves of different lengths": lambda n, d: waves(n, d, exponent_of_elements),
+}
+
+
+def encode(patches, kernel, bias, table):
+    tokens = np.zeros((*patches.shape[:2], len(bias)))
+    for image in range(len(patches)):
+        for place, patch in enumerate(patches[image]):
+            for element in range(len(bias)):
+                value = sum(patch * kernel[:, element]) + bias[element]
+                tokens[image, place, element] = value + table[place, element]
+    return tokens
+
+
+ENCODE = {
+    "before the projection": lambda x, w, b, t: np.dot(x + t, w) + b,
+    "the positions are missing": lambda x, w, b, t: encode(x, w, b, 0 * t),
+    "the bias is missing": lambda x, w, b, t: encode(x, w, 0 * b, t),
+    "the table is transposed": lambda x, w, b, t: encode(x, w, b, np.transpose(t)),
+    "the first place": lambda x, w, b, t: encode(x, w, b, np.array([t[0]] * len(t))),
+    "the kernel is transposed": lambda x, w, b, t: encode(x, np.transpose(w), b, t),
+}
+
+EXERCISES = {
+    checks.check_offsets: (offsets, OFFSETS),
+    checks.check_grid_offsets: (grid_offsets, GRID_OFFSETS),
+    checks.check_sinusoid: (sinusoid, SINUSOID),
+    checks.check_encode: (encode, ENCODE),
+}
