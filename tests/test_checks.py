@@ -284,7 +284,7 @@ def test_a_rest_with_a_row_twice_is_told():
         rows, rest = data.split(labels, per_class, rng)
         return rows, rest + rest[:1]
 
-    assert "each other row once" in checks.check_stratified_split(wrong).sentence
+    assert "must be in the rest once" in checks.check_stratified_split(wrong).sentence
 
 
 @pytest.mark.parametrize("factor", [1, -1, 0.5])

@@ -118,7 +118,7 @@ SPLIT = {
     ),
     "but not in each class": draw_from_all,
     "rows of each class; count": draw_a_number_in_all,
-    "each other row once": forget_the_last,
+    "must be in the rest once": forget_the_last,
     "two generators": take_the_first,
     "the same generator": lambda labels, per_class, rng: split(
         labels, per_class, np.random.default_rng()

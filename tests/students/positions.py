@@ -58,10 +58,10 @@ GRID_OFFSETS = {
     "neither step has its sign": lambda r, c: number_pairs(
         r, c, lambda down, right, *_: (abs(down), abs(right))
     ),
-    "the columns do not matter": lambda r, c: number_pairs(
+    "only the step of the rows": lambda r, c: number_pairs(
         r, c, lambda down, right, *_: down
     ),
-    "the rows do not matter": lambda r, c: number_pairs(
+    "only the step of the columns": lambda r, c: number_pairs(
         r, c, lambda down, right, *_: right
     ),
     "on the key alone": lambda r, c: number_pairs(r, c, lambda *names: names[3]),

@@ -25,7 +25,7 @@ def check_standard_error(standard_error):
         "standard error of 0.": lambda a, n: np.sqrt(a / n),
         "that is half the width of the 95 % interval; the standard error is 1.96 times "
         "smaller.": lambda a, n: 1.96 * _standard_error(a, n),
-        "the worst case, an accuracy of 0.5, is taken for every accuracy.": (
+        "the worst case, an accuracy of 0.5, is taken for all; use the one given.": (
             lambda a, n: _standard_error(0.5, n)
         ),
         "the answer is in percentage points; give a share, as the accuracy is one.": (

@@ -124,8 +124,8 @@ def _judge_split(labels, rows, rest):
         "validation must have `per_class` rows of each class; count them.": (
             (counts != PER_CLASS).any()
         ),
-        "the rest must hold each other row once; rows are missing or stand there "
-        "twice.": not np.array_equal(np.sort(rest), others),
+        "all rows that are not for validation must be in the rest once; some are "
+        "missing, or stand there twice.": not np.array_equal(np.sort(rest), others),
     }
     return next((hint for hint, is_found in faults.items() if is_found), None)
 

@@ -77,8 +77,10 @@ def _wrong_grids(down, right, columns):
         "neither step has its sign; up and down differ, and so do left and right.": (
             up_or_down + left_or_right
         ),
-        "the columns do not matter; the keys of one row need different numbers.": down,
-        "the rows do not matter; the keys of one column need different numbers.": right,
+        "only the step of the rows counts; the keys of a row must differ, too.": down,
+        "only the step of the columns counts; the keys of a column must differ, too.": (
+            right
+        ),
         "the number depends on the key alone; take off the row and the column of the "
         "query.": np.tile(np.arange(len(down)), (len(down), 1)),
     }
