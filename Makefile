@@ -53,7 +53,7 @@ pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chr
 	@test -s _build/book.pdf && echo "Open $(CURDIR)/_build/book.pdf"
 
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
-	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,notebooks book benchmarks kills record_fields fuzz checks,--ignore=tests/test_$(name).py)
+	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,notebooks book benchmarks kills record_fields fuzz mutations,--ignore=tests/test_$(name).py)
 	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval
 
 test-browser: .venv/installed-browser book pdf ## open the book in an installed Chromium: links, figures, keyboard, contrast
