@@ -27,6 +27,7 @@ PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 OTHER_TESTS = {
     "benchmarks",
     "book",
+    "checks",
     "mutations",
     "kills",
     "fuzz",
