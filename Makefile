@@ -12,7 +12,7 @@ EXACT := TF_ENABLE_ONEDNN_OPTS=0
 EXECUTE := $(BIN)/python notebooks/tools/execute.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run book pdf test test-browser lint full gpu-check notebooks clean
+.PHONY: help setup run book pdf editions test test-browser lint full gpu-check notebooks clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chr
 	--generate-pdf-document-outline --user-data-dir=_build/chromium --virtual-time-budget=60000 \
 	--print-to-pdf=_build/book.pdf "file://$(CURDIR)/_build/singlehtml/index.html" 2>/dev/null
 	@test -s _build/book.pdf && echo "Open $(CURDIR)/_build/book.pdf"
+
+editions: setup ## write the chapters for students, with solutions, and for instructors into editions/
+	@$(BIN)/python teaching/editions.py
 
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
 	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,notebooks book benchmarks kills record_fields fuzz mutations,--ignore=tests/test_$(name).py)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 30  # of a function, its docstring not counted
 MOST_BYTES = 2**20  # of a file
-FOLDERS = ("vitlib", "experiments", "benchmarks")
+FOLDERS = ("vitlib", "experiments", "benchmarks", "teaching")
 MODULES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*.py"))
 FRAMEWORKS = {"tensorflow", "torch", "jax"}
 # Where a module needs what Keras does not have, and which framework has it.
@@ -29,6 +29,7 @@ OTHER_TESTS = {
     "book",
     "checks",
     "mutations",
+    "editions",
     "kills",
     "fuzz",
     "layers",
