@@ -112,7 +112,7 @@ vitlib.show_study("../results", "compact")
 # study. A wide gap between the dashed and the solid line means that the model knows its
 # training images better than others.
 
-# %% mystnb={"figure": {"caption": "Top-1 accuracy against epochs, one panel a study: on the validation images (solid), and on the training images as they went by (dashed). Training images are augmented and seen with dropout, so the dashed line may run below the solid one.", "name": "fig-results-curves"}, "image": {"alt": "One panel for each study that has finished runs, with accuracy in per cent against epochs. Each run has a solid line for validation and a dashed line for training, both named in the legend."}}
+# %% mystnb={"figure": {"caption": "Top-1 accuracy against epochs, one panel a study: on the validation images (solid), and on the training images as they went by (dashed). Training images are augmented and seen with dropout, so the dashed line may run below the solid one. Seeds of one run share a colour.", "name": "fig-results-curves"}, "image": {"alt": "One panel for each study that has finished runs, with accuracy in per cent against epochs. Each run has a solid line for validation and a dashed line for training. The legend names each colour and its number of seeds."}}
 runs = [
     run for run in vitlib.load_runs("../results") if run.status == "finished"
 ]
@@ -122,11 +122,9 @@ fig, axes = plt.subplots(
     len(studies), figsize=(6.4, 3.2 * len(studies)), squeeze=False
 )
 for ax, study in zip(axes[:, 0], studies, strict=True):
-    for run in (run for run in runs if run.study == study):
-        label = f"{run.name}, seed {run.seed},"
-        plotting.plot_learning_curve(ax, run.history, label=label)
+    of_study = [run for run in runs if run.study == study]
+    plotting.plot_learning_curves(ax, of_study)
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend()
 plt.show()
 
 # %% [markdown]

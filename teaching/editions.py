@@ -137,7 +137,8 @@ def edition(notebook, kind, plain):
         A new notebook.
     """
     made = nbformat.from_dict(notebook)
-    made.metadata = {"kernelspec": notebook.metadata.kernelspec}
+    kept = ("kernelspec", "language_info")
+    made.metadata = {key: notebook.metadata[key] for key in kept}
     if kind == "student":
         made.cells = student_cells(made)
     elif kind == "solutions":
