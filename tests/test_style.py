@@ -32,6 +32,7 @@ OTHER_TESTS = {
     "editions",
     "kills",
     "fuzz",
+    "instructors",
     "layers",
     "make",
     "notebooks",

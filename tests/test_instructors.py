@@ -1,0 +1,103 @@
+"""What the page for instructors promises: objectives, minutes, exercises and checks."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from editions import EXERCISE, read_chapters, read_solutions, tags
+
+from vitlib import checks
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "book/instructors.md").read_text("utf-8")
+OBJECTIVES = yaml.safe_load((ROOT / "book/objectives.yml").read_text("utf-8"))
+SECONDS = json.loads((ROOT / "benchmarks/records/notebooks.json").read_text("utf-8"))
+CHAPTERS = read_chapters()
+MOST_SECONDS = 480  # that the cells of all chapters may take on two cores
+
+each_chapter = pytest.mark.parametrize("name", sorted(CHAPTERS))
+
+
+def text_of(name):
+    cells = CHAPTERS[name].cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def headings(name):
+    return re.findall(r"^## (.+)$", text_of(name), re.MULTILINE)
+
+
+def exercises(name):
+    return [match["label"] for match in EXERCISE.finditer(text_of(name))]
+
+
+def plan(name):
+    """The minutes of a chapter, the rows of its table, and the exercises for home."""
+    pattern = rf"\*\*\[\]\(#sec-{name}\): (\d+) minutes\*\*\n(.+?)\nFor home: (.+?)\n\n"
+    minutes, table, home = re.search(pattern, PAGE, re.DOTALL).groups()
+    rows = [line.strip("|").split("|") for line in table.splitlines() if "|" in line]
+    rows = [[cell.strip() for cell in row] for row in rows[2:]]
+    return int(minutes), rows, re.findall(r"\{ref\}`(.+?)`", home)
+
+
+def test_the_map_names_every_chapter():
+    assert sorted(OBJECTIVES) == sorted(CHAPTERS)
+
+
+@each_chapter
+def test_every_objective_has_sections_and_an_exercise_of_its_chapter(name):
+    assert len(OBJECTIVES[name]) >= 3
+    for objective in OBJECTIVES[name]:
+        assert set(objective) == {"can", "sections", "exercises"}
+        assert re.match(r"\*\w+\* ", objective["can"])
+        assert objective["sections"] and set(objective["sections"]) <= set(
+            headings(name)
+        )
+        assert objective["exercises"]
+
+
+@each_chapter
+def test_every_exercise_serves_an_objective_and_has_the_check_of_the_map(name):
+    mapped = [pair for o in OBJECTIVES[name] for pair in o["exercises"].items()]
+    assert {label for label, _ in mapped} == set(exercises(name))
+    for label, check in mapped:
+        cells = read_solutions(CHAPTERS[name])[label]
+        (source,) = [c.source for c in cells if "check" in tags(c)]
+        assert source.startswith(f"checks.{check}(")
+
+
+def test_every_check_is_used_by_one_exercise():
+    chapters = OBJECTIVES.values()
+    mapped = {p for c in chapters for o in c for p in o["exercises"].items()}
+    assert sorted(check for _, check in mapped) == checks.__all__
+
+
+@each_chapter
+def test_the_minutes_add_up_and_are_those_of_the_chapter(name):
+    minutes, rows, _ = plan(name)
+    assert sum(int(n) for _, show, do, _ in rows for n in (show, do) if n) == minutes
+    assert re.search(rf"\*\*Time:\*\* about {minutes} minutes", text_of(name))
+
+
+@each_chapter
+def test_each_exercise_is_done_in_class_or_at_home(name):
+    _, rows, home = plan(name)
+    in_class = [label for row in rows for label in re.findall(r"`(ex-.+?)`", row[3])]
+    assert sorted({*in_class, *home}) == sorted(exercises(name))
+
+
+@each_chapter
+def test_every_section_of_the_plan_is_shown_for_as_long_as_its_cells_run(name):
+    _, rows, _ = plan(name)
+    seconds = dict(SECONDS["sections"][name])
+    for titles, show, _, _ in rows:
+        named = [title for title in headings(name) if title in titles]
+        assert named, titles
+        assert sum(seconds.pop(title, 0) for title in named) <= 60 * int(show), titles
+    assert set(seconds) <= {"Solutions", "References"}
+
+
+def test_the_cells_of_all_chapters_run_within_eight_minutes():
+    assert sum(SECONDS["seconds"][name] for name in CHAPTERS) <= MOST_SECONDS
