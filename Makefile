@@ -52,14 +52,15 @@ pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chr
 	--print-to-pdf=_build/book.pdf "file://$(CURDIR)/_build/singlehtml/index.html" 2>/dev/null
 	@test -s _build/book.pdf && echo "Open $(CURDIR)/_build/book.pdf"
 
-editions: setup ## write the chapters for students, with solutions, and for instructors into editions/
+editions: setup ## write the chapters for students, tutors and instructors, and slides, into editions/
 	@$(BIN)/python teaching/editions.py
+	@$(BIN)/python teaching/slides.py
 
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
 	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,notebooks book benchmarks kills record_fields fuzz mutations,--ignore=tests/test_$(name).py)
 	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval
 
-test-browser: .venv/installed-browser book pdf ## open the book in an installed Chromium: links, figures, keyboard, contrast
+test-browser: .venv/installed-browser book pdf editions ## open the book and the slides in an installed Chromium: links, figures, keyboard, contrast
 	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest tests/browser
 
 lint: setup ## check style and format
@@ -76,7 +77,7 @@ notebooks: setup ## for authors: bring each .ipynb up to its .py, run it, strip 
 	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py
 	$(EXECUTE) --in-place
 
-clean: ## remove the book, quick runs and caches; .venv and runs/full stay
-	rm -rf _build runs/quick .pytest_cache .ruff_cache .hypothesis
+clean: ## remove the book, the slides, quick runs and caches; .venv, runs/full and notebooks in editions/ stay
+	rm -rf _build editions/slides runs/quick .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path "./.venv/*" -prune -exec rm -rf {} +
 	rm -f notebooks/*.failed.ipynb

@@ -8,7 +8,7 @@ that says the same.
 import re
 from pathlib import Path
 
-from pybtex.database import parse_file
+from markup import name_sources
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 TITLE = re.compile(r"^(?:# )?\((sec-[\w-]+)\)=\n(?:# )?# (.+)", re.MULTILINE)
@@ -29,20 +29,6 @@ def read_titles(folder=BOOK):
     paths = [*folder.glob("*.md"), *folder.glob("notebooks/*.py")]
     texts = [path.read_text(encoding="utf-8") for path in paths]
     return dict(pair for text in texts for pair in TITLE.findall(text))
-
-
-def read_authors(path=BOOK / "references.bib"):
-    """Authors and year of each entry of a bibliography, as a text cites them."""
-    entries = parse_file(path).entries
-    return {key: (_authors(e), e.fields["year"]) for key, e in entries.items()}
-
-
-def _authors(entry):
-    names = [" ".join(person.last_names) for person in entry.persons["author"]]
-    names = [re.sub(r"[{}]|\\\W", "", name) for name in names]
-    if len(names) > 2:
-        return f"{names[0]} et al."
-    return " and ".join(names)
 
 
 def read_names(notebook):
@@ -67,7 +53,8 @@ class Plain:
     """
 
     def __init__(self, name, chapters):
-        self.authors, self.texts = read_authors(), read_titles()
+        self.authors = name_sources(BOOK / "references.bib")
+        self.texts = read_titles()
         for other, notebook in chapters.items():
             place = "" if other == name else f" of *{self.texts[f'sec-{other}']}*"
             names = read_names(notebook).items()

@@ -40,6 +40,7 @@ OTHER_TESTS = {
     "record_fields",
     "results",
     "scaling",
+    "slides",
     "style",
     "sweep_script",
     "train_script",

@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from built import CHROMIUM, PAGES, PDF
+from built import CHROMIUM, DECKS, PAGES, PDF
 from playwright.sync_api import sync_playwright
 
 
@@ -14,8 +14,9 @@ def pytest_sessionstart():
             "CHROMIUM=/path/to/chrome",
             returncode=2,
         )
-    if not (PAGES and PDF.exists()):
-        pytest.exit("The book must be built before: make book pdf", returncode=2)
+    if not (PAGES and PDF.exists() and DECKS):
+        message = "The book and the slides must be built before: make book pdf editions"
+        pytest.exit(message, returncode=2)
 
 
 @pytest.fixture(scope="session")

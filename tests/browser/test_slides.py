@@ -1,0 +1,134 @@
+"""The slides, opened from the disk: each fits, is whole, and is reached by keys."""
+
+import pypdf
+import pytest
+from built import DECKS, SLIDES
+from findings import hinder, visit
+
+# A part of a slide that the slide cuts off; what is for screen readers has no place.
+CUT_OFF = """() => [...document.querySelectorAll("section")].flatMap(slide => {
+  const box = slide.getBoundingClientRect(), number = slide.querySelector(".number");
+  const end = number.getBoundingClientRect().top + 1;
+  return [...slide.querySelectorAll("*")]
+    .filter(part => part !== number && !part.closest("mjx-assistive-mml"))
+    .filter(part => {
+      const { left, right, top, bottom } = part.getBoundingClientRect();
+      return left < box.left || right > box.right + 1 || top < box.top || bottom > end
+        || part.clientWidth && part.scrollWidth > part.clientWidth + 1;
+    })
+    .map(part => `slide ${slide.id} cuts off ${part.tagName.toLowerCase()}`);
+})"""
+
+SMALL = """() => [...document.querySelectorAll("section > *, li, figcaption, td")]
+  .filter(part => part.className !== "number")
+  .filter(part => parseFloat(getComputedStyle(part).fontSize) < 22)
+  .map(part => `small letters: ${part.textContent.slice(0, 40)}`)"""
+
+PICTURES = """() => [...document.images]
+  .filter(image => !image.naturalWidth || image.clientHeight < 300)
+  .map(image => `picture missing or small: ${image.alt.slice(0, 40)}`)"""
+
+FORMULAS = """() => [...document.querySelectorAll("[data-mjx-error]")]
+  .map(part => `formula not understood: ${part.textContent}`)
+  .concat(document.body.innerText.match(/\\\\[([].*/g) ?? [])"""
+
+# The slide that fills the window.
+SHOWN = """() => [...document.querySelectorAll("section")]
+  .filter(slide => Math.abs(slide.getBoundingClientRect().top) < 2)
+  .map(slide => Number(slide.id))"""
+
+each_deck = pytest.mark.parametrize("path", DECKS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def room(chromium, request):
+    """A room with a projector, lit or dark."""
+    size = {"width": 1280, "height": 720}
+    with chromium.new_context(viewport=size, color_scheme=request.param) as context:
+        yield context
+
+
+def look_at(page):
+    scripts = (CUT_OFF, SMALL, PICTURES, FORMULAS)
+    return [finding for script in scripts for finding in page.evaluate(script)]
+
+
+@each_deck
+def test_every_slide_fits_and_hinders_nobody(room, axe, path):
+    page, findings = visit(room, path, SLIDES)
+    assert look_at(page) + hinder(page, axe) + findings == []
+    page.close()
+
+
+@each_deck
+@pytest.mark.parametrize("size", [(1920, 1080), (1024, 768), (1280, 600)])
+def test_every_slide_fits_another_screen(chromium, path, size):
+    width, height = size
+    with chromium.new_context(viewport={"width": width, "height": height}) as context:
+        page, findings = visit(context, path, SLIDES)
+        assert page.evaluate(CUT_OFF) + findings == []
+
+
+@each_deck
+def test_keys_lead_through_the_slides(reader, path):
+    page, findings = visit(reader, path, SLIDES)
+    last = page.locator("section").count()
+    assert page.evaluate(SHOWN) == [1]
+    for number in range(2, last + 1):
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(SHOWN) == [number]
+    page.keyboard.press("ArrowRight")  # behind the last there is nothing
+    assert page.evaluate(SHOWN) == [last]
+    for key in ("PageDown", "ArrowDown", " "):
+        page.keyboard.press("Home")
+        assert page.evaluate(SHOWN) == [1]
+        page.keyboard.press(key)
+        assert page.evaluate(SHOWN) == [min(2, last)]
+    for key in ("ArrowLeft", "PageUp", "ArrowUp"):
+        page.keyboard.press("End")
+        assert page.evaluate(SHOWN) == [last]
+        page.keyboard.press(key)
+        assert page.evaluate(SHOWN) == [max(last - 1, 1)]
+    assert findings == []
+
+
+@each_deck
+def test_each_slide_is_a_page_of_the_print(reader, tmp_path, path):
+    page, findings = visit(reader, path, SLIDES)
+    count = page.locator("section").count()
+    page.pdf(path=tmp_path / "deck.pdf", prefer_css_page_size=True)
+    page.close()
+    pages = pypdf.PdfReader(tmp_path / "deck.pdf").pages
+    assert {tuple(map(round, page.mediabox[2:])) for page in pages} == {(960, 540)}
+    for number, sheet in enumerate(pages, start=1):
+        assert f"{number} / {count}" in sheet.extract_text()
+    assert len(pages) == count and findings == []
+
+
+def test_every_link_of_the_index_opens_a_deck(room):
+    page, findings = visit(room, SLIDES / "index.html", SLIDES)
+    links = page.eval_on_selector_all("a", "all => all.map(part => part.href)")
+    decks = {path.as_uri() for path in DECKS} - {(SLIDES / "index.html").as_uri()}
+    assert set(links) == decks and findings == []
+
+
+BROKEN = {
+    "cuts off p": ("</h2>", "</h2><p>" + "word " * 300 + "</p>"),
+    "cuts off pre": ("</h2>", "</h2><pre>" + "word " * 60 + "</pre>"),
+    "small letters": ("</h2>", '</h2><p style="font-size: 12px">fine print</p>'),
+    "picture missing": ('src="data:image/png;base64,', 'src="data:image/png;base64,x'),
+    "formula not understood": (r"\(", r"\(\left("),
+    r"\(\frac{": (r"\(", r"\(\frac{"),
+}
+
+
+@pytest.mark.parametrize("finding", BROKEN)
+def test_what_is_broken_is_found(room, tmp_path, finding):
+    text = (SLIDES / "patches.html").read_text("utf-8")
+    good, bad = BROKEN[finding]
+    assert good in text
+    (tmp_path / "patches.html").write_text(text.replace(good, bad, 1), "utf-8")
+    page, _ = visit(room, tmp_path / "patches.html", tmp_path)
+    found = look_at(page)
+    page.close()
+    assert any(finding in one for one in found), found
