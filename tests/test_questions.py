@@ -1,0 +1,515 @@
+"""The bank of questions: whole, with right answers, and the same in both files."""
+
+import html
+import math
+import re
+from collections import Counter
+from copy import deepcopy
+from html.parser import HTMLParser
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import questions
+import yaml
+from keras import ops
+
+import vitlib
+from vitlib import instruments, introspect
+
+ROOT = Path(__file__).resolve().parents[1]
+BANK = yaml.safe_load((ROOT / "teaching/questions.yml").read_text("utf-8"))
+BY_ID = {question["id"]: question for question in BANK}
+SIX = ("data", "patches", "positions", "training", "comparison", "attention")
+each_question = pytest.mark.parametrize("question", BANK, ids=lambda q: q["id"])
+
+
+def right(question):
+    return [choice["right"] for choice in question["choices"] if "right" in choice]
+
+
+def wrong(question):
+    return [choice["wrong"] for choice in question["choices"] if "wrong" in choice]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("editions")
+    assert questions.main(["--out", str(out)]) == 0
+    return out
+
+
+def test_there_are_enough_questions_on_each_chapter():
+    of = Counter(question["chapter"] for question in BANK)
+    assert len(BANK) >= 48
+    assert all(of[chapter] >= 7 for chapter in SIX)
+    assert of["debugging"] >= 6
+    assert len(BY_ID) == len(BANK)
+
+
+def test_few_questions_ask_for_memory_alone():
+    levels = Counter(question["level"] for question in BANK)
+    assert levels["recall"] <= len(BANK) / 6
+    assert min(levels["apply"], levels["analyse"]) >= len(BANK) / 4
+
+
+@each_question
+def test_a_question_has_one_right_choice_and_a_reason_for_each_wrong_one(question):
+    assert len(right(question)) == 1
+    assert 3 <= len(question["choices"]) <= 5
+    reasons = [c["misconception"] for c in question["choices"] if "wrong" in c]
+    assert len(reasons) == len(wrong(question)) >= 2
+    assert all(reason.endswith(".") and len(reason) > 25 for reason in reasons)
+
+
+@each_question
+def test_section_and_objective_stand_in_the_sources(question):
+    notebook = ROOT / f"notebooks/{question['chapter']}.py"
+    if not notebook.exists():
+        assert question["chapter"] not in SIX and "section" not in question
+        return
+    heading = rf"^# ##+ {re.escape(question['section'])}$"
+    assert re.search(heading, notebook.read_text("utf-8"), re.MULTILINE)
+    if "objective" in question:
+        guide = (ROOT / "book/instructors.md").read_text("utf-8").replace("*", "")
+        assert f"\n - {question['objective']}\n" in guide
+
+
+def test_every_objective_of_the_six_chapters_is_asked_for():
+    asked = {question.get("objective") for question in BANK}
+    for name in SIX:
+        objectives = questions.read_chapter(name).objectives
+        assert len(objectives) >= 4
+        assert asked >= set(objectives), name
+
+
+@each_question
+def test_the_choices_of_a_question_are_about_equally_long(question):
+    lengths = [len(text) for text in right(question) + wrong(question)]
+    assert max(lengths) <= 1.5 * min(lengths) or max(lengths) - min(lengths) < 15
+
+
+def test_the_right_choice_is_not_told_by_its_length():
+    longest = [q for q in BANK if len(right(q)[0]) > max(map(len, wrong(q)))]
+    shortest = [q for q in BANK if len(right(q)[0]) < min(map(len, wrong(q)))]
+    assert len(longest) <= 0.4 * len(BANK)
+    assert len(shortest) <= 0.4 * len(BANK)
+
+
+def test_the_right_choice_is_not_told_by_its_place():
+    four = [q for q in BANK if len(q["choices"]) == 4]
+    places = Counter(
+        ["right" in c for c in questions.mixed(q)].index(True) for q in four
+    )
+    assert len(four) >= 40
+    assert all(
+        0.15 * len(four) <= places[place] <= 0.35 * len(four) for place in range(4)
+    )
+
+
+# What the code of the course computes, as the right choice has it.
+
+
+def tokens():
+    patches = vitlib.Patches(patch_size=6)(np.zeros((1, 72, 72, 3), "float32"))
+    return "{1} vectors of {2} numbers".format(*patches.shape)
+
+
+def patch_of_a_pixel():
+    image = np.zeros((1, 72, 72, 1), "float32")
+    image[0, 20, 50] = 1
+    patches = ops.convert_to_numpy(vitlib.Patches(patch_size=6)(image))
+    return f"Patch {patches[0].any(axis=-1).argmax()}"
+
+
+def pairs_of_tokens():
+    before, after = (questions_and_keys((72 // side) ** 2) for side in (6, 3))
+    return f"{after // before} times"
+
+
+def questions_and_keys(num_tokens):
+    queries = np.ones((num_tokens, 1))
+    return (queries @ queries.T).size
+
+
+def overlapping_windows():
+    convolution = keras.layers.Conv2D(1, kernel_size=6, strides=3)
+    return str(math.prod(convolution.compute_output_shape((1, 72, 72, 3))))
+
+
+def two_dimensions():
+    layer = vitlib.PositionEmbedding2D(grid_size=(12, 12))
+    layer.build((None, 144, 128))
+    return f"{layer.count_params():,}"
+
+
+def distances():
+    return str(len(np.unique(vitlib.relative_offsets(64))))
+
+
+def versions():
+    return f"{100 / 6:.0f} % top-1, whatever its size; top-5 can be {500 / 6:.0f} %"
+
+
+def flipped():
+    flip = np.eye(4)[[0, 1, 3, 2]]  # left, right, above, below
+    seen = (np.eye(4) + flip) / 2 / 4  # how often (label, arrangement) occurs
+    return f"{100 * seen.max(axis=0).sum():.0f} %"
+
+
+def superclasses():
+    one, five = vitlib.cifar100.NUM_CLASSES / vitlib.cifar100.NUM_SUPERCLASSES, 5
+    return f"{100 / one:.0f} % and {100 * five / one:.0f} %"
+
+
+def copies():
+    hits = np.arange(10, 10_001)
+    gained = 100 * (hits / 10_000 - (hits - 10) / 9_990)
+    assert (np.diff(gained) < 0).all()
+    return f"{gained.max():.1f} points at most, and by less"
+
+
+def sheared():
+    return f"about {15.5 * math.tan(math.radians(0.2)):.2f} pixels"
+
+
+def head_of_a_larger_image():
+    config = vitlib.REPORT_VIT
+    first, second = (
+        (side // config.patch_size) ** 2 * config.projection_dim * config.head_units[0]
+        for side in (72, 144)
+    )
+    assert (first, second) == (37_748_736, 150_994_944)
+    return {4: "fourfold"}[second // first]
+
+
+def uniform_loss():
+    return f"{vitlib.training.score(np.zeros((100, 100)), np.arange(100))['loss']:.2f}"
+
+
+def first_jump():
+    layer = keras.layers.Dense(1)
+    x = np.full((1, 18_432), 0.8, "float32")
+    before = float(layer(x)[0, 0])
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(layer.trainable_variables)
+    optimizer.apply([ops.full(v.shape, -1e-3) for v in layer.trainable_variables])
+    return f"about {float(layer(x)[0, 0]) - before:.0f},"
+
+
+def dead():
+    units = [[0, 0, 0], [0, 0, 2], [-0.1, -0.1, -0.1], [2, 2, 2]]
+    return {0.25: "A quarter: A alone"}[instruments.dead_units(np.transpose(units))]
+
+
+def decay():
+    weight = keras.Variable([1.0])
+    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=0.1)
+    optimizer.build([weight])
+    optimizer.apply([ops.zeros(1)])
+    left = float(ops.convert_to_numpy(weight)[0])
+    assert left == pytest.approx(1 - 1e-4, abs=1e-6)
+    return "0.1"
+
+
+def updates():
+    often = 40_000 / 32 / math.ceil(40_000 / 256)
+    return {8: "Eight times as many updates, each from a noisier"}[round(often)]
+
+
+def weights_that_learn():
+    kernel = np.eye(9).reshape(3, 3, 1, 9)  # one weight in each filter
+    output = ops.conv(np.ones((1, 1, 1, 1)), kernel, padding="same")
+    return {1: "One:"}[int(ops.convert_to_numpy(output).sum())]
+
+
+def operations():
+    layer = keras.layers.Conv2D(100, 1, use_bias=False)
+    model = keras.Sequential([keras.Input((8, 8, 10_000)), layer])
+    assert model.count_params() == 1_000_000
+    return f"{vitlib.count_flops(model) / 1e6:.0f} million"
+
+
+def standard_error():
+    return f"{100 * math.sqrt(0.5 * 0.5 / 10_000)} points"
+
+
+def one_seed():
+    deviation = math.sqrt(2) * 0.5
+    often = math.erfc(0.9 / deviation / math.sqrt(2))
+    return {5: "one of five"}[round(1 / often)]
+
+
+def left_neighbour():
+    keys = [place - (place % 4 > 0) for place in range(16)]
+    maps = np.eye(16)[keys][None, None, None]
+    return f"{introspect.mean_attention_distance(maps, (4, 4), 8)[0, 0]:.0f} pixels"
+
+
+def two_blocks():
+    look_left = np.broadcast_to(np.eye(8, k=-1), (2, 1, 1, 8, 8))
+    return {0.25: "1/4"}[introspect.attention_rollout(look_left)[0, 7, 5]]
+
+
+def softmax_twice():
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    perfect = np.eye(100, dtype="float32")
+    return f"{float(loss(perfect, perfect)):.2f}"
+
+
+def not_adapted():
+    layer = keras.layers.Normalization()
+    layer.build((None, 8, 8, 3))
+    mean, variance, _ = (np.unique(weight) for weight in layer.get_weights())
+    return f"mean and variance: {mean.item():.0f} and {variance.item():.0f}"
+
+
+def crops():
+    image = np.random.default_rng(0).random((1, 32, 32, 3), dtype="float32")
+    crop = keras.layers.RandomCrop(32, 32, seed=0)
+    views = {
+        ops.convert_to_numpy(crop(image, training=True)).tobytes() for _ in range(9)
+    }
+    return f"{len(views)}: the line does nothing"
+
+
+COMPUTED = {
+    "patches-tokens": tokens,
+    "patches-which": patch_of_a_pixel,
+    "patches-quadratic": pairs_of_tokens,
+    "patches-overlap": overlapping_windows,
+    "positions-two-d": two_dimensions,
+    "positions-relative": distances,
+    "positions-six-orders": versions,
+    "data-flip-down": flipped,
+    "data-superclass": superclasses,
+    "data-ten-copies": copies,
+    "data-shear": sheared,
+    "training-larger-image": head_of_a_larger_image,
+    "training-ln-100": uniform_loss,
+    "training-adam-jump": first_jump,
+    "training-dead": dead,
+    "training-decay": decay,
+    "training-batch": updates,
+    "comparison-padding": weights_that_learn,
+    "comparison-operations": operations,
+    "comparison-standard-error": standard_error,
+    "comparison-one-seed": one_seed,
+    "attention-left": left_neighbour,
+    "attention-two-blocks": two_blocks,
+    "debugging-softmax": softmax_twice,
+    "debugging-adapt": not_adapted,
+    "debugging-crop": crops,
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_the_right_choice_says_what_the_code_computes(name):
+    answer = COMPUTED[name]()
+    assert answer in right(BY_ID[name])[0]
+    assert not any(answer in text for text in wrong(BY_ID[name]))
+
+
+# What the files hold.
+
+
+def source_of(text):
+    """A text of the bank, from its HTML."""
+    text = re.sub("</?code>", "`", text)
+    return html.unescape(re.sub("</?em>", "*", text))
+
+
+def parse_gift(text):
+    """Reads GIFT: `{id: (category, question, [(sign, text, feedback)])}`."""
+    signs = dict(zip("~=#{}:", "\ue000\ue001\ue002\ue003\ue004\ue005", strict=True))
+    found, category = {}, None
+    for block in text.strip().split("\n\n"):
+        if block.startswith("$CATEGORY: "):
+            category = block.removeprefix("$CATEGORY: ")
+            continue
+        pairs = re.findall(r"(?s)\\(.)|(.)", block)
+        block = "".join(escaped or signs.get(plain, plain) for escaped, plain in pairs)
+        colon, start, end = signs[":"] * 2, signs["{"], signs["}"]
+        parts = re.fullmatch(
+            rf"(?s){colon}(.+){colon}\[html\](.+) {start}\n(.+)\n{end}", block
+        )
+        name, question, lines = parts.groups()
+        choices = []
+        for line in lines.split("\n"):
+            words, feedback = line[1:].split(signs["#"])
+            choices.append(
+                (line[0] == signs["="], source_of(words), source_of(feedback))
+            )
+        assert name not in found
+        found[name] = category, source_of(question), choices
+    return found
+
+
+def test_the_gift_file_parses_back_to_the_bank(folder):
+    found = parse_gift((folder / "questions.gift").read_text("utf-8"))
+    assert found.keys() == BY_ID.keys()
+    for name, (category, question, choices) in found.items():
+        asked = BY_ID[name]
+        title = questions.read_chapter(asked["chapter"]).title
+        assert category == f"Vision Transformers/{title}"
+        assert question == asked["question"]
+        expected = {
+            (True, c["right"], asked["explanation"])
+            if "right" in c
+            else (False, c["wrong"], c["misconception"])
+            for c in asked["choices"]
+        }
+        assert set(choices) == expected and len(choices) == len(expected)
+        assert not any(text.startswith("%") for _, text, _ in choices)  # a weight
+
+
+def test_what_gift_reads_as_a_sign_comes_back(folder):
+    question = deepcopy(BANK[0])
+    question["question"] = r"Is `{a: 1} = {b}` ~ #1, \n or <b> & *not*: why?"
+    question["choices"][1]["wrong"] = r"`x = {}` ~> #2 \\ : `a*b`"
+    text = questions.gift([question], questions.read_chapters())
+    _, asked, choices = parse_gift(text)[question["id"]]
+    assert asked == question["question"]
+    assert question["choices"][1]["wrong"] in [words for _, words, _ in choices]
+
+
+class Page(HTMLParser):
+    """The tags of the page, and the text of each element with a place."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.parts, self.article = [], {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "article":
+            self.article = dict(attrs)["id"]
+        if tag in ("code", "em"):
+            self.handle_data({"code": "`", "em": "*"}[tag])
+
+    def handle_endtag(self, tag):
+        self.handle_data({"code": "`", "em": "*"}.get(tag, ""))
+
+    def handle_data(self, data):
+        self.parts[self.article] = self.parts.get(self.article, "") + data
+
+
+def test_the_page_holds_every_question_with_its_choices_and_misconceptions(folder):
+    page = Page((folder / "questions.html").read_text("utf-8"))
+    for name, question in BY_ID.items():
+        text = page.parts[name]
+        texts = [question["question"], question["explanation"]]
+        texts += [part for choice in question["choices"] for part in choice.values()]
+        assert [part for part in texts if part not in text] == [], name
+
+
+def test_the_page_names_the_letter_of_the_right_choice(folder):
+    text = (folder / "questions.html").read_text("utf-8")
+    for name, question in BY_ID.items():
+        article = text.split(f'<article id="{name}">')[1].split("</article>")[0]
+        choices = article.split("<ol>")[1].split("</ol>")[0]
+        listed = [source_of(t) for t in re.findall("<li>(.+)</li>", choices)]
+        letter = re.search(r"<strong>([A-E]) is right", article)[1]
+        assert listed["ABCDE".index(letter)] == right(question)[0]
+
+
+def test_the_page_needs_no_other_file_and_folds_every_answer(folder):
+    page = Page((folder / "questions.html").read_text("utf-8"))
+    tags = [tag for tag, _ in page.tags]
+    folded = [attrs for tag, attrs in page.tags if tag == "details"]
+    assert ("html", {"lang": "en"}) in page.tags
+    assert len(folded) == len(BANK) and not any("open" in attrs for attrs in folded)
+    assert not {"link", "img", "iframe"} & set(tags)
+    assert not [attrs for _, attrs in page.tags if "src" in attrs]
+    names = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    links = {attrs["href"] for tag, attrs in page.tags if tag == "a"}
+    assert links and links <= {f"#{name}" for name in names}
+
+
+def test_both_files_are_the_same_each_time(folder, tmp_path):
+    assert questions.main(["--out", str(tmp_path)]) == 0
+    for name in ("questions.html", "questions.gift"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+# What is refused.
+
+
+def broken(**changes):
+    """The first question with other values; a field that is `...` is left out."""
+    question = deepcopy(BANK[0]) | changes
+    return {field: value for field, value in question.items() if value is not ...}
+
+
+CHOICES = BANK[0]["choices"]
+LONE = [{key: c[key] for key in c if key != "misconception"} for c in CHOICES]
+ELSEWHERE = {key: BANK[9][key] for key in ("chapter", "section", "objective")}
+BROKEN = [
+    ("just a text", "A question must have the fields"),
+    (broken(explanation=...), "A question must have the fields"),
+    (broken(hint="no"), "A question must have the fields"),
+    (broken(chapter="biology"), "The chapter of data-three-numbers must be one of"),
+    (broken(**ELSEWHERE), "The id of data-three-numbers must be its chapter"),
+    (broken(id="data-Three numbers"), "must be its chapter, a dash, and lower-case"),
+    (broken(section="What is what?"), "must be a heading of its chapter's notebook"),
+    (broken(section=...), "a heading of its chapter's notebook. Received: None."),
+    (broken(objective="invert the cut"), "must be one of its chapter in book/instr"),
+    (broken(level="hard"), "The level of data-three-numbers must be one of"),
+    (broken(question=" "), "The question of data-three-numbers must be a text"),
+    (broken(question="Is `a right?"), "must be a text with closed ` and *"),
+    (broken(explanation="It is *so."), "The explanation of data-three-numbers must"),
+    (broken(choices=CHOICES[:2]), "must be 3 to 5 texts"),
+    (broken(choices=CHOICES + CHOICES), "must be 3 to 5 texts"),
+    (broken(choices=LONE), "or `wrong` with its `misconception`"),
+    (broken(choices=[*CHOICES[:3], {"wrong": 4, "misconception": "x"}]), "3 to 5"),
+    (broken(choices=CHOICES[1:]), "texts of which exactly one is right"),
+    (broken(choices=[*CHOICES, {"right": "Both."}]), "exactly one is right"),
+    (broken(choices=[*CHOICES, CHOICES[1]]), "must be different texts"),
+]
+
+
+@pytest.mark.parametrize(("question", "sentence"), BROKEN)
+def test_a_broken_question_is_refused_with_one_sentence(question, sentence):
+    with pytest.raises(ValueError) as refused:
+        questions.check([question], questions.read_chapters())
+    text = str(refused.value)
+    assert sentence in text and "Received: " in text
+    assert len(text.splitlines()) == 1
+
+
+def test_an_id_that_is_there_twice_is_refused():
+    with pytest.raises(ValueError, match="Received: data-three-numbers, 2 times"):
+        questions.check([BANK[0], BANK[1], BANK[0]], questions.read_chapters())
+
+
+def test_every_broken_rule_has_a_line_of_its_own():
+    bank = [broken(level="hard", chapter="biology"), BANK[1] | {"section": "no"}]
+    with pytest.raises(ValueError) as refused:
+        questions.check(bank, questions.read_chapters())
+    assert len(str(refused.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- id: [", "The bank must be YAML."),
+        ("id: data", "The bank must be a list of questions."),
+        ("", "The bank must be a list of questions."),
+        ("- id: data-x", "A question must have the fields"),
+    ],
+)
+def test_a_broken_bank_writes_nothing(tmp_path, capsys, text, sentence):
+    (tmp_path / "bank.yml").write_text(text)
+    arguments = ["--bank", str(tmp_path / "bank.yml"), "--out", str(tmp_path / "out")]
+    assert questions.main(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(sentence) and len(said.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_chapter_without_a_notebook_has_no_sections(tmp_path):
+    assert questions.read_chapter("debugging", tmp_path) == questions.Chapter(
+        "Debugging"
+    )
