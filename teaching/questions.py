@@ -182,8 +182,8 @@ CLOSER_RULES = (
     ("id", "its chapter, a dash, and lower-case words with dashes", _is_id),
     (
         "section",
-        "a heading of its chapter's notebook",
-        lambda q, chapter: not chapter.sections or q.get("section") in chapter.sections,
+        "a heading of its chapter's notebook, and none as long as there is no notebook",
+        lambda q, chapter: q.get("section") in (chapter.sections or (None,)),
     ),
     (
         "objective",
@@ -257,7 +257,7 @@ def inline(text):
     return "".join(parts)
 
 
-def answer_in_html(question):
+def answer_in_html(question, number):
     """The folded part of a question: why one choice is right and the others wrong."""
     wrong = []
     for letter, choice in zip(LETTERS, mixed(question), strict=False):
@@ -272,7 +272,7 @@ def answer_in_html(question):
         about.append(f"Students can {inline(question['objective'])}.")
     return [
         "<details>",
-        "<summary>Answer</summary>",
+        f"<summary>Answer to question {number}</summary>",
         f"<p><strong>{right} is right.</strong> {inline(question['explanation'])}</p>",
         "<ul>",
         *wrong,
@@ -292,7 +292,7 @@ def question_in_html(question, number):
         "<ol>",
         *choices,
         "</ol>",
-        *answer_in_html(question),
+        *answer_in_html(question, number),
         "</article>",
     ]
 

@@ -454,7 +454,7 @@ BROKEN = [
     (broken(**ELSEWHERE), "The id of data-three-numbers must be its chapter"),
     (broken(id="data-Three numbers"), "must be its chapter, a dash, and lower-case"),
     (broken(section="What is what?"), "must be a heading of its chapter's notebook"),
-    (broken(section=...), "a heading of its chapter's notebook. Received: None."),
+    (broken(section=...), "as long as there is no notebook. Received: None."),
     (broken(objective="invert the cut"), "must be one of its chapter in book/instr"),
     (broken(level="hard"), "The level of data-three-numbers must be one of"),
     (broken(question=" "), "The question of data-three-numbers must be a text"),

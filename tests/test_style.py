@@ -36,6 +36,7 @@ OTHER_TESTS = {
     "layers",
     "make",
     "notebooks",
+    "project",
     "questions",
     "readme",
     "record_fields",

@@ -1,0 +1,106 @@
+"""The page of the project says what the presets, the records and the options say."""
+
+import importlib.util
+import re
+import shlex
+import statistics
+from pathlib import Path
+
+import pytest
+
+from vitlib import PRESETS, config, load_runs
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "book/project.md").read_text("utf-8")
+RUBRIC = PAGE.split(":name: tab-rubric")[1].split("\n```\n")[0]
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = ROOT / "experiments/train.py"
+    spec = importlib.util.spec_from_file_location("train", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def section(title):
+    return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def rows(table):
+    """The cells of each row of a list-table, without its heading."""
+    lines = re.split(r"\n\* - ", table)[2:]
+    return [re.split(r"\n  - ", line) for line in lines]
+
+
+def test_the_presets_that_the_page_offers_run_on_a_laptop():
+    cells = [row[0] for row in rows(section("What can you run?").split("\n```\n")[0])]
+    names = [name for cell in cells for name in re.findall("`(.+?)`", cell)]
+    assert len(names) == 7
+    assert all(PRESETS[name].profile in ("quick", "laptop") for name in names)
+
+
+def test_the_minutes_of_compact_are_those_of_its_records():
+    runs = [run for run in load_runs(ROOT / "results", "compact") if not run.overrides]
+    minutes = statistics.mean(r.seconds / 60 for r in runs if r.preset == "compact")
+    assert f"{minutes:.0f} minutes, the mean of its recorded runs" in PAGE
+    assert f"3 runs of {minutes:.0f} minutes" in PAGE
+    epochs = PRESETS["compact"].train.epochs
+    short = [round(minutes * part / epochs) for part in (5, 10)]
+    text = " ".join(section("Which questions have others asked?").split())
+    assert "{} and {} minutes a run".format(*short) in text
+    assert f"{3 * sum(short)} minutes in all" in text
+
+
+def test_the_commands_of_the_page_are_understood(script):
+    lines = re.findall(r"experiments/train\.py (.+)", PAGE)
+    lines += re.findall(r"`((?:tiny|compact) --.+?)`", PAGE)
+    assert len(lines) >= 3
+    for line in lines:
+        options = script.parse_arguments(shlex.split(line.replace("$seed", "2")))
+        _, _, overrides = script.configure(PRESETS[options.preset], options)
+        assert overrides, line
+
+
+def test_the_options_in_the_table_change_a_preset(script):
+    for option in re.findall(r"^\| `(--.+?)` \|", PAGE, re.MULTILINE):
+        options = script.parse_arguments(["tiny", *option.split()])
+        _, training, overrides = script.configure(PRESETS["tiny"], options)
+        assert overrides or training.seed == 1, option
+
+
+def test_the_preset_of_the_page_can_be_written_into_the_config():
+    code = re.search(r'    "tiny-fine": Preset\((?s:.+?)\n    \),\n', PAGE)[0]
+    (preset,) = eval("{" + code + "}", vars(config)).values()
+    tiny = PRESETS["tiny"]
+    assert (preset.study, preset.data, preset.train) == ("tiny", "shapes", tiny.train)
+    assert (preset.model.patch_size, tiny.model.patch_size) == (4, 8)
+
+
+def test_each_size_of_a_training_set_has_as_many_images_of_each_class():
+    text = section("Which questions have others asked?")
+    counts = [int(n) for n in re.findall(r"\b(\d+000)\b", text)]
+    assert len(counts) >= 8
+    assert all(count % 100 == 0 and 20_000 % count == 0 for count in counts)
+
+
+def test_the_rubric_has_six_criteria_with_four_levels_and_weights():
+    criteria = rows(RUBRIC)
+    assert len(criteria) == 6
+    for cells in criteria:
+        assert len(cells) == 6
+        assert all(len(cell) > 15 for cell in cells[2:])
+    assert sum(int(cells[1]) for cells in criteria) == 100
+
+
+def test_the_worked_example_of_the_rubric_adds_up():
+    levels, points, total = re.search(
+        r"the levels ([\d, ]+) give ([\d.+ ]+) = ([\d.]+) points", PAGE
+    ).groups()
+    weights = [int(cells[1]) for cells in rows(RUBRIC)]
+    exact = [w * int(n) / 3 for w, n in zip(weights, levels.split(", "), strict=True)]
+    assert [f"{value:.1f}" for value in exact] == [
+        f"{float(value):.1f}" for value in points.split(" + ")
+    ]
+    assert total == f"{sum(exact):.1f}"
