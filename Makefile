@@ -52,9 +52,10 @@ pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chr
 	--print-to-pdf=_build/book.pdf "file://$(CURDIR)/_build/singlehtml/index.html" 2>/dev/null
 	@test -s _build/book.pdf && echo "Open $(CURDIR)/_build/book.pdf"
 
-editions: setup ## write the chapters for students, tutors and instructors, and slides, into editions/
+editions: setup ## write the chapters for students, tutors and instructors, slides and questions into editions/
 	@$(BIN)/python teaching/editions.py
 	@$(BIN)/python teaching/slides.py
+	@$(BIN)/python teaching/questions.py
 
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
 	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,notebooks book benchmarks kills record_fields fuzz mutations,--ignore=tests/test_$(name).py)

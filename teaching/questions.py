@@ -97,11 +97,8 @@ def read_chapter(name, root=ROOT):
         return Chapter(name.capitalize())
     text = notebook.read_text(encoding="utf-8")
     title, *sections = re.findall(r"^# #+ (.+)$", text, re.MULTILINE)
-    page = (root / "book/instructors.md").read_text(encoding="utf-8")
-    part = re.search(r"^## What can students do afterwards\?$(?s:.+?)^## ", page, re.M)
-    table = re.search(rf"\(#sec-{name}\)\*\*\n((?s:.+?))\n```\n", part[0])
-    rows = re.findall(r"^\* - (.+)$", table[1] if table else "", re.MULTILINE)
-    objectives = [row.replace("*", "") for row in rows[1:]]  # without the table's head
+    mapped = yaml.safe_load((root / "book/objectives.yml").read_text(encoding="utf-8"))
+    objectives = [objective["can"].replace("*", "") for objective in mapped[name]]
     return Chapter(title, tuple(sections), tuple(objectives))
 
 
@@ -187,7 +184,7 @@ CLOSER_RULES = (
     ),
     (
         "objective",
-        "one of its chapter in book/instructors.md, word for word",
+        "one of its chapter in book/objectives.yml, word for word",
         lambda q, chapter: q.get("objective") in (None, *chapter.objectives),
     ),
     ("choices", "texts of which exactly one is right", _has_one_right),

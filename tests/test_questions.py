@@ -72,8 +72,8 @@ def test_section_and_objective_stand_in_the_sources(question):
     heading = rf"^# ##+ {re.escape(question['section'])}$"
     assert re.search(heading, notebook.read_text("utf-8"), re.MULTILINE)
     if "objective" in question:
-        guide = (ROOT / "book/instructors.md").read_text("utf-8").replace("*", "")
-        assert f"\n - {question['objective']}\n" in guide
+        guide = (ROOT / "book/objectives.yml").read_text("utf-8").replace("*", "")
+        assert f'can: "{question['objective']}"' in guide
 
 
 def test_every_objective_of_the_six_chapters_is_asked_for():
