@@ -9,11 +9,19 @@ from copy import deepcopy
 import keras
 import numpy as np
 import pytest
-from students import attention, comparison, data, patches, positions, training
+from students import (
+    attention,
+    comparison,
+    data,
+    debugging,
+    patches,
+    positions,
+    training,
+)
 
 from vitlib import Patches, checks, join_patches, relative_offsets
 
-CHAPTERS = (data, patches, positions, training, comparison, attention)
+CHAPTERS = (data, patches, positions, training, comparison, attention, debugging)
 EXERCISES = {
     check: exercise for page in CHAPTERS for check, exercise in page.EXERCISES.items()
 }

@@ -24,6 +24,18 @@ from vitlib.checks.data import (
     check_normalize,
     check_stratified_split,
 )
+from vitlib.checks.debugging import (
+    check_repaired_accuracy,
+    check_repaired_attention,
+    check_repaired_block,
+    check_repaired_deviation,
+    check_repaired_loss,
+    check_repaired_mix,
+    check_repaired_patches,
+    check_repaired_path,
+    check_repaired_variant,
+    check_repaired_weights,
+)
 from vitlib.checks.patches import check_block_cost, check_cut, check_join
 from vitlib.checks.positions import (
     check_encode,
@@ -55,6 +67,16 @@ __all__ = [
     "check_offsets",
     "check_paired_error",
     "check_rate",
+    "check_repaired_accuracy",
+    "check_repaired_attention",
+    "check_repaired_block",
+    "check_repaired_deviation",
+    "check_repaired_loss",
+    "check_repaired_mix",
+    "check_repaired_patches",
+    "check_repaired_path",
+    "check_repaired_variant",
+    "check_repaired_weights",
     "check_rollout",
     "check_sinusoid",
     "check_standard_error",
