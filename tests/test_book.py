@@ -18,6 +18,7 @@ FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 TOLD = {"canonical", "next", "prev", "search", "index", "author", "copyright"}
 
 CHAPTERS = ["data", "patches", "positions", "training", "comparison", "attention"]
+CHAPTERS += ["debugging"]
 
 
 class Page(HTMLParser):
