@@ -14,7 +14,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # (sec-debugging)=
 # # Find the defect
@@ -256,6 +255,7 @@ def softmax(x):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
+# %%
 def attention(queries, keys):
     """Returns the weights (heads, N, N) of arrays (heads, N, d)."""
     products = queries @ keys.swapaxes(-1, -2)
