@@ -86,7 +86,7 @@ class Chapter:
     """What a question may name of its chapter."""
 
     title: str
-    sections: tuple = ()  # none as long as its notebook is not there
+    sections: tuple = ()  # none when its notebook is not there
     objectives: tuple = ()
 
 
@@ -179,8 +179,8 @@ CLOSER_RULES = (
     ("id", "its chapter, a dash, and lower-case words with dashes", _is_id),
     (
         "section",
-        "a heading of its chapter's notebook, and none as long as there is no notebook",
-        lambda q, chapter: q.get("section") in (chapter.sections or (None,)),
+        "a heading of its chapter's notebook",
+        lambda q, chapter: not chapter.sections or q.get("section") in chapter.sections,
     ),
     (
         "objective",

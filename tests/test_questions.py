@@ -66,9 +66,8 @@ def test_a_question_has_one_right_choice_and_a_reason_for_each_wrong_one(questio
 @each_question
 def test_section_and_objective_stand_in_the_sources(question):
     notebook = ROOT / f"notebooks/{question['chapter']}.py"
-    if not notebook.exists():
-        assert question["chapter"] not in SIX and "section" not in question
-        return
+    if not notebook.exists() and question["chapter"] not in SIX:
+        pytest.skip("this copy of the course does not have the chapter")
     heading = rf"^# ##+ {re.escape(question['section'])}$"
     assert re.search(heading, notebook.read_text("utf-8"), re.MULTILINE)
     if "objective" in question:
@@ -274,6 +273,18 @@ def crops():
     return f"{len(views)}: the line does nothing"
 
 
+def scale_after():
+    weights = ops.softmax(np.random.default_rng(0).normal(size=16)) / np.sqrt(64)
+    total = float(ops.sum(weights))
+    return f"1/{1 / total:.0f}: what"
+
+
+def mean_of_batches():
+    right = np.arange(75) >= 64
+    batches = [right[first : first + 32].mean() for first in range(0, 75, 32)]
+    return f"{100 * np.mean(batches):.0f} %, while {100 * right.mean():.0f} % are right"
+
+
 COMPUTED = {
     "patches-tokens": tokens,
     "patches-which": patch_of_a_pixel,
@@ -301,6 +312,8 @@ COMPUTED = {
     "debugging-softmax": softmax_twice,
     "debugging-adapt": not_adapted,
     "debugging-crop": crops,
+    "debugging-scale-after": scale_after,
+    "debugging-batch-mean": mean_of_batches,
 }
 
 
@@ -454,7 +467,7 @@ BROKEN = [
     (broken(**ELSEWHERE), "The id of data-three-numbers must be its chapter"),
     (broken(id="data-Three numbers"), "must be its chapter, a dash, and lower-case"),
     (broken(section="What is what?"), "must be a heading of its chapter's notebook"),
-    (broken(section=...), "as long as there is no notebook. Received: None."),
+    (broken(section=...), "a heading of its chapter's notebook. Received: None."),
     (broken(objective="invert the cut"), "must be one of its chapter in book/instr"),
     (broken(level="hard"), "The level of data-three-numbers must be one of"),
     (broken(question=" "), "The question of data-three-numbers must be a text"),
@@ -509,7 +522,7 @@ def test_a_broken_bank_writes_nothing(tmp_path, capsys, text, sentence):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_chapter_without_a_notebook_has_no_sections(tmp_path):
-    assert questions.read_chapter("debugging", tmp_path) == questions.Chapter(
-        "Debugging"
-    )
+def test_what_a_chapter_without_a_notebook_has_is_not_asked_for(tmp_path):
+    chapters = questions.read_chapters(tmp_path)
+    assert chapters["data"] == questions.Chapter("Data")
+    questions.check([broken(objective=...)], chapters)
