@@ -12,7 +12,7 @@ EXACT := TF_ENABLE_ONEDNN_OPTS=0
 EXECUTE := $(BIN)/python notebooks/tools/execute.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run book pdf editions test test-browser lint full gpu-check notebooks clean
+.PHONY: help setup run book pdf editions assignment test test-browser test-grading lint full gpu-check notebooks clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,11 @@ $(INSTALLED): $(REQUIREMENTS) requirements.txt constraints.txt pyproject.toml
 # What the tests of the book in a browser need, on top.
 .venv/installed-browser: $(INSTALLED) requirements-browser.txt constraints.txt
 	$(BIN)/python -m pip install -r requirements-browser.txt -c constraints.txt
+	@touch $@
+
+# What making and grading the assignment needs, on top.
+.venv/installed-grading: $(INSTALLED) requirements-grading.txt constraints.txt
+	$(BIN)/python -m pip install -r requirements-grading.txt -c constraints.txt
 	@touch $@
 
 run: setup ## run every notebook on the embedded data into runs/quick, then build the book
@@ -57,12 +62,21 @@ editions: setup ## write the chapters for students, tutors and instructors, slid
 	@$(BIN)/python teaching/slides.py
 	@$(BIN)/python teaching/questions.py
 
+assignment: .venv/installed-grading ## make the students' version of the graded assignment
+	@mkdir -p editions/grading/source/vit
+	$(BIN)/jupytext --quiet --to ipynb --output editions/grading/source/vit/vit.ipynb teaching/assignment/vit.py
+	cd teaching/assignment && PATH="$(CURDIR)/$(BIN):$$PATH" nbgrader generate_assignment vit --force
+	@echo "Hand out $(CURDIR)/editions/grading/release/vit/vit.ipynb"
+
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
 	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,notebooks book benchmarks kills record_fields fuzz mutations,--ignore=tests/test_$(name).py)
 	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval
 
 test-browser: .venv/installed-browser book pdf editions ## open the book and the slides in an installed Chromium: links, figures, keyboard, contrast
 	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest tests/browser
+
+test-grading: .venv/installed-grading ## grade the assignment of made-up students with nbgrader
+	$(BIN)/pytest tests/grading
 
 lint: setup ## check style and format
 	$(BIN)/ruff check .

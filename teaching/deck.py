@@ -40,11 +40,13 @@ class Slide:
         kind: String: "title", "section", "equation", "figure" or "exercise".
         heading: String, HTML.
         parts: Tuple of `Part`.
+        is_large: Whether there is room for larger letters.
     """
 
     kind: str
     heading: str
     parts: tuple
+    is_large: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def fill(kind, heading, nodes, names):
     slides = next(slides for slides in dealt if len(slides) == count)
     marks = [f" <small>{n} of {count}</small>" for n in range(1, count + 1)]
     pairs = zip(marks if count > 1 else [""], slides, strict=True)
-    return [Slide(kind, heading + mark, tuple(parts)) for mark, parts in pairs]
+    large = sum(part.lines for part in parts) <= HEIGHT / 2
+    return [Slide(kind, heading + mark, tuple(p), large) for mark, p in pairs]
 
 
 def opening(nodes):

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 import markup
-from deck import HEIGHT, Part, Slide, make_deck, read
+from deck import Part, Slide, make_deck, read
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Template(Path(__file__).with_name("slides.html").read_text("utf-8"))
@@ -39,8 +39,7 @@ def write(path, title, slides):
 def page(slide, number, count):
     """Returns the HTML of a slide."""
     tag = "h1" if number == 1 else "h2"
-    lines = sum(part.lines for part in slide.parts)
-    size = " large" if lines <= HEIGHT / 2 else ""
+    size = " large" if slide.is_large else ""
     html = ""
     for container, parts in groupby(slide.parts, key=lambda part: part.container):
         inside = "\n".join(part.html for part in parts)
