@@ -98,7 +98,7 @@ def test_no_two_functions_get_the_same_verdict(check):
 
 def test_the_words_of_a_docstring_are_no_hint():
     assert hints_of(importlib.import_module("vitlib.checks.patches"))
-    assert not hints_with("Checks", checks.check_cut)
+    assert not hints_with("Checks", checks.check_join)
 
 
 @each_check
@@ -248,11 +248,18 @@ def test_a_function_that_changes_its_arguments_is_told(check):
 
 
 def test_the_functions_and_layers_of_the_package_are_right():
-    assert checks.check_cut(lambda images, size: Patches(size)(images))
+    assert checks.check_cut_planes(
+        lambda images, size: Patches(size)(images.transpose(0, 2, 3, 1))
+    )
     assert checks.check_join(
         lambda x, height, width, _: join_patches(x, (height, width))
     )
-    assert checks.check_offsets(relative_offsets)
+    assert checks.check_clipped_offsets(
+        lambda n, furthest: (
+            relative_offsets(n).clip(n - 1 - furthest, n - 1 + furthest)
+            - (n - 1 - furthest)
+        )
+    )
 
 
 def split_with(change):

@@ -1,8 +1,93 @@
 """What students hand in for the exercises of the chapter on the data."""
 
+import math
+
 import numpy as np
 
 from vitlib import checks
+
+
+def superclass_accuracy(accuracy, classes, members):
+    right = accuracy / 100
+    by_luck = (1 - right) / (classes - 1) * (members - 1)
+    return 100 * (right + by_luck)
+
+
+def luck(accuracy, siblings, others):
+    """A hundred answers: the right ones, and the siblings among the others."""
+    return accuracy + siblings * (100 - accuracy) / others
+
+
+SUPERCLASS_ACCURACY = {
+    "that is the accuracy of the fine labels": lambda a, c, m: a,
+    "only the wrong answers are counted": lambda a, c, m: (100 - a) / (c - 1) * (m - 1),
+    "not 1 - accuracy": lambda a, c, m: a + (m - 1) / (c - 1) * (1 - a),
+    "one of `classes - 1` fine labels": lambda a, c, m: luck(a, m - 1, c),
+    "of the wrong fine labels": lambda a, c, m: luck(a, m, c - 1),
+    "off the members and off the classes": lambda a, c, m: luck(a, m, c),
+    "that is a share; the answer": lambda a, c, m: luck(a, m - 1, c - 1) / 100,
+}
+
+
+def table_accuracy(images, copies, right, classes):
+    hits = right
+    for label in range(classes):
+        hits += (label == 0) * (images - copies) / classes
+    return hits / images * 100
+
+
+TABLE_ACCURACY = {
+    "that is a constant predictor": lambda n, d, r, k: n / k / n * 100,
+    "every copy counts as a hit": lambda n, d, r, k: (d + (n - d) / k) / n * 100,
+    "count for nothing": lambda n, d, r, k: r / n * 100,
+    "looked up and guessed as well": lambda n, d, r, k: (r + n / k) / n * 100,
+    "a copy with a wrong label": lambda n, d, r, k: (r + (n - r) / k) / n * 100,
+    "divided by the other images": lambda n, d, r, k: 100 / k + 100 * r / (n - d),
+    "that is the number of hits": lambda n, d, r, k: (
+        n * table_accuracy(n, d, r, k) / 100
+    ),
+    "that is a share of the images": lambda n, d, r, k: r / n + (1 - d / n) / k,
+}
+
+
+def shear_angle(pixels, side):
+    rows = np.arange(side) - np.arange(side).mean()
+    return math.degrees(math.atan2(pixels, -rows[0]))
+
+
+SHEAR_ANGLE = {
+    "from edge to edge": lambda p, s: math.degrees(math.atan(p / s)),
+    "over the bottom row": lambda p, s: math.degrees(math.atan2(p, s - 1)),
+    "half a pixel too large": lambda p, s: math.degrees(math.atan(p / (s / 2))),
+    "the angle is in radians": lambda p, s: math.radians(shear_angle(p, s)),
+    "that is the tangent": lambda p, s: math.tan(math.radians(shear_angle(p, s))),
+    "as if it were the angle": lambda p, s: p / (s - 1) * 360 / math.pi,
+    "the angle is that to the rows": lambda p, s: math.degrees(
+        math.atan((s - 1) / 2 / p)
+    ),
+}
+
+
+def flip_ceiling(left_right, top_bottom):
+    known = {
+        "left of": not left_right,
+        "right of": not left_right,
+        "above": not top_bottom,
+        "below": not top_bottom,
+    }
+    return sum(25 if is_sure else 12.5 for is_sure in known.values())
+
+
+FLIP_CEILING = {
+    "are multiplied": lambda a, b: 100 * (0.75 if a else 1) * (0.75 if b else 1),
+    "on all classes": lambda a, b: 100 // (1 + a) // (1 + b),
+    "counts as lost": lambda a, b: 50 * (not a) + 50 * (not b),
+    "from top to bottom counts": lambda a, b: 75 if a else 100,
+    "from left to right counts": lambda a, b: 75 if b else 100,
+    "as much harm as one": lambda a, b: 75 if a or b else 100,
+    "guesses among four": lambda a, b: [100, 75, 25][a + b],
+    "told as a share": lambda a, b: flip_ceiling(a, b) * 0.01,
+}
 
 
 def normalize(images, training):
@@ -149,6 +234,10 @@ FINAL_ACCURACY = {
 }
 
 EXERCISES = {
+    checks.check_superclass_accuracy: (superclass_accuracy, SUPERCLASS_ACCURACY),
+    checks.check_table_accuracy: (table_accuracy, TABLE_ACCURACY),
+    checks.check_shear_angle: (shear_angle, SHEAR_ANGLE),
+    checks.check_flip_ceiling: (flip_ceiling, FLIP_CEILING),
     checks.check_normalize: (normalize, NORMALIZE),
     checks.check_stratified_split: (split, SPLIT),
     checks.check_final_accuracy: (final_accuracy, FINAL_ACCURACY),

@@ -1,5 +1,7 @@
 """What students hand in for the exercises of the chapter on patches."""
 
+import math
+
 import numpy as np
 
 from vitlib import checks
@@ -17,28 +19,81 @@ def flatten(patches):
     return np.stack([patch.reshape(len(patch), -1) for patch in patches], axis=1)
 
 
-def cut(images, size):
-    return flatten(squares(images, size))
+def green_place(row, column, width, size):
+    pixels = np.arange(3 * width * (row + size)).reshape(-1, width, 3)
+    rows = len(pixels) // size * size
+    for number, patch in enumerate(squares(pixels[None, :rows], size)):
+        values = patch.ravel().tolist()
+        if pixels[row, column, 1] in values:
+            return number, values.index(pixels[row, column, 1])
+
+
+def read(row, column, width, size, channels=3, channel=1):
+    """Patch and element by counting; one channel counts pixels."""
+    patch = row // size * (width // size) + column // size
+    pixel = row % size * size + column % size
+    return [patch, pixel * channels + channel]
+
+
+GREEN_PLACE = {
+    "the row says how far down": lambda r, c, w, s: read(c, r, w, s),
+    "patches, not `size`": lambda r, c, w, s: [
+        r // s * s + c // s,
+        read(r, c, w, s)[1],
+    ],
+    "numbered down the columns": lambda r, c, w, s: [
+        c // s * (w // s) + r // s,
+        read(r, c, w, s)[1],
+    ],
+    "inside the patch, row and column": lambda r, c, w, s: [
+        read(r, c, w, s)[0],
+        (c % s * s + r % s) * 3 + 1,
+    ],
+    "the element counts pixels": lambda *question: read(
+        *question, channels=1, channel=0
+    ),
+    "that is the red value": lambda *question: read(*question, channel=0),
+    "count from 1": lambda *question: [1 + number for number in read(*question)],
+    "the green values are taken": lambda r, c, w, s: read(
+        r, c, w, s, channels=1, channel=s * s
+    ),
+    "start again at 0": lambda r, c, w, s: [
+        read(r, c, w, s)[0],
+        (r * s + c) * 3 + 1,
+    ],
+}
+
+
+def pixels_last(images):
+    """Images `(B, C, H, W)` as `(B, H, W, C)`, channel by channel."""
+    return np.stack([images[:, channel] for channel in range(3)], axis=-1)
+
+
+def cut_planes(images, size):
+    return flatten(squares(pixels_last(images), size))
 
 
 def cut_down(images, size):
-    turned = images.transpose(0, 2, 1, 3)
+    turned = pixels_last(images).transpose(0, 2, 1, 3)
     return flatten(patch.transpose(0, 2, 1, 3) for patch in squares(turned, size))
 
 
-CUT = {
-    "a reshape alone cuts": lambda images, size: np.reshape(
+CUT_PLANES = {
+    "a single reshape cuts": lambda images, size: np.reshape(
         images, (len(images), -1, size * size * 3)
+    ),
+    "moves no number": lambda images, size: flatten(
+        squares(images.reshape(len(images), *images.shape[2:], 3), size)
+    ),
+    "each channel is a piece": lambda images, size: flatten(
+        patch.transpose(0, 3, 1, 2) for patch in squares(pixels_last(images), size)
+    ),
+    "mirrored at their diagonal": lambda images, size: flatten(
+        squares(np.swapaxes(images, 1, 3), size)
     ),
     "go down the columns": cut_down,
     "the axis of rows inside must": lambda images, size: flatten(
-        patch.transpose(0, 2, 1, 3) for patch in squares(images, size)
-    ),
-    "the channels come first": lambda images, size: flatten(
-        patch.transpose(0, 3, 1, 2) for patch in squares(images, size)
-    ),
-    "in the opposite order": lambda images, size: flatten(
-        patch[..., [2, 1, 0]] for patch in squares(images, size)
+        patch.transpose(0, 2, 1, 3) for patch in squares(pixels_last(images), size)
     ),
 }
 
@@ -90,7 +145,8 @@ JOIN = {
 }
 
 
-def cost(tokens, width, heads, key_dim, hidden):
+def narrow_cost(tokens, width, heads, hidden):
+    key_dim = width // heads
     total = 0
     for _ in range(heads):
         total += 3 * tokens * width * key_dim  # queries, keys and values
@@ -100,32 +156,84 @@ def cost(tokens, width, heads, key_dim, hidden):
     return total + tokens * width * hidden + tokens * hidden * width
 
 
-def cost_of_narrow_heads(tokens, width, heads, key_dim, hidden):
-    return 4 * tokens * width**2 + 2 * tokens**2 * width + 2 * tokens * width * hidden
+NARROW_COST = {
+    "as long as a token": lambda n, d, h, m: (
+        4 * n * d * h * d + 2 * n * n * h * d + 2 * n * d * m
+    ),
+    "one head alone": lambda n, d, h, m: (
+        (4 * n * d * d + 2 * n * n * d) / h + 2 * n * d * m
+    ),
+    "the attention between tokens": lambda n, d, h, m: 2 * n * d * (2 * d + m),
+    "attention is two products": lambda n, d, h, m: n * d * (4 * d + n + 2 * m),
+    "four projections": lambda n, d, h, m: n * d * (3 * d + 2 * n + 2 * m),
+    "the MLP has two layers": lambda n, d, h, m: n * d * (4 * d + 2 * n + m),
+    "counted apart": lambda n, d, h, m: 4 * n * d * (2 * d + n + m),
+}
 
 
-BLOCK_COST = {
-    "share the width of a token": cost_of_narrow_heads,
-    "one head alone": lambda n, d, h, k, m: cost(n, d, 1, k, m),
-    "the attention between tokens": lambda n, d, h, k, m: (
-        4 * n * d * h * k + 2 * n * d * m
+def count_windows(side, window, stride):
+    starts = [x for x in range(0, side, stride) if x + window <= side]
+    return len([(row, column) for row in starts for column in starts])
+
+
+COUNT_WINDOWS = {
+    "at every multiple of the stride": lambda s, w, step: (
+        len(range(0, s - step + 1, step)) ** 2
     ),
-    "attention is two products": lambda n, d, h, k, m: (
-        h * (4 * n * d * k + n * n * k) + 2 * n * d * m
+    "the moves are counted": lambda s, w, step: int((s - w) / step) ** 2,
+    "of one direction": lambda s, w, step: len(range(0, s - w + 1, step)),
+    "do not overlap": lambda s, w, step: int(s / w) * int(s / w),
+    "is rounded up": lambda s, w, step: (1 + math.ceil((s - w) / step)) ** 2,
+    "has a fraction": lambda s, w, step: (1 + (s - w) / step) ** 2,
+}
+
+
+def blocks(weights, size):
+    """The four weights of each number of a small patch, with their places."""
+    grid = np.array(weights).reshape(2 * size, 2 * size, 3, -1)
+    for row in range(size):
+        for column in range(size):
+            yield grid[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+
+
+def small_weights(weights, size):
+    sums = [block.sum(axis=1).sum(axis=0) for block in blocks(weights, size)]
+    return np.concatenate(sums)
+
+
+def sum_apart(weights, size):
+    grid = weights.reshape(2 * size, 2 * size, -1)
+    upper, lower = grid[:size], grid[size:]
+    both = upper + lower
+    both = both[:, :size] + both[:, size:]
+    return both.reshape(3 * size * size, -1)
+
+
+def sum_planes(weights, size):
+    planes = weights.reshape(3, 2 * size, 2 * size, -1)
+    rows = planes[:, ::2] + planes[:, 1::2]
+    both = rows[:, :, ::2] + rows[:, :, 1::2]
+    return both.reshape(3 * size * size, -1)
+
+
+SMALL_WEIGHTS = {
+    "that is the mean": lambda weights, size: small_weights(weights, size) / 4,
+    "the weights of one copy": lambda weights, size: np.concatenate(
+        [block[0, 0] for block in blocks(weights, size)]
     ),
-    "four projections": lambda n, d, h, k, m: (
-        h * (3 * n * d * k + 2 * n * n * k) + 2 * n * d * m
+    "the first quarter": lambda weights, size: weights[: len(weights) // 4],
+    "that follow each other": lambda weights, size: (
+        weights[::4] + weights[1::4] + weights[2::4] + weights[3::4]
     ),
-    "the MLP has two layers": lambda n, d, h, k, m: (
-        h * (4 * n * d * k + 2 * n * n * k) + n * d * m
-    ),
-    "counted apart": lambda n, d, h, k, m: (
-        h * (8 * n * d * k + 4 * n * n * k) + 4 * n * d * m
-    ),
+    "half a patch apart": sum_apart,
+    "the colours are taken to come first": sum_planes,
 }
 
 EXERCISES = {
-    checks.check_cut: (cut, CUT),
+    checks.check_green_place: (green_place, GREEN_PLACE),
     checks.check_join: (join, JOIN),
-    checks.check_block_cost: (cost, BLOCK_COST),
+    checks.check_cut_planes: (cut_planes, CUT_PLANES),
+    checks.check_narrow_cost: (narrow_cost, NARROW_COST),
+    checks.check_count_windows: (count_windows, COUNT_WINDOWS),
+    checks.check_small_weights: (small_weights, SMALL_WEIGHTS),
 }

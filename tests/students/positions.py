@@ -11,21 +11,119 @@ def table_of(size, number):
     return [[number(query, key) for key in range(size)] for query in range(size)]
 
 
-def offsets(n):
+def clip(distance, furthest):
+    return max(-furthest, min(furthest, distance))
+
+
+def clipped_offsets(n, furthest):
     table = np.zeros((n, n), int)
     for query in range(n):
         for key in range(n):
-            table[query, key] = key - query + n - 1
+            table[query, key] = clip(key - query, furthest) + furthest
     return table
 
 
-OFFSETS = {
-    "the sign is turned": lambda n: table_of(n, lambda q, k: q - k + n - 1),
-    "one too large": lambda n: table_of(n, lambda q, k: k - q + n),
-    "one too small": lambda n: table_of(n, lambda q, k: k - q + n - 2),
-    "negative to the left": lambda n: table_of(n, lambda q, k: k - q),
-    "left and right share a vector": lambda n: table_of(n, lambda q, k: abs(k - q)),
-    "depends on the place of the key": lambda n: table_of(n, lambda q, k: k),
+CLIPPED_OFFSETS = {
+    "the sign is turned": lambda n, f: table_of(n, lambda q, k: clip(q - k, f) + f),
+    "one too large": lambda n, f: table_of(n, lambda q, k: clip(k - q, f) + f + 1),
+    "one too small": lambda n, f: table_of(n, lambda q, k: clip(k - q, f) + f - 1),
+    "negative to the left": lambda n, f: table_of(n, lambda q, k: clip(k - q, f)),
+    "left and right share a vector": lambda n, f: table_of(
+        n, lambda q, k: min(abs(k - q), f)
+    ),
+    "nothing is clipped": lambda n, f: table_of(n, lambda q, k: k - q + f),
+    "as if nothing were clipped": lambda n, f: table_of(
+        n, lambda q, k: clip(k - q, f) + n - 1
+    ),
+    "after they are shifted": lambda n, f: table_of(
+        n, lambda q, k: max(0, min(2 * f, k - q + n - 1))
+    ),
+    "depends on the place of the key": lambda n, f: table_of(
+        n, lambda q, k: min(k, 2 * f)
+    ),
+}
+
+
+def count_vectors(side):
+    """The vectors of 1-D, 2-D (half ones) and relative positions on a square grid."""
+    patches = [(row, column) for row in range(side) for column in range(side)]
+    numbers = range(len(patches))
+    distances = {key - query for key in numbers for query in numbers}
+    return [len(patches), side + side, len(distances)]
+
+
+def growth(side, larger):
+    counts = zip(count_vectors(larger), count_vectors(side), strict=True)
+    return [after / before for after, before in counts]
+
+
+GROWTH = {
+    "the 2-D tables grow": lambda a, b: [
+        b * b / a / a,
+        b * b / a / a,
+        growth(a, b)[2],
+    ],
+    "the 1-D table grows": lambda a, b: [b / a, b / a, growth(a, b)[2]],
+    "2 N - 1 vectors": lambda a, b: [b * b / a / a, b / a, b * b / a / a],
+    "as the pairs of patches": lambda a, b: [
+        b**2 / a**2,
+        b / a,
+        b**4 / a**4,
+    ],
+    "upside down": lambda a, b: [1 / factor for factor in growth(a, b)],
+    "differences of the factors": lambda a, b: [x - 1 for x in growth(a, b)],
+}
+
+
+def steps_of(distance, rows, columns):
+    steps = set()
+    for query in range(rows * columns):
+        key = query + distance
+        if 0 <= key < rows * columns:
+            (a, b), (c, d) = divmod(query, columns), divmod(key, columns)
+            steps.add((c - a, d - b))
+    return sorted(steps)
+
+
+def steps_within(distance, down, right, row_length):
+    return [
+        [a, b]
+        for a in range(-down, down + 1)
+        for b in range(-right, right + 1)
+        if row_length * a + b == distance
+    ]
+
+
+STEPS_OF = {
+    "only one step": lambda n, r, c: [[n // c, n % c]],
+    "wider than the grid": lambda n, r, c: steps_within(n, r - 1, c, c),
+    "longer than the grid is high": lambda n, r, c: steps_within(n, r, c - 1, c),
+    "is turned around": lambda *question: [(b, a) for a, b in steps_of(*question)],
+    "the signs are turned": lambda *question: sorted(
+        (-a, -b) for a, b in steps_of(*question)
+    ),
+    "their order is not": lambda *question: sorted(steps_of(*question), reverse=True),
+    "counted as `rows` places": lambda n, r, c: steps_within(n, r - 1, c - 1, r),
+}
+
+
+def can_pass(change):
+    looks_over_borders = {
+        "smaller patches": False,
+        "larger patches": True,
+        "class token": False,
+        "maximum": False,
+        "convolution": True,
+    }
+    return list(looks_over_borders.values())[change - 1]
+
+
+CAN_PASS = {
+    "into four that move together": lambda change: change in [1, 2, 5],
+    "holds 2 x 2 tiles": lambda change: change == 5,
+    "the class token is the same": lambda change: change in [2, 3, 5],
+    "the largest of some values": lambda change: change in [2, 4, 5],
+    "reach over the borders": lambda change: change == 2,
 }
 
 
@@ -141,8 +239,11 @@ ENCODE = {
 }
 
 EXERCISES = {
-    checks.check_offsets: (offsets, OFFSETS),
+    checks.check_clipped_offsets: (clipped_offsets, CLIPPED_OFFSETS),
+    checks.check_growth: (growth, GROWTH),
+    checks.check_steps_of: (steps_of, STEPS_OF),
     checks.check_grid_offsets: (grid_offsets, GRID_OFFSETS),
     checks.check_sinusoid: (sinusoid, SINUSOID),
     checks.check_encode: (encode, ENCODE),
+    checks.check_can_pass: (can_pass, CAN_PASS),
 }

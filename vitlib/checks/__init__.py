@@ -3,7 +3,7 @@
 Each check takes the reader's own function, calls it on small inputs, and recognises the
 usual mistakes by what they do. It returns a `Verdict`, which is shown as one sentence,
 and which is true when the function is right. A layer is checked as a function, too:
-`check_cut(lambda images, size: MyPatches(size)(images))`.
+`check_cut_planes(lambda images, size: MyPlanes(size)(images))`.
 
 Example:
     >>> def standard_error(accuracy, images):
@@ -21,8 +21,12 @@ from vitlib.checks.attention import (
 from vitlib.checks.comparison import check_paired_error, check_standard_error
 from vitlib.checks.data import (
     check_final_accuracy,
+    check_flip_ceiling,
     check_normalize,
+    check_shear_angle,
     check_stratified_split,
+    check_superclass_accuracy,
+    check_table_accuracy,
 )
 from vitlib.checks.debugging import (
     check_repaired_accuracy,
@@ -36,12 +40,22 @@ from vitlib.checks.debugging import (
     check_repaired_variant,
     check_repaired_weights,
 )
-from vitlib.checks.patches import check_block_cost, check_cut, check_join
+from vitlib.checks.patches import (
+    check_count_windows,
+    check_cut_planes,
+    check_green_place,
+    check_join,
+    check_narrow_cost,
+    check_small_weights,
+)
 from vitlib.checks.positions import (
+    check_can_pass,
+    check_clipped_offsets,
     check_encode,
     check_grid_offsets,
-    check_offsets,
+    check_growth,
     check_sinusoid,
+    check_steps_of,
 )
 from vitlib.checks.training import (
     check_cross_entropy,
@@ -52,19 +66,24 @@ from vitlib.checks.training import (
 
 __all__ = [
     "check_attend",
-    "check_block_cost",
+    "check_can_pass",
+    "check_clipped_offsets",
+    "check_count_windows",
     "check_cross_entropy",
-    "check_cut",
+    "check_cut_planes",
     "check_dead_units",
     "check_decay",
     "check_encode",
     "check_final_accuracy",
+    "check_flip_ceiling",
+    "check_green_place",
     "check_grid_offsets",
+    "check_growth",
     "check_join",
     "check_look_left",
     "check_mean_distance",
+    "check_narrow_cost",
     "check_normalize",
-    "check_offsets",
     "check_paired_error",
     "check_rate",
     "check_repaired_accuracy",
@@ -78,7 +97,12 @@ __all__ = [
     "check_repaired_variant",
     "check_repaired_weights",
     "check_rollout",
+    "check_shear_angle",
     "check_sinusoid",
+    "check_small_weights",
     "check_standard_error",
+    "check_steps_of",
     "check_stratified_split",
+    "check_superclass_accuracy",
+    "check_table_accuracy",
 ]

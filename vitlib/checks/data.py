@@ -10,6 +10,154 @@ from vitlib.checks.verdict import RIGHT, as_numbers, ask, compare, not_yet
 CLASSES, IMAGES, PER_CLASS = 7, 140, 3
 
 
+def _superclass_accuracy(accuracy, classes, members, wrong=1, true=1):
+    return accuracy + (100 - accuracy) * (members - true) / (classes - wrong)
+
+
+def check_superclass_accuracy(superclass_accuracy):
+    """Checks `superclass_accuracy(accuracy, classes, members)`, in %.
+
+    `accuracy` is the share of right fine labels, in %. There are `classes` fine labels,
+    `members` in each superclass. Wrong answers fall on all other fine labels equally
+    often.
+    """
+    questions = [(47.93, 100, 5), (20.0, 12, 4), (80.0, 30, 3)]
+    mistakes = {
+        "that is the accuracy of the fine labels; a wrong one may still lie in the "
+        "right superclass.": lambda accuracy, *_: accuracy,
+        "only the wrong answers are counted; those with the right fine label have the "
+        "right superclass, too.": lambda a, *sizes: _superclass_accuracy(a, *sizes) - a,
+        "the accuracy is in %, so that 100 - accuracy of the answers are wrong, not "
+        "1 - accuracy.": lambda a, c, m: a + (1 - a) * (m - 1) / (c - 1),
+        "a wrong answer is one of `classes - 1` fine labels, for the true one is not "
+        "among them.": partial(_superclass_accuracy, wrong=0),
+        "of the wrong fine labels, `members - 1` lie in the right superclass; the true "
+        "one is not among them.": partial(_superclass_accuracy, true=0),
+        "the true label is counted among the wrong answers; take it off the members "
+        "and off the classes.": partial(_superclass_accuracy, wrong=0, true=0),
+        "that is a share; the answer must be in %.": (
+            lambda *question: _superclass_accuracy(*question) / 100
+        ),
+    }
+    return compare(superclass_accuracy, _superclass_accuracy, mistakes, questions)
+
+
+def _table_accuracy(images, copies, right, classes):
+    return 100 * (right + (images - copies) / classes) / images
+
+
+def check_table_accuracy(table_accuracy):
+    """Checks `table_accuracy(images, copies, right, classes)`, in %.
+
+    A model looks each of the `images` test images up in a table of training images. It
+    finds `copies`, of which `right` have the right label, and says class 0 to all
+    others. The `classes` classes are equally frequent among those.
+    """
+    questions = [(10_000, 10, 4, 100), (10_000, 10, 10, 100), (500, 30, 20, 10)]
+    mistakes = {
+        "that is a constant predictor, which finds nothing; add the copies.": (
+            lambda n, d, r, k: 100 / k
+        ),
+        "every copy counts as a hit; only those with the right label are.": (
+            lambda n, d, r, k: _table_accuracy(n, d, d, k)
+        ),
+        "the other images count for nothing; class 0 is right for some of them.": (
+            lambda n, d, r, k: 100 * r / n
+        ),
+        "the copies are looked up and guessed as well; only the other images get "
+        "class 0.": lambda n, d, r, k: _table_accuracy(n, 0, r, k),
+        "a copy with a wrong label is found, too, and does not get class 0.": (
+            lambda n, d, r, k: _table_accuracy(n, r, r, k)
+        ),
+        "the hits are divided by the other images alone; divide by all.": (
+            lambda n, d, r, k: 100 * (r + (n - d) / k) / (n - d)
+        ),
+        "that is the number of hits; divide by the images, and answer in %.": (
+            lambda n, d, r, k: r + (n - d) / k
+        ),
+        "that is a share of the images; multiply by 100, for the answer must be in "
+        "%.": lambda *question: _table_accuracy(*question) / 100,
+    }
+    return compare(table_accuracy, _table_accuracy, mistakes, questions)
+
+
+def _shear_angle(pixels, height):
+    return np.degrees(np.arctan(pixels / height))
+
+
+def check_shear_angle(shear_angle):
+    """Checks `shear_angle(pixels, side)`, in degrees.
+
+    A shear by this angle moves the top row of an image of `side` x `side` pixels by so
+    many pixels.
+    """
+    questions = [(1, 32), (3, 72), (0.5, 16)]
+    mistakes = {
+        "the height is taken from edge to edge; the shear leaves the middle of the "
+        "image where it is.": lambda pixels, side: _shear_angle(pixels, side),
+        "the height is that over the bottom row; take the one over the middle.": (
+            lambda pixels, side: _shear_angle(pixels, side - 1)
+        ),
+        "the height is half a pixel too large, for it is that of the middle of the top "
+        "row; it is 15.5 pixels for a side of 32.": (
+            lambda pixels, side: _shear_angle(pixels, side / 2)
+        ),
+        "the angle is in radians; `shear_range` wants degrees.": (
+            lambda pixels, side: np.arctan(2 * pixels / (side - 1))
+        ),
+        "that is the tangent of the angle; take the arctangent, in degrees.": (
+            lambda pixels, side: 2 * pixels / (side - 1)
+        ),
+        "the tangent is turned into degrees as if it were the angle; take the "
+        "arctangent first.": lambda pixels, side: np.degrees(2 * pixels / (side - 1)),
+        "the angle is that to the rows; a shear of 0 degrees leaves columns upright.": (
+            lambda pixels, side: 90 - _shear_angle(pixels, (side - 1) / 2)
+        ),
+    }
+
+    def right(pixels, side):
+        return _shear_angle(pixels, (side - 1) / 2)
+
+    return compare(shear_angle, right, mistakes, questions)
+
+
+def _flip_ceiling(left_right, top_bottom, loss=25):
+    return 100 - loss * left_right - loss * top_bottom
+
+
+def check_flip_ceiling(flip_ceiling):
+    """Checks `flip_ceiling(left_right, top_bottom)`, in %.
+
+    That is the best accuracy on the arrangements of the embedded set when its training
+    images are flipped with a probability of 1/2, their labels stay, and each argument,
+    True or False, says whether that flip is in use.
+    """
+    questions = [(False, False), (True, False), (False, True), (True, True)]
+    mistakes = {
+        "the ceilings of the two flips are multiplied; they spoil different classes, "
+        "so that their losses add up.": lambda a, b: 100 * 0.75**a * 0.75**b,
+        "a flip halves the accuracy on all classes; it changes only half of them.": (
+            lambda a, b: 100 / 2**a / 2**b
+        ),
+        "a class that a flip changes counts as lost; a guess between two labels is "
+        "right half of the time.": partial(_flip_ceiling, loss=50),
+        "the flip from top to bottom counts as harmless; it turns *above* into "
+        "*below*.": lambda a, b: _flip_ceiling(a, False),
+        "the flip from left to right counts as harmless; it turns *left of* into "
+        "*right of*.": lambda a, b: _flip_ceiling(False, b),
+        "both flips together do as much harm as one; the second spoils the classes "
+        "that the first leaves alone.": lambda a, b: _flip_ceiling(a or b, False),
+        "with both flips, the model guesses among four; no flip turns *left of* into "
+        "*above*, so that it knows two of them are wrong.": (
+            lambda a, b: 25 if a and b else _flip_ceiling(a, b)
+        ),
+        "the best accuracy is told as a share; it must be in %.": (
+            lambda a, b: _flip_ceiling(a, b) / 100
+        ),
+    }
+    return compare(flip_ceiling, _flip_ceiling, mistakes, questions)
+
+
 def _normalize(images, training, axis=(0, 1, 2)):
     return (images - training.mean(axis)) / training.std(axis)
 
@@ -53,7 +201,7 @@ def check_normalize(normalize):
 
 
 def check_stratified_split(split):
-    """Checks `split(labels, per_class, rng)`.
+    """Checks `stratified_split(labels, per_class, rng)`.
 
     It returns two arrays of row numbers: of the validation images, `per_class` random
     ones of each class, and of all others. `rng` is a `numpy.random.Generator`.

@@ -28,29 +28,106 @@ def _images(height, width):
 QUESTIONS = [(_images(6, 12), 3), (_images(8, 4), 2)]
 
 
-def check_cut(cut):
-    """Checks `cut(images, size)`: `(B, H, W, C)` to patches `(B, N, size * size * C)`.
+def _green_place(
+    row,
+    column,
+    width,
+    size,
+    patch=lambda a, b, per_row, size: a * per_row + b,
+    element=lambda i, j, size: 3 * (size * i + j) + 1,
+):
+    """Finds a green value; (a, b) is the place of its patch, (i, j) that inside it."""
+    (a, i), (b, j) = divmod(row, size), divmod(column, size)
+    return patch(a, b, width // size, size), element(i, j, size)
 
-    The patches are read left to right, then top to bottom; inside a patch the numbers
-    keep the order (row, column, channel).
+
+def check_green_place(green_place):
+    """Checks `green_place(row, column, width, size)`: the place of a green value.
+
+    The pixel lies in an image that is `width` pixels wide, cut into patches of `size`
+    x `size` pixels. Two numbers come back: that of the patch, and that of the element
+    in it. Everything counts from 0.
     """
+    questions = [(40, 13, 72, 6), (5, 30, 36, 4), (10, 3, 24, 3)]
+    change = partial(partial, _green_place)
     mistakes = {
-        "a reshape alone cuts strips, not squares; before the last reshape, swap the "
-        "axis of rows inside a patch and that of patch columns.": _cut_strips,
+        "row and column are swapped; the row says how far down the pixel is.": (
+            lambda row, column, *sizes: _green_place(column, row, *sizes)
+        ),
+        "a row of the grid holds `width // size` patches, not `size`.": change(
+            patch=lambda a, b, per_row, size: a * size + b
+        ),
+        "the patches are numbered down the columns; they are read like text.": change(
+            patch=lambda a, b, per_row, size: b * per_row + a
+        ),
+        "inside the patch, row and column are swapped; its pixels are read like text, "
+        "too.": change(element=lambda i, j, size: 3 * (size * j + i) + 1),
+        "the element counts pixels; each of them has three values.": change(
+            element=lambda i, j, size: size * i + j
+        ),
+        "that is the red value; the green one is the next.": change(
+            element=lambda i, j, size: 3 * (size * i + j)
+        ),
+        "patch and element count from 1; the first of each is 0.": (
+            lambda *question: np.add(_green_place(*question), 1)
+        ),
+        "the green values are taken to stand together; the three values of a pixel "
+        "stand side by side.": change(
+            element=lambda i, j, size: size**2 + size * i + j
+        ),
+        "inside the patch, rows and columns start again at 0; take the remainders.": (
+            lambda row, column, width, size: (
+                _green_place(row, column, width, size)[0],
+                3 * (size * row + column) + 1,
+            )
+        ),
+    }
+    return compare(green_place, _green_place, mistakes, questions)
+
+
+def _cut_planes(images, size, order=(0, 1, 3, 2, 4, 5)):
+    return _cut(np.moveaxis(images, 1, -1), size, order)
+
+
+def _cut_as_if_last(images, size):
+    batch, channels, height, width = images.shape
+    return _cut(images.reshape(batch, height, width, channels), size)
+
+
+def check_cut_planes(cut_planes):
+    """Checks `cut_planes(images, size)`: `(B, C, H, W)` to patches `(B, N, P)`.
+
+    P is `size * size * C`. The patches are those of `cut`: read left to right, then top
+    to bottom, with the numbers of each in the order (row, column, channel).
+    """
+    questions = [(np.moveaxis(images, -1, 1), size) for images, size in QUESTIONS]
+    mistakes = {
+        "a single reshape cuts pieces of rows, not squares; split rows and columns, "
+        "and transpose before the last reshape.": (
+            lambda images, size: images.reshape(
+                len(images), -1, size * size * images.shape[1]
+            )
+        ),
+        "a reshape to `(B, H, W, C)` moves no number; it takes a transpose to bring "
+        "the channels to the end.": _cut_as_if_last,
+        "inside a patch, each channel is a piece of its own; the three numbers of a "
+        "pixel must stand side by side, so that the channel is the last axis.": partial(
+            _cut_planes, order=(0, 1, 3, 5, 2, 4)
+        ),
+        "the images are mirrored at their diagonal; the channels move to the end, and "
+        "the rows stay before the columns.": (
+            lambda images, size: _cut(images.transpose(0, 3, 2, 1), size)
+        ),
         "the patches go down the columns; the sequence must go row by row, so that the "
         "axis of patch rows stands before that of patch columns.": partial(
-            _cut, order=(0, 3, 1, 2, 4, 5)
+            _cut_planes, order=(0, 3, 1, 2, 4, 5)
         ),
         "inside a patch, rows and columns are swapped; the axis of rows inside must "
-        "stand before that of columns inside.": partial(_cut, order=(0, 1, 3, 4, 2, 5)),
-        "inside a patch, the channels come first; the three numbers of a pixel must "
-        "stay side by side, so that C is the last axis.": partial(
-            _cut, order=(0, 1, 3, 5, 2, 4)
+        "stand before that of columns inside.": partial(
+            _cut_planes, order=(0, 1, 3, 4, 2, 5)
         ),
-        "the channels are in the opposite order; leave the last axis of the images as "
-        "it is.": lambda images, size: _cut(images[..., ::-1], size),
     }
-    return compare(cut, _cut, mistakes, QUESTIONS)
+    return compare(cut_planes, _cut_planes, mistakes, questions)
 
 
 def _join(patches, height, width, size, order=(0, 1, 3, 2, 4, 5)):
@@ -75,7 +152,10 @@ def _join_channels_first(patches, height, width, size):
 
 
 def check_join(join):
-    """Checks `join(patches, height, width, size)`, the inverse of `cut`."""
+    """Checks `join(patches, height, width, size)`, the inverse of cutting patches.
+
+    From patches `(B, N, size * size * C)` come images `(B, height, width, C)`.
+    """
     questions = [
         (_cut(images, size), *images.shape[1:3], size) for images, size in QUESTIONS
     ]
@@ -102,30 +182,115 @@ def _cost(tokens, width, heads, key_dim, hidden, projections=4, products=2, laye
     return projected + attended + layers * tokens * width * hidden
 
 
-def check_block_cost(cost):
-    """Checks `cost(tokens, width, heads, key_dim, hidden)`, a block's multiply-adds.
+def _narrow_cost(tokens, width, heads, hidden, **products):
+    return _cost(tokens, width, heads, width / heads, hidden, **products)
 
-    `width` is the length of a token, `key_dim` that of a query of one head, `hidden`
-    the units of the MLP's first layer; its second one returns to `width`. Norms, biases
-    and softmax do not count.
+
+def check_narrow_cost(narrow_cost):
+    """Checks `narrow_cost(tokens, width, heads, hidden)`, a block's multiply-adds.
+
+    The heads share the `width` of a token: each has queries of length `width / heads`.
+    `hidden` is the number of units of the MLP's first layer; its second one returns to
+    `width`. Norms, biases and softmax do not count.
     """
-    questions = [(144, 128, 8, 128, 256), (64, 96, 3, 32, 192), (16, 64, 2, 48, 64)]
+    questions = [(144, 128, 8, 256), (64, 96, 3, 192), (16, 64, 2, 64)]
     mistakes = {
-        "the heads are taken to share the width of a token; here each head has queries "
-        "of length key_dim, whatever the width.": (
-            lambda n, d, h, k, m: _cost(n, d, h, d / h, m)
-        ),
+        "each head has queries as long as a token, as in the report; here they are "
+        "`width / heads` long.": lambda n, d, h, m: _cost(n, d, h, d, m),
         "one head alone is counted; projections and attention are done in each.": (
-            lambda n, d, h, k, m: _cost(n, d, 1, k, m)
+            lambda n, d, h, m: _cost(n, d, 1, d / h, m)
         ),
         "the attention between tokens is missing; it grows with the square of their "
-        "number.": partial(_cost, products=0),
+        "number.": partial(_narrow_cost, products=0),
         "attention is two products, queries with keys and weights with values; one is "
-        "missing.": partial(_cost, products=1),
+        "missing.": partial(_narrow_cost, products=1),
         "there are four projections, of queries, keys, values and the output; one is "
-        "missing.": partial(_cost, projections=3),
-        "the MLP has two layers; one is missing.": partial(_cost, layers=1),
+        "missing.": partial(_narrow_cost, projections=3),
+        "the MLP has two layers; one is missing.": partial(_narrow_cost, layers=1),
         "multiplications and additions are counted apart; one of each counts once, as "
-        "one multiply-add.": lambda *sizes: 2 * _cost(*sizes),
+        "one multiply-add.": lambda *sizes: 2 * _narrow_cost(*sizes),
     }
-    return compare(cost, _cost, mistakes, questions)
+    return compare(narrow_cost, _narrow_cost, mistakes, questions)
+
+
+def check_count_windows(count_windows):
+    """Checks `count_windows(side, window, stride)`, the tokens of overlapping patches.
+
+    Windows of `window` x `window` pixels move by `stride` pixels over an image of
+    `side` x `side` pixels; no window leaves the image.
+    """
+    questions = [(72, 6, 3), (32, 5, 2), (20, 7, 4)]
+    mistakes = {
+        "a window starts at every multiple of the stride; the last ones leave the "
+        "image.": lambda s, w, step: (s // step) ** 2,
+        "the moves are counted; there is one window more than moves.": (
+            lambda s, w, step: ((s - w) // step) ** 2
+        ),
+        "the windows of one direction are counted; they move down, too.": (
+            lambda s, w, step: (s - w) // step + 1
+        ),
+        "the windows do not overlap; each starts one stride after the last one.": (
+            lambda s, w, step: (s // w) ** 2
+        ),
+        "the number of moves is rounded up; the last window leaves the image.": (
+            lambda s, w, step: (-((w - s) // step) + 1) ** 2
+        ),
+        "the number of moves has a fraction; round it down.": (
+            lambda s, w, step: ((s - w) / step + 1) ** 2
+        ),
+    }
+
+    def right(side, window, stride):
+        return ((side - window) // stride + 1) ** 2
+
+    return compare(count_windows, right, mistakes, questions)
+
+
+def _small_weights(weights, size, gather=np.sum):
+    parts = weights.reshape(size, 2, size, 2, 3, -1)
+    return gather(parts, axis=(1, 3)).reshape(size * size * 3, -1)
+
+
+def _from_tiles(weights, size):
+    parts = weights.reshape(2, size, 2, size, 3, -1)
+    return parts.sum(axis=(0, 2)).reshape(size * size * 3, -1)
+
+
+def _from_planes(weights, size):
+    parts = weights.reshape(3, size, 2, size, 2, -1)
+    return parts.sum(axis=(2, 4)).reshape(size * size * 3, -1)
+
+
+def check_small_weights(small_weights):
+    """Checks `small_weights(weights, size)`, of shape `(size * size * 3, D)`.
+
+    `weights`, `(4 * size * size * 3, D)`, make tokens of patches of an image in which
+    each pixel was copied into a square of 2 x 2. The answer makes the same tokens of
+    the patches of the image itself, `size` pixels a side.
+    """
+    rng = np.random.default_rng(0)
+    questions = [(rng.normal(size=(12 * size**2, 5)), size) for size in (4, 2)]
+    mistakes = {
+        "that is the mean of the weights of four copies; each copy adds its product, "
+        "so that their sum is needed.": partial(_small_weights, gather=np.mean),
+        "the weights of one copy are taken; the other three add their products, too.": (
+            lambda weights, size: weights.reshape(size, 2, size, 2, 3, -1)[
+                :, 0, :, 0
+            ].reshape(size * size * 3, -1)
+        ),
+        "the first quarter of the weights is taken, which belongs to the upper rows of "
+        "the patch; add up the four of each pixel.": (
+            lambda weights, size: weights[: 3 * size**2]
+        ),
+        "four rows of weights that follow each other are added; they belong to "
+        "different colours, and the copies stand in a square.": (
+            lambda weights, size: weights.reshape(3 * size**2, 4, -1).sum(axis=1)
+        ),
+        "pixels half a patch apart are added; the copies of a pixel are neighbours.": (
+            _from_tiles
+        ),
+        "the colours are taken to come first; they are the last axis of a patch.": (
+            _from_planes
+        ),
+    }
+    return compare(small_weights, _small_weights, mistakes, questions)

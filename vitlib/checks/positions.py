@@ -7,36 +7,127 @@ import numpy as np
 from vitlib.checks.verdict import RIGHT, as_numbers, ask, compare, not_yet
 
 
-def _offsets(num_patches):
+def _clipped_offsets(num_patches, furthest):
+    return np.clip(_distances(num_patches), -furthest, furthest) + furthest
+
+
+def _distances(num_patches):
     places = np.arange(num_patches)
-    return places - places[:, None] + num_patches - 1
+    return places - places[:, None]
 
 
-def check_offsets(offsets):
-    """Checks `offsets(num_patches)`, an array `(N, N)` of integers.
+def check_clipped_offsets(clipped_offsets):
+    """Checks `clipped_offsets(num_patches, furthest)`, an array `(N, N)` of integers.
 
     The element in the row of a query and the column of a key is the number of the
-    vector for the distance from query to key: 0 for the key that is furthest to the
-    left, `2 N - 2` for the one furthest to the right.
+    vector for the distance from query to key, counted along the sequence: 0 for
+    `furthest` places to the left and all beyond, `2 * furthest` for the same to the
+    right. Reference: Shaw et al., 2018, section 3.2.
     """
+    right = _clipped_offsets
     mistakes = {
         "the sign is turned; a key to the right must have a larger number than one to "
-        "the left.": lambda n: _offsets(n).T,
-        "the numbers are one too large; the least must be 0.": lambda n: (
-            _offsets(n) + 1
+        "the left.": lambda n, k: right(n, k).T,
+        "the numbers are one too large; the least must be 0.": (
+            lambda n, k: right(n, k) + 1
         ),
         "the numbers are one too small; -1 would mean the last vector of the table.": (
-            lambda n: _offsets(n) - 1
+            lambda n, k: right(n, k) - 1
         ),
         "the numbers are negative to the left, where they would count from the end of "
-        "the table; shift them so that the least is 0.": lambda n: _offsets(n) - n + 1,
+        "the table; shift them so that the least is 0.": lambda n, k: right(n, k) - k,
         "left and right share a vector; the distance has a sign.": (
-            lambda n: np.abs(_offsets(n) - n + 1)
+            lambda n, k: np.abs(right(n, k) - k)
         ),
+        "nothing is clipped; all distances beyond the furthest share its number.": (
+            lambda n, k: _distances(n) + k
+        ),
+        "the numbers are shifted as if nothing were clipped; shift by `furthest`.": (
+            lambda n, k: right(n, k) - k + n - 1
+        ),
+        "the distances are clipped after they are shifted by num_patches - 1; clip "
+        "first.": lambda n, k: np.clip(_distances(n) + n - 1, 0, 2 * k),
         "the number depends on the place of the key alone; take off the place of the "
-        "query.": lambda n: np.tile(np.arange(n), (n, 1)),
+        "query.": lambda n, k: np.tile(np.minimum(np.arange(n), 2 * k), (n, 1)),
     }
-    return compare(offsets, _offsets, mistakes, [(5,), (3,)])
+    return compare(clipped_offsets, right, mistakes, [(6, 2), (5, 3), (3, 4)])
+
+
+def _growth(side, larger):
+    patches = (larger / side) ** 2
+    return patches, larger / side, (2 * larger**2 - 1) / (2 * side**2 - 1)
+
+
+def check_growth(growth):
+    """Checks `growth(side, larger)`: by which factors the position parameters grow.
+
+    The grid of patches grows from `side` x `side` to `larger` x `larger`; all else
+    stays. Three factors come back: of 1-D, 2-D and relative positions.
+    """
+    mistakes = {
+        "the 2-D tables grow with the side of the grid, not with the number of "
+        "patches.": lambda a, b: (_growth(a, b)[0],) * 2 + _growth(a, b)[2:],
+        "the 1-D table grows with the number of patches, not with the side of the "
+        "grid.": lambda a, b: (b / a,) + _growth(a, b)[1:],
+        "the relative table has 2 N - 1 vectors; that does not grow quite as N.": (
+            lambda a, b: (*_growth(a, b)[:2], (b / a) ** 2)
+        ),
+        "the relative table is taken to grow as the pairs of patches; that is its "
+        "work, and there is one vector for each distance.": (
+            lambda a, b: (*_growth(a, b)[:2], (b / a) ** 4)
+        ),
+        "the factors are upside down; divide the larger grid by the smaller.": (
+            lambda a, b: _growth(b, a)
+        ),
+        "these are differences of the factors from 1; the factor itself is asked.": (
+            lambda a, b: np.subtract(_growth(a, b), 1)
+        ),
+    }
+    return compare(growth, _growth, mistakes, [(12, 16), (4, 8), (2, 3)])
+
+
+def _steps_of(distance, rows, columns, width=None, most_down=None, most_right=None):
+    """Lists steps; a row down is `width` places, and the last two limit the steps."""
+    width = columns if width is None else width
+    most_down = rows - 1 if most_down is None else most_down
+    most_right = columns - 1 if most_right is None else most_right
+    down = range(-most_down, most_down + 1)
+    steps = [(a, distance - width * a) for a in down]
+    return [(a, b) for a, b in steps if abs(b) <= most_right]
+
+
+def check_steps_of(steps_of):
+    """Checks `steps_of(distance, rows, columns)`, the steps that share a distance.
+
+    A step from query to key is a pair (rows down, columns to the right), and its
+    distance is counted along the sequence. All steps that fit on a grid of `rows` x
+    `columns` patches come back, shape `(steps, 2)`, in the order of the rows down.
+    """
+    questions = [(1, 12, 12), (12, 12, 12), (-1, 3, 5), (11, 3, 4), (7, 3, 4)]
+    mistakes = {
+        "only one step of each distance is told; the sequence goes on in the next "
+        "row, so that there may be another, to the left.": (
+            lambda distance, rows, columns: [divmod(distance, columns)]
+        ),
+        "some steps are wider than the grid; the widest is columns - 1.": (
+            lambda d, rows, columns: _steps_of(d, rows, columns, most_right=columns)
+        ),
+        "some steps are longer than the grid is high; the longest is rows - 1.": (
+            lambda d, rows, columns: _steps_of(d, rows, columns, most_down=rows)
+        ),
+        "each pair is turned around; the rows down come first.": (
+            lambda *question: np.flip(_steps_of(*question), axis=1)
+        ),
+        "the signs are turned; a step goes from the query to the key.": (
+            lambda distance, *grid: _steps_of(-distance, *grid)
+        ),
+        "the steps are right, and their order is not; the least number of rows down "
+        "comes first.": lambda *question: _steps_of(*question)[::-1],
+        "a row down is counted as `rows` places; it is as many as there are columns.": (
+            lambda d, rows, columns: _steps_of(d, rows, columns, width=rows)
+        ),
+    }
+    return compare(steps_of, _steps_of, mistakes, questions)
 
 
 def check_grid_offsets(grid_offsets):
@@ -184,3 +275,33 @@ def check_encode(encode):
         ),
     }
     return compare(encode, _encode, mistakes, questions)
+
+
+def check_can_pass(can_pass):
+    """Checks `can_pass(change)`: whether a change can lift a set above its ceiling.
+
+    `change` is the number of one of the five changes of the exercise; True or False
+    comes back.
+    """
+    hints = {
+        1: "patches of 4 x 4 cut a tile into four that move together, so that the set "
+        "of patches still does not tell the arrangement.",
+        2: "a patch of 16 x 16 holds 2 x 2 tiles; if both shapes lie in one patch, the "
+        "patch itself shows how they stand.",
+        3: "the class token is the same for every image, and reads the patches by "
+        "attention, which does not see their order.",
+        4: "the largest of some values does not depend on their order, just like their "
+        "mean.",
+        5: "the windows of a convolution reach over the borders of tiles, so that a "
+        "patch knows something of its neighbours.",
+    }
+    for change, hint in hints.items():
+        verdict = _judge_change(can_pass, change, hint, change in (2, 5))
+        if not verdict:
+            return verdict
+    return RIGHT
+
+
+def _judge_change(can_pass, change, hint, passes):
+    mistakes = {hint: lambda _: not passes}
+    return compare(can_pass, lambda _: passes, mistakes, [(change,)])
