@@ -11,39 +11,6 @@ def table_of(size, number):
     return [[number(query, key) for key in range(size)] for query in range(size)]
 
 
-def clip(distance, furthest):
-    return max(-furthest, min(furthest, distance))
-
-
-def clipped_offsets(n, furthest):
-    table = np.zeros((n, n), int)
-    for query in range(n):
-        for key in range(n):
-            table[query, key] = clip(key - query, furthest) + furthest
-    return table
-
-
-CLIPPED_OFFSETS = {
-    "the sign is turned": lambda n, f: table_of(n, lambda q, k: clip(q - k, f) + f),
-    "one too large": lambda n, f: table_of(n, lambda q, k: clip(k - q, f) + f + 1),
-    "one too small": lambda n, f: table_of(n, lambda q, k: clip(k - q, f) + f - 1),
-    "negative to the left": lambda n, f: table_of(n, lambda q, k: clip(k - q, f)),
-    "left and right share a vector": lambda n, f: table_of(
-        n, lambda q, k: min(abs(k - q), f)
-    ),
-    "nothing is clipped": lambda n, f: table_of(n, lambda q, k: k - q + f),
-    "as if nothing were clipped": lambda n, f: table_of(
-        n, lambda q, k: clip(k - q, f) + n - 1
-    ),
-    "after they are shifted": lambda n, f: table_of(
-        n, lambda q, k: max(0, min(2 * f, k - q + n - 1))
-    ),
-    "depends on the place of the key": lambda n, f: table_of(
-        n, lambda q, k: min(k, 2 * f)
-    ),
-}
-
-
 def count_vectors(side):
     """The vectors of 1-D, 2-D (half ones) and relative positions on a square grid."""
     patches = [(row, column) for row in range(side) for column in range(side)]
@@ -239,7 +206,6 @@ ENCODE = {
 }
 
 EXERCISES = {
-    checks.check_clipped_offsets: (clipped_offsets, CLIPPED_OFFSETS),
     checks.check_growth: (growth, GROWTH),
     checks.check_steps_of: (steps_of, STEPS_OF),
     checks.check_grid_offsets: (grid_offsets, GRID_OFFSETS),

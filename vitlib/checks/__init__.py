@@ -50,7 +50,6 @@ from vitlib.checks.patches import (
 )
 from vitlib.checks.positions import (
     check_can_pass,
-    check_clipped_offsets,
     check_encode,
     check_grid_offsets,
     check_growth,
@@ -67,7 +66,6 @@ from vitlib.checks.training import (
 __all__ = [
     "check_attend",
     "check_can_pass",
-    "check_clipped_offsets",
     "check_count_windows",
     "check_cross_entropy",
     "check_cut_planes",

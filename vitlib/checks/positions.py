@@ -7,52 +7,6 @@ import numpy as np
 from vitlib.checks.verdict import RIGHT, as_numbers, ask, compare, not_yet
 
 
-def _clipped_offsets(num_patches, furthest):
-    return np.clip(_distances(num_patches), -furthest, furthest) + furthest
-
-
-def _distances(num_patches):
-    places = np.arange(num_patches)
-    return places - places[:, None]
-
-
-def check_clipped_offsets(clipped_offsets):
-    """Checks `clipped_offsets(num_patches, furthest)`, an array `(N, N)` of integers.
-
-    The element in the row of a query and the column of a key is the number of the
-    vector for the distance from query to key, counted along the sequence: 0 for
-    `furthest` places to the left and all beyond, `2 * furthest` for the same to the
-    right. Reference: Shaw et al., 2018, section 3.2.
-    """
-    right = _clipped_offsets
-    mistakes = {
-        "the sign is turned; a key to the right must have a larger number than one to "
-        "the left.": lambda n, k: right(n, k).T,
-        "the numbers are one too large; the least must be 0.": (
-            lambda n, k: right(n, k) + 1
-        ),
-        "the numbers are one too small; -1 would mean the last vector of the table.": (
-            lambda n, k: right(n, k) - 1
-        ),
-        "the numbers are negative to the left, where they would count from the end of "
-        "the table; shift them so that the least is 0.": lambda n, k: right(n, k) - k,
-        "left and right share a vector; the distance has a sign.": (
-            lambda n, k: np.abs(right(n, k) - k)
-        ),
-        "nothing is clipped; all distances beyond the furthest share its number.": (
-            lambda n, k: _distances(n) + k
-        ),
-        "the numbers are shifted as if nothing were clipped; shift by `furthest`.": (
-            lambda n, k: right(n, k) - k + n - 1
-        ),
-        "the distances are clipped after they are shifted by num_patches - 1; clip "
-        "first.": lambda n, k: np.clip(_distances(n) + n - 1, 0, 2 * k),
-        "the number depends on the place of the key alone; take off the place of the "
-        "query.": lambda n, k: np.tile(np.minimum(np.arange(n), 2 * k), (n, 1)),
-    }
-    return compare(clipped_offsets, right, mistakes, [(6, 2), (5, 3), (3, 4)])
-
-
 def _growth(side, larger):
     patches = (larger / side) ** 2
     return patches, larger / side, (2 * larger**2 - 1) / (2 * side**2 - 1)
