@@ -111,10 +111,14 @@ def read_bank(path):
     """Reads the questions of a bank, unchecked.
 
     Raises:
-        ValueError: When the file is no list in YAML.
+        ValueError: When the file is not there, or no list in YAML.
     """
     try:
         bank = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(
+            f"The bank must be a file that can be read. Received: {path}."
+        ) from error
     except yaml.YAMLError as error:
         raise ValueError(
             f"The bank must be YAML. Received: {' '.join(str(error).split())}."

@@ -507,6 +507,7 @@ def test_every_broken_rule_has_a_line_of_its_own():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        (None, "The bank must be a file that can be read."),
         ("- id: [", "The bank must be YAML."),
         ("id: data", "The bank must be a list of questions."),
         ("", "The bank must be a list of questions."),
@@ -514,7 +515,8 @@ def test_every_broken_rule_has_a_line_of_its_own():
     ],
 )
 def test_a_broken_bank_writes_nothing(tmp_path, capsys, text, sentence):
-    (tmp_path / "bank.yml").write_text(text)
+    if text is not None:
+        (tmp_path / "bank.yml").write_text(text)
     arguments = ["--bank", str(tmp_path / "bank.yml"), "--out", str(tmp_path / "out")]
     assert questions.main(arguments) == 1
     said = capsys.readouterr().err
