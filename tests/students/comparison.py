@@ -59,7 +59,40 @@ PAIRED_ERROR = {
     "on which the models disagree": among_the_different,
 }
 
+
+def count_unequal(first, second):
+    missing = object()
+    names = list(first) + [name for name in second if name not in first]
+    pairs = [(first.get(name, missing), second.get(name, missing)) for name in names]
+    return len([1 for a, b in pairs if a != b])
+
+
+def count(names, is_counted):
+    return len([name for name in names if is_counted(name)])
+
+
+COUNT_UNEQUAL = {
+    "only what both recipes name": lambda a, b: count(
+        a.keys() & b.keys(), lambda name: a[name] != b[name]
+    ),
+    "only the second recipe has": lambda a, b: count(
+        a, lambda name: a[name] != b.get(name)
+    ),
+    "only the first recipe has": lambda a, b: count(
+        b, lambda name: b[name] != a.get(name)
+    ),
+    "how many settings agree": lambda a, b: count(
+        a.keys() & b.keys(), lambda name: a[name] == b[name]
+    ),
+    "counted on each side": lambda a, b: (
+        count(a, lambda name: a[name] != b.get(name))
+        + count(b, lambda name: b[name] != a.get(name))
+    ),
+    "whether they differ or not": lambda a, b: len(a.keys() | b.keys()),
+}
+
 EXERCISES = {
     checks.check_standard_error: (standard_error, STANDARD_ERROR),
     checks.check_paired_error: (paired_error, PAIRED_ERROR),
+    checks.check_count_unequal: (count_unequal, COUNT_UNEQUAL),
 }

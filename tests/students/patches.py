@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from vitlib import checks
+from vitlib import Patches, checks
 
 
 def squares(images, size):
@@ -229,6 +229,49 @@ SMALL_WEIGHTS = {
     "the colours are taken to come first": sum_planes,
 }
 
+
+def from_torch(kernel):
+    depth, channels, size, _ = kernel.shape
+    weights = np.zeros((size * size * channels, depth))
+    for row, column, channel in np.ndindex(size, size, channels):
+        place = (row * size + column) * channels + channel
+        weights[place] = kernel[:, channel, row, column]
+    return weights
+
+
+FROM_TORCH = {
+    "a reshape alone mixes": lambda kernel: np.reshape(kernel, (-1, kernel.shape[0])),
+    "the channels still come": lambda kernel: np.reshape(kernel, (len(kernel), -1)).T,
+    "rows and columns of the kernel": lambda kernel: from_torch(
+        np.swapaxes(kernel, 2, 3)
+    ),
+    "the outputs are the rows": lambda kernel: np.transpose(from_torch(kernel)),
+}
+
+
+def is_right(cut):
+    images = np.random.default_rng(3).normal(size=(2, 8, 12, 3))
+    return np.allclose(cut(images, 4), Patches(4)(images))
+
+
+def has_the_right_shape(cut):
+    return cut(np.zeros((1, 8, 8, 3)), 4).shape == (1, 4, 48)
+
+
+def is_right_for(images, size, first=None):
+    patches = Patches(size)(images)
+    return lambda cut: np.allclose(cut(images, size)[:, :first], patches[:, :first])
+
+
+LINES = np.arange(16 * 16 * 3.0).reshape(1, 16, 16, 3)
+IS_RIGHT = {
+    "every wrong cut passes": has_the_right_shape,
+    "no cut passes": lambda cut: np.array_equal(cut(LINES, 4), LINES),
+    "with the channels in a wrong place passes": is_right_for(LINES[..., :1], 4),
+    "a cut that mixes patches passes": is_right_for(LINES[:, :4, :4], 4),
+    "that goes down the columns passes": is_right_for(LINES, 4, first=1),
+}
+
 EXERCISES = {
     checks.check_green_place: (green_place, GREEN_PLACE),
     checks.check_join: (join, JOIN),
@@ -236,4 +279,6 @@ EXERCISES = {
     checks.check_narrow_cost: (narrow_cost, NARROW_COST),
     checks.check_count_windows: (count_windows, COUNT_WINDOWS),
     checks.check_small_weights: (small_weights, SMALL_WEIGHTS),
+    checks.check_from_torch: (from_torch, FROM_TORCH),
+    checks.check_is_right: (is_right, IS_RIGHT),
 }

@@ -205,6 +205,38 @@ ENCODE = {
     "the kernel is transposed": lambda x, w, b, t: encode(x, np.transpose(w), b, t),
 }
 
+
+def undo(order):
+    places = [0] * len(order)
+    for new, old in enumerate(order):
+        places[old] = new
+    return places
+
+
+UNDO = {
+    "shuffles once more": lambda order: order,
+    "the order backwards": lambda order: order[::-1],
+    "leaves the tokens where they are": lambda order: list(range(len(order))),
+}
+
+
+def one_of(*numbers):
+    return lambda number: any(number == n for n in numbers)
+
+
+notices = one_of(4, 5)
+
+NOTICES = {
+    "a model with mean pooling notices nothing": lambda number: False,
+    "a convolution over the grid": lambda number: number == 4,
+    "weights of their own at each place": lambda number: number == 5,
+    "the largest value of a set": one_of(2, 4, 5),
+    "the class token is one more query": one_of(3, 4, 5),
+    "a learned query attends to a set": lambda number: number > 3,
+    "both queries": lambda number: number >= 3,
+    "contradicts the proof": lambda number: True,
+}
+
 EXERCISES = {
     checks.check_growth: (growth, GROWTH),
     checks.check_steps_of: (steps_of, STEPS_OF),
@@ -212,4 +244,6 @@ EXERCISES = {
     checks.check_sinusoid: (sinusoid, SINUSOID),
     checks.check_encode: (encode, ENCODE),
     checks.check_can_pass: (can_pass, CAN_PASS),
+    checks.check_undo: (undo, UNDO),
+    checks.check_notices: (notices, NOTICES),
 }

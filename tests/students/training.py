@@ -130,9 +130,30 @@ DECAY = {
     "the weight grows": lambda w, d, r, n: left(w, -d, r, n),
 }
 
+
+def decisive(outcomes, first, second):
+    return [n for n, run in enumerate(outcomes) if bool(run[first]) ^ bool(run[second])]
+
+
+DECISIVE = {
+    "come out alike for both": lambda o, a, b: [
+        n for n, run in enumerate(o) if run[a] == run[b]
+    ],
+    "a mask of True and False": lambda o, a, b: [run[a] != run[b] for run in o],
+    "all suspects are compared": lambda o, a, b: [
+        n for n, run in enumerate(o) if len(set(run)) == 2
+    ],
+    "rows and columns are swapped": lambda o, a, b: decisive(o.T, a, b),
+    "in which both learn decides nothing": lambda o, a, b: [
+        n for n, run in enumerate(o) if run[a] or run[b]
+    ],
+    "counted from 1": lambda o, a, b: [n + 1 for n in decisive(o, a, b)],
+}
+
 EXERCISES = {
     checks.check_dead_units: (dead_units, DEAD_UNITS),
     checks.check_cross_entropy: (cross_entropy, CROSS_ENTROPY),
     checks.check_rate: (rate, RATE),
     checks.check_decay: (left, DECAY),
+    checks.check_decisive: (decisive, DECISIVE),
 }

@@ -18,7 +18,11 @@ from vitlib.checks.attention import (
     check_mean_distance,
     check_rollout,
 )
-from vitlib.checks.comparison import check_paired_error, check_standard_error
+from vitlib.checks.comparison import (
+    check_count_unequal,
+    check_paired_error,
+    check_standard_error,
+)
 from vitlib.checks.data import (
     check_final_accuracy,
     check_flip_ceiling,
@@ -43,7 +47,9 @@ from vitlib.checks.debugging import (
 from vitlib.checks.patches import (
     check_count_windows,
     check_cut_planes,
+    check_from_torch,
     check_green_place,
+    check_is_right,
     check_join,
     check_narrow_cost,
     check_small_weights,
@@ -53,35 +59,43 @@ from vitlib.checks.positions import (
     check_encode,
     check_grid_offsets,
     check_growth,
+    check_notices,
     check_sinusoid,
     check_steps_of,
+    check_undo,
 )
 from vitlib.checks.training import (
     check_cross_entropy,
     check_dead_units,
     check_decay,
+    check_decisive,
     check_rate,
 )
 
 __all__ = [
     "check_attend",
     "check_can_pass",
+    "check_count_unequal",
     "check_count_windows",
     "check_cross_entropy",
     "check_cut_planes",
     "check_dead_units",
     "check_decay",
+    "check_decisive",
     "check_encode",
     "check_final_accuracy",
     "check_flip_ceiling",
+    "check_from_torch",
     "check_green_place",
     "check_grid_offsets",
     "check_growth",
+    "check_is_right",
     "check_join",
     "check_look_left",
     "check_mean_distance",
     "check_narrow_cost",
     "check_normalize",
+    "check_notices",
     "check_paired_error",
     "check_rate",
     "check_repaired_accuracy",
@@ -103,4 +117,5 @@ __all__ = [
     "check_stratified_split",
     "check_superclass_accuracy",
     "check_table_accuracy",
+    "check_undo",
 ]

@@ -73,3 +73,38 @@ def check_paired_error(paired_error):
         "number of all images.": lambda a, b, n: _paired_error(a, b, a + b),
     }
     return compare(paired_error, _paired_error, mistakes, questions)
+
+
+def _unequal(first, second):
+    return sum(first.get(key) != second.get(key) for key in {*first, *second})
+
+
+def check_count_unequal(count_unequal):
+    """Checks `count_unequal(first, second)`: how many settings of two recipes differ.
+
+    A recipe is a dict. A setting that only one of them has counts as one.
+    """
+    first = {"epochs": 30, "batch": 256, "dropout": 0.5, "flip": True, "rate": 1e-3}
+    second = {"epochs": 30, "batch": 128, "decay": 1e-4, "flip": True, "crop": 4}
+    third = {"epochs": 20, "batch": 256}
+    mistakes = {
+        "only what both recipes name is compared; a setting that one of them lacks "
+        "differs, too.": lambda a, b: sum(a[key] != b[key] for key in {*a} & {*b}),
+        "what only the second recipe has is missed; go through the names of both.": (
+            lambda a, b: sum(a[key] != b.get(key) for key in a)
+        ),
+        "what only the first recipe has is missed; go through the names of both.": (
+            lambda a, b: sum(a.get(key) != b[key] for key in b)
+        ),
+        "that is how many settings agree; count the others.": (
+            lambda a, b: sum(a.get(key) == b.get(key) for key in {*a, *b})
+        ),
+        "a setting that differs is counted on each side; it is one.": (
+            lambda a, b: len({*a.items()} ^ {*b.items()})
+        ),
+        "that is the number of settings, whether they differ or not.": (
+            lambda a, b: len({*a, *b})
+        ),
+    }
+    questions = [(first, second), (first, third), (third, second)]
+    return compare(count_unequal, _unequal, mistakes, questions)

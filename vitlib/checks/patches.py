@@ -294,3 +294,75 @@ def check_small_weights(small_weights):
         ),
     }
     return compare(small_weights, _small_weights, mistakes, questions)
+
+
+SHAPES = [(5, 3, 2, 2), (4, 2, 3, 3)]  # of kernels of PyTorch
+
+
+def _from_torch(kernel, order=(2, 3, 1, 0)):
+    return kernel.transpose(order).reshape(-1, len(kernel))
+
+
+def check_from_torch(from_torch):
+    """Checks `from_torch(kernel)`: `(D, C, P, P)` to `(P * P * C, D)`.
+
+    PyTorch keeps the kernel of a convolution in the order (output, channel, row,
+    column). The weights of a `Dense` layer make the same tokens from patches whose
+    numbers have the order (row, column, channel).
+    """
+    rng = np.random.default_rng(0)  # no two numbers are equal
+    questions = [(rng.permutation(np.prod(s)).reshape(s),) for s in SHAPES]
+    mistakes = {
+        "a reshape alone mixes the outputs; move their axis to the end first.": (
+            lambda kernel: kernel.reshape(-1, len(kernel))
+        ),
+        "the channels still come before rows and columns; a patch has the order row, "
+        "column, channel.": partial(_from_torch, order=(1, 2, 3, 0)),
+        "rows and columns of the kernel are swapped; the third axis is the row.": (
+            partial(_from_torch, order=(3, 2, 1, 0))
+        ),
+        "the outputs are the rows; a Dense layer has them as columns.": (
+            lambda kernel: _from_torch(kernel).T
+        ),
+    }
+    return compare(from_torch, _from_torch, mistakes, questions)
+
+
+def _agree(cut, images=QUESTIONS[0][0], size=3, patches=slice(None)):
+    return np.array_equal(cut(images, size)[:, patches], _cut(images, size)[:, patches])
+
+
+# Functions that cut wrongly, each in its own way.
+WRONG_CUTS = [
+    _cut_strips,
+    lambda images, size: _cut(images, size, (0, 3, 1, 2, 4, 5)),
+    lambda images, size: _cut(images, size, (0, 1, 3, 4, 2, 5)),
+    lambda images, size: _cut(images, size, (0, 1, 3, 5, 2, 4)),
+    lambda images, size: _cut(images[..., ::-1], size),
+]
+
+
+def check_is_right(is_right):
+    """Checks `is_right(cut)`, which tests a function `cut(images, size)`.
+
+    It returns whether the function cuts images `(B, H, W, C)` into patches
+    `(B, N, size * size * C)` rightly. It is given one that does, and five that do not.
+    """
+    questions = [(cut,) for cut in (_cut, *WRONG_CUTS)]
+    mistakes = {
+        "every wrong cut passes; all of them have the right shape and the right "
+        "numbers, so that only the places tell.": lambda cut: True,
+        "no cut passes, not even the right one; compare with `vitlib.Patches`.": (
+            lambda cut: False
+        ),
+        "a cut with the channels in a wrong place passes; test with more than one "
+        "channel, and with channels that differ.": partial(
+            _agree, images=QUESTIONS[0][0][..., :1]
+        ),
+        "a cut that mixes patches passes; test with an image of more than one patch.": (
+            partial(_agree, images=QUESTIONS[0][0][:, :3, :3])
+        ),
+        "a cut that goes down the columns passes; its first patch is right, so that "
+        "all patches must be compared.": partial(_agree, patches=slice(1)),
+    }
+    return compare(is_right, _agree, mistakes, questions)

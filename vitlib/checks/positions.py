@@ -259,3 +259,54 @@ def check_can_pass(can_pass):
 def _judge_change(can_pass, change, hint, passes):
     mistakes = {hint: lambda _: not passes}
     return compare(can_pass, lambda _: passes, mistakes, [(change,)])
+
+
+def check_undo(undo):
+    """Checks `undo(order)`: the order that puts back what `order` has shuffled.
+
+    `tokens[order][undo(order)]` are the `tokens`, whatever they are.
+    """
+    questions = [(np.array([2, 0, 3, 1, 4]),), (np.array([1, 2, 3, 0]),)]
+    mistakes = {
+        "that shuffles once more in the same way; the way back is the inverse.": (
+            np.array
+        ),
+        "that is the order backwards; the token that came to place 0 must go back to "
+        "where it was.": np.flip,
+        "that leaves the tokens where they are; it must say for each old place where "
+        "its token is now.": np.sort,
+    }
+    return compare(undo, np.argsort, mistakes, questions)
+
+
+def check_notices(notices):
+    """Checks `notices(number)`: whether a model can tell that patches were shuffled.
+
+    The models have no positions, and numbers from 1 to 6.
+    """
+
+    def answers(*noticing):
+        return lambda number: number in noticing
+
+    mistakes = {
+        "a model with mean pooling notices nothing, and some others do; a sum has no "
+        "order, but not all of these end in a sum.": answers(),
+        "a convolution over the grid of tokens has other weights for each neighbour; "
+        "what stands next to what is news to it.": answers(4),
+        "the flattened tokens meet weights of their own at each place; a shuffle "
+        "changes the sum.": answers(5),
+        "the largest value of a set does not depend on the order; max pooling notices "
+        "nothing.": answers(2, 4, 5),
+        "the class token is one more query; it adds up the values with weights that "
+        "move along with the tokens.": answers(3, 4, 5),
+        "a learned query attends to a set; its weights move along with the tokens.": (
+            answers(4, 5, 6)
+        ),
+        "both queries, the class token and the learned one, add up the values with "
+        "weights that move along with the tokens.": answers(3, 4, 5, 6),
+        "that every model notices contradicts the proof; its last step is a mean.": (
+            answers(1, 2, 3, 4, 5, 6)
+        ),
+    }
+    questions = [(number,) for number in range(1, 7)]
+    return compare(notices, answers(4, 5), mistakes, questions)

@@ -168,3 +168,44 @@ def check_decay(left):
         ),
     }
     return compare(left, _decay, mistakes, questions)
+
+
+def _decisive(outcomes, first, second):
+    return np.flatnonzero(outcomes[:, first] != outcomes[:, second])
+
+
+def check_decisive(decisive):
+    """Checks `decisive(outcomes, first, second)`: the runs that part two suspects.
+
+    `outcomes[run, suspect]` says whether the model would learn in that run, if it was
+    that suspect. The numbers of the runs come back, the least first.
+    """
+    outcomes = np.array(
+        [
+            [False, True, True, True],
+            [False, True, True, False],
+            [True, True, False, True],
+            [False, False, True, True],
+            [True, False, False, False],
+            [True, True, True, True],
+        ]
+    )
+    mistakes = {
+        "these runs come out alike for both suspects, so that they decide nothing; "
+        "return the others.": lambda o, a, b: np.flatnonzero(o[:, a] == o[:, b]),
+        "a mask of True and False came back; return the numbers of the runs.": (
+            lambda o, a, b: o[:, a] != o[:, b]
+        ),
+        "all suspects are compared; these two alone are asked for.": (
+            lambda o, a, b: np.flatnonzero(o.any(axis=1) != o.all(axis=1))
+        ),
+        "rows and columns are swapped; a row is a run, a column a suspect.": (
+            lambda o, a, b: np.flatnonzero(o[a] != o[b])
+        ),
+        "a run in which both learn decides nothing; it takes one that learns and one "
+        "that does not.": lambda o, a, b: np.flatnonzero(o[:, a] | o[:, b]),
+        "the runs are counted from 1; the first is 0.": (
+            lambda o, a, b: _decisive(o, a, b) + 1
+        ),
+    }
+    return compare(decisive, _decisive, mistakes, [(outcomes, 0, 1), (outcomes, 2, 3)])
