@@ -61,7 +61,7 @@ def nbgrader(tmp_path_factory):
     """Runs a command of nbgrader in a course of its own."""
     root = tmp_path_factory.mktemp("course")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = os.environ | {"PATH": path, "KERAS_BACKEND": "jax"}
+    env = os.environ | {"PATH": path}
 
     def run(*arguments):
         command = ["nbgrader", *arguments, f"--CourseDirectory.root={root}"]
