@@ -128,6 +128,23 @@ def test_every_figure_is_there_with_its_caption_and_alt_text(decks, name):
 
 
 @each_chapter
+def test_every_numbered_equation_is_there_once(decks, name):
+    numbered = re.findall(r"^\$\$ \(eq-\S+\)$", prose(cells(name)[0]), re.MULTILINE)
+    shown = "".join(data for tags, data in decks[name].texts if "div" in tags)
+    tags = re.findall(r"\\tag\{(\d+)\}", shown)
+    assert tags == [str(n) for n in range(1, len(numbered) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("A claim.\n\nMore.", 1), ("It holds:\n\n* a\n\nMore.", 2), ("It is\n\n$$a$$", 2)],
+)
+def test_a_section_opens_with_a_paragraph_and_what_it_leads_to(script, text, count):
+    deck = importlib.import_module("deck")
+    assert len(deck.opening(script.plain.parse(text))) == count
+
+
+@each_chapter
 def test_every_exercise_is_there_with_its_text(decks, name):
     pattern = r"^:::\{exercise\} (.+)\n:label: \S+\n((?:.*\n)*?):::$"
     exercises = re.findall(pattern, prose(cells(name)[0]), re.MULTILINE)
