@@ -287,7 +287,7 @@ print(weights.shape, "all positive:", (weights >= 0).all())
 
 # %%
 def first_weights(width, blocks, seed):
-    """Returns the first weights (blocks, width, width) of a stack of layers."""
+    """Returns the first weights (blocks, width, width) of a stack."""
     start = keras.initializers.GlorotUniform(seed=seed)
     stack = [
         layers.Dense(width, kernel_initializer=start) for _ in range(blocks)
@@ -299,7 +299,7 @@ def first_weights(width, blocks, seed):
 
 start = first_weights(width=64, blocks=6, seed=seed)
 print(start.shape)
-print("deviation as on paper:", abs(start.std() / np.sqrt(1 / 64) - 1) < 0.02)
+print("as on paper:", np.isclose(start.std(), np.sqrt(1 / 64), rtol=0.02))
 print("repeated:", np.array_equal(start, first_weights(64, 6, seed)))
 
 # %% [markdown]
@@ -313,7 +313,8 @@ print("repeated:", np.array_equal(start, first_weights(64, 6, seed)))
 # instrument compares the blocks with each other? Then write
 # `repaired_weights(width, blocks, seed)`. Each block draws its own weights by
 # `GlorotUniform`; the same seed gives the same weights, and no block of another seed has
-# any of them.
+# any of them. (An initialiser takes a whole number as its seed, or a
+# `keras.random.SeedGenerator`.)
 # `checks.check_repaired_weights(repaired_weights)` tells you whether it is right.
 # :::
 #
@@ -326,7 +327,7 @@ print("repeated:", np.array_equal(start, first_weights(64, 6, seed)))
 
 # %%
 def drop(x, noise, rate):
-    """Sets numbers to 0 where the noise is below the rate, and scales the rest."""
+    """Sets numbers to 0 where the noise is low, and scales the rest."""
     return np.where(noise < rate, 0, x / (1 - rate))
 
 
@@ -567,7 +568,7 @@ print("the means of the images differ:", (spread_of_means > 0.1).all())
 
 # %% tags=["solution"]
 def repaired_deviation(images):
-    """Takes images (B, H, W, 3); returns the deviation of each colour, (3,)."""
+    """Takes images (B, H, W, 3); returns three deviations, (3,)."""
     return images.std(axis=(0, 1, 2))
 
 
@@ -606,7 +607,7 @@ print("different pictures:", len(np.unique(variants, axis=0)))
 
 # %% tags=["solution"]
 def repaired_variant(image, random):
-    """Takes an image (S, S, 3) and 3 numbers from 0 to 1; returns (S, S, 3)."""
+    """Takes an image (S, S, 3), 3 numbers in [0, 1); returns (S, S, 3)."""
     size = len(image)
     wide = np.pad(image, ((4, 4), (4, 4), (0, 0)))
     top, left = int(random[0] * 9), int(random[1] * 9)
@@ -1008,7 +1009,7 @@ Table(("batch size", *models), tuple(rows))
 
 # %% tags=["solution"]
 def repaired_accuracy(answers, labels, batch_size):
-    """Takes B answers, B labels and a size; returns the share that is right."""
+    """Takes B answers, B labels, a size; returns the share of right ones."""
     right = 0
     for first in range(0, len(labels), batch_size):
         batch = slice(first, first + batch_size)
