@@ -40,7 +40,7 @@ def repaired_variant(image, random):
 
 
 def cropped_to_its_own_size(image, random):
-    size = 12
+    size = 32
     height, width, _ = image.shape
     top = int(random[0] * (height - size + 1))
     left = int(random[1] * (width - size + 1))

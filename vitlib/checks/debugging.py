@@ -64,7 +64,7 @@ def check_repaired_variant(variant):
     numbers choose one of 9 rows and one of 9 columns for the cut; the result is flipped
     when the third is below 0.5.
     """
-    image = np.random.default_rng(0).uniform(1, 255, size=(12, 12, 3))
+    image = np.random.default_rng(0).uniform(1, 255, size=(32, 32, 3))
     draws = [(0.0, 0.9, 0.2), (0.99, 0.3, 0.7), (0.2, 0.5, 0.9), (0.7, 0.99, 0.1)]
     border = ((0, 8), (0, 8), (0, 0))
     mistakes = {
