@@ -33,7 +33,7 @@
 # * read an augmentation in degrees and pixels, and tell when it is wrong;
 # * compute a mean and a standard deviation, and notice when the computer gets them wrong.
 #
-# **Time:** about 60 minutes with the exercises; the cells run in half a minute.
+# **Time:** about 70 minutes with the exercises; the cells run in half a minute.
 #
 # **You need:** NumPy arrays, percentages, the natural logarithm, the product of a matrix and
 # a vector, and for one section the binomial distribution (how often coins show heads). You
@@ -56,7 +56,7 @@ from keras import ops
 from matplotlib.cbook import get_sample_data
 
 import vitlib
-from vitlib import augment, cifar100, plotting, shapes
+from vitlib import augment, checks, cifar100, plotting, shapes
 from vitlib.parameters import check_parameters
 from vitlib.tables import Table
 
@@ -251,6 +251,11 @@ Table(("width of the logits", "loss of the constant predictor"), tuple(rows))
 # 2. The report's ResNet gets 47.93 % of the fine labels right. Suppose that its wrong
 #    answers fall on all other classes equally often. How often would its *superclass* be
 #    right?
+#
+# Write the second answer as a function, `superclass_accuracy(accuracy, classes, members)`.
+# It takes the share of right fine labels in %, the number of fine labels, and the number
+# of fine labels in each superclass. It returns how often the superclass is right, in %.
+# `checks.check_superclass_accuracy(superclass_accuracy)` tells you whether it is right.
 # :::
 #
 # ## What can 32 x 32 pixels show?
@@ -366,6 +371,17 @@ print(f"47.93 % on 10,000 images, standard error: {resnet:.1f} points")
 # the report's ResNet half a point more or less. A difference of a tenth of a point between
 # two models is well inside that.
 #
+# :::{exercise} Which number may be printed?
+# :label: ex-data-final
+#
+# A training program notes three accuracies after each epoch: of the training, the
+# validation and the test images. Its author wants to say in one number how good the model
+# is. Write `final_accuracy(history)`, which picks that number. `history` is a dict of three
+# lists, `top1`, `val_top1` and `test_top1`, in this order, with one accuracy an epoch. Why
+# would it be better if the program had not noted the third?
+# `checks.check_final_accuracy(final_accuracy)` tells you whether your choice is right.
+# :::
+#
 # ### Why equally many of each class?
 #
 # The 10,000 validation images could be drawn at random from the 50,000. `vitlib` draws
@@ -390,10 +406,13 @@ print("at random, largest above 1.3 times the smallest:", unequal)
 # :::{exercise} Three lines for a split
 # :label: ex-data-stratified
 #
-# Write a stratified split by hand: from `labels`, equally many of each class, get the rows
-# of a validation set with 10 random images of each class, and the rows of the rest. It
-# takes about three lines with NumPy. Check that the two have no row in common and that
-# each class has 10.
+# Write a stratified split by hand: `stratified_split(labels, per_class, rng)`. `labels` is
+# an array of the labels, with equally many of each class, and `rng` a generator of random
+# numbers such as `np.random.default_rng(0)`. Two arrays come back: the rows of a validation
+# set with `per_class` random images of each class, and the rows of the rest. It takes about
+# three lines with NumPy. Split `labels` above, and check that the two have no row in common
+# and that each class has 10. `checks.check_stratified_split(stratified_split)` tells you
+# whether it is right.
 # :::
 #
 # ## Is a test image also a training image?
@@ -506,8 +525,14 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 # A "model" is a table of all training images and their labels. It looks a test image up. If
 # it finds it, it gives the label from the table. Otherwise it says class 0. What top-1
 # accuracy do you expect on CIFAR-100, if all ten copies had the right label? And with the
-# four that do? Write the model, plant 20 training images with their labels in the test
-# set of this run, and compare with your formula.
+# four that do?
+#
+# Answer with a function, `table_accuracy(images, copies, right, classes)`: of `images` test
+# images, `copies` stand in the table, `right` of these with the right label, and the
+# `classes` classes are equally frequent among the others. It returns the accuracy that you
+# expect, in %. Then write the model, plant 20 training images with their labels in the test
+# set of this run, and compare with your function.
+# `checks.check_table_accuracy(table_accuracy)` tells you whether the function is right.
 # :::
 #
 # ## What does augmentation do to an image?
@@ -653,8 +678,10 @@ print(f"largest change at 0.2 degrees: {by_degrees.max():.0f}")
 # :label: ex-data-shear
 #
 # How many degrees does it take for the top row of a 32 x 32 image to move by one whole
-# pixel? And which `shear_range` would give the 0.2 radians of the tutorial? Compute both,
-# and check the first with the bright column.
+# pixel? Write `shear_angle(pixels, side)`, which returns the angle of the shear in degrees:
+# the top row of an image of `side` x `side` pixels moves by so many pixels. Check it with
+# the bright column. And which `shear_range` would give the 0.2 radians of the tutorial?
+# `checks.check_shear_angle(shear_angle)` tells you whether your function is right.
 # :::
 #
 # ## When is a flip wrong?
@@ -720,10 +747,14 @@ vitlib.TINY_VIT.augmentation
 # :label: ex-data-break
 #
 # 1. Someone flips the embedded images from left to right *and* from top to bottom, each
-#    with a probability of 1/2. What is the ceiling now?
+#    with a probability of 1/2. What is the ceiling now? Write it as a function,
+#    `flip_ceiling(left_right, top_bottom)`. Each argument is `True` if that flip is in use,
+#    and `False` if not. The function returns the ceiling in %.
 # 2. Does the ResNet's rotation, 20 degrees at most, change an arrangement? Turn the middles
 #    of the boxes, and read the arrangement again.
 # 3. Does a shift of 6 pixels to the right keep both shapes whole?
+#
+# `checks.check_flip_ceiling(flip_ceiling)` tells you whether your function is right.
 # :::
 #
 # ## Where do the mean and the standard deviation come from?
@@ -804,6 +835,16 @@ Table(columns, tuple(rows))
 # as whole numbers from 0 to 255, not around 0 with a spread near 1. What that costs is a
 # question for an experiment.
 #
+# :::{exercise} Around zero
+# :label: ex-data-normalize
+#
+# Write `normalize(images, training)`. Both are arrays of the shape `(B, H, W, 3)`: images of
+# any part, and the training images. The first ones come back, normalised by
+# {eq}`eq-data-normalise`, each channel by itself. See to it that your means do not go wrong
+# as those of the third column above. Do the test images have a mean of exactly 0 then?
+# `checks.check_normalize(normalize)` tells you whether your function is right.
+# :::
+#
 # ## What this chapter does not show
 #
 # * The embedded set is no small CIFAR-100. It has no photographs, and its 100 classes are
@@ -847,9 +888,55 @@ Table(columns, tuple(rows))
 #    fine labels, the superclass is right for $a + (1 - a) \cdot 4 / 99$. We expect a
 #    real model to do better than that: an oak looks more like a maple than like a shark.
 
+
+# %% tags=["solution"]
+def superclass_accuracy(accuracy, classes, members):
+    """Takes a share in % and two numbers of labels; returns a share in %."""
+    siblings = (members - 1) / (classes - 1)  # share of the wrong labels
+    return accuracy + (100 - accuracy) * siblings
+
+
+# %% tags=["check"]
+checks.check_superclass_accuracy(superclass_accuracy)
+
 # %%
-a = 0.4793
-print(f"superclass: {100 * (a + (1 - a) * 4 / 99):.2f} %")
+print(f"superclass: {superclass_accuracy(47.93, 100, 5):.2f} %")
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-data-final
+# :class: dropdown
+# :::
+#
+# The validation images choose the epoch, and the test images tell how good it is. The
+# highest test accuracy of all epochs would be a choice made on the test set, and too
+# good. If the program had looked at the test images only once, after the choice, nobody
+# could be tempted.
+
+
+# %% tags=["solution"]
+def final_accuracy(history):
+    """Takes a dict of lists, an accuracy an epoch; returns one accuracy."""
+    return history["test_top1"][np.argmax(history["val_top1"])]
+
+
+# %% tags=["check"]
+checks.check_final_accuracy(final_accuracy)
+
+# %% [markdown]
+# Read the 1,000 models that guess as 1,000 epochs. The honest number is that of the dashed
+# line in {numref}`fig-data-chosen`. The highest test accuracy promises more, and means
+# nothing.
+
+# %%
+history = {"val_top1": validation, "test_top1": test}
+honest = final_accuracy(history)
+sigma = standard_error(1, len(dataset.test.labels))
+print("honest, 2.5 standard errors above chance:", honest - 1 > 2.5 * sigma)
+print("highest, the same:", test.max() - 1 > 2.5 * sigma)
 
 # %% [markdown]
 # :::{solution-end}
@@ -863,11 +950,21 @@ print(f"superclass: {100 * (a + (1 - a) * 4 / 99):.2f} %")
 # Mix the rows, sort them by label without mixing the order inside a class, and cut. All
 # classes have the same size, so that a reshape puts each in a row of its own.
 
-# %%
-order = rng.permutation(len(labels))
-order = order[labels[order].argsort(kind="stable")].reshape(100, -1)
-ten, rest = order[:, :10].ravel(), order[:, 10:].ravel()
 
+# %% tags=["solution"]
+def stratified_split(labels, per_class, rng):
+    """Takes labels `(N,)`; returns rows for validation, and all others."""
+    order = rng.permutation(len(labels))
+    order = order[labels[order].argsort(kind="stable")]
+    order = order.reshape(len(np.unique(labels)), -1)  # a row for each class
+    return order[:, :per_class].ravel(), order[:, per_class:].ravel()
+
+
+# %% tags=["check"]
+checks.check_stratified_split(stratified_split)
+
+# %%
+ten, rest = stratified_split(labels, 10, rng)
 print("rows in common:", len(np.intersect1d(ten, rest)))
 print("all rows used:", len(ten) + len(rest) == len(labels))
 print("images of each class:", np.unique(np.bincount(labels[ten])))
@@ -881,12 +978,27 @@ print("images of each class:", np.unique(np.bincount(labels[ten])))
 # :class: dropdown
 # :::
 #
-# The copies are right, and of the others one in a hundred is of class 0. With ten right
-# copies this makes $10 + 9{,}990 / 100 = 109.9$ hits, 1.10 %. With four it makes
+# Right copies are hits, and of the other images one in a hundred is of class 0. With ten
+# right copies this makes $10 + 9{,}990 / 100 = 109.9$ hits, 1.10 %. With four it makes
 # $4 + 99.9$ hits, 1.04 %. Both are within a tenth of a point of chance.
 #
 # The code plants 20 images in random places. The formula gives $20 + (n - 20) / 100$ hits
 # for $n$ test images, on average over the places.
+
+
+# %% tags=["solution"]
+def table_accuracy(images, copies, right, classes):
+    """Takes three numbers of images, one of classes; returns a share in %."""
+    hits = right + (images - copies) / classes
+    return 100 * hits / images
+
+
+# %% tags=["check"]
+checks.check_table_accuracy(table_accuracy)
+
+# %%
+print(f"ten right copies: {table_accuracy(10_000, 10, 10, 100):.2f} %")
+print(f"four of the ten:  {table_accuracy(10_000, 10, 4, 100):.2f} %")
 
 # %%
 table = dict(zip(fingerprints(known), labels, strict=True))
@@ -896,7 +1008,7 @@ images[rows], truth[rows] = known[:20], labels[:20]
 
 answers = [table.get(key, 0) for key in fingerprints(images)]
 hits = np.sum(answers == truth)
-formula = 20 + (len(images) - 20) / 100
+formula = table_accuracy(len(images), 20, 20, 100) / 100 * len(images)
 print("planted images that are hits:", np.sum((answers == truth)[rows]))
 print("within 5 hits of the formula:", abs(hits - formula) <= 5)
 
@@ -912,11 +1024,21 @@ print("within 5 hits of the formula:", abs(hits - formula) <= 5)
 # The top row is 15.5 pixels above the middle, so one pixel takes $\arctan(1 / 15.5)$. The
 # tutorial's 0.2 radians are $0.2 \cdot 180 / \pi$ degrees.
 
+
+# %% tags=["solution"]
+def shear_angle(pixels, side):
+    """Takes a move and a side, both in pixels; returns an angle in degrees."""
+    height = (side - 1) / 2  # of the top row above the middle
+    return np.degrees(np.arctan(pixels / height))
+
+
+# %% tags=["check"]
+checks.check_shear_angle(shear_angle)
+
 # %%
-degrees = np.degrees(np.arctan(1 / 15.5))
-print(f"one pixel: {degrees:.2f} degrees")
+print(f"one pixel: {shear_angle(1, 32):.2f} degrees")
 print(f"0.2 radians: shear_range={np.degrees(0.2):.1f}")
-sheared = apply_affine_transform(line, shear=degrees, **axes)
+sheared = apply_affine_transform(line, shear=shear_angle(1, 32), **axes)
 print(f"the line in the top row: {sheared[0, :, 0] @ np.arange(32):.1f}")
 
 # %% [markdown]
@@ -930,10 +1052,21 @@ print(f"the line in the top row: {sheared[0, :, 0] @ np.arange(32):.1f}")
 #
 # 1. Now *above* and *below* cannot be told apart either. A model finds the pair of kinds,
 #    and whether the shapes stand side by side or one above the other. It guesses
-#    between two classes everywhere: 50 %.
+#    between two classes everywhere: 50 %. Each flip spoils its own half of the classes and
+#    takes 25 points away.
 # 2. No. The red and the blue shape move together, and 20 degrees are not enough to turn
 #    *left of* into *above*.
 # 3. No. A shape that stands near the right border loses columns, or leaves the image.
+
+
+# %% tags=["solution"]
+def flip_ceiling(left_right, top_bottom):
+    """Takes True or False for each flip; returns an accuracy in %."""
+    return 100 - 25 * left_right - 25 * top_bottom
+
+
+# %% tags=["check"]
+checks.check_flip_ceiling(flip_ceiling)
 
 # %%
 middle = (scenes.boxes[:, :, :2] + scenes.boxes[:, :, 2:]) / 2 - 16
@@ -944,6 +1077,38 @@ for degrees in (-20, 20):
     print(f"{degrees} degrees, every arrangement stays: {same}")
 cut = (scenes.boxes[:, :, 3] + 6 > 32).any(axis=1)
 print(f"images with a shape cut or lost: {100 * cut.mean():.0f} %")
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-data-normalize
+# :class: dropdown
+# :::
+#
+# The mean is taken over images, rows and columns, so that each channel keeps its own. With
+# `float64` the sums are exact enough. Test images have a mean of their own, and it is not
+# quite that of the training images. So what is left is near 0, and not 0.
+
+
+# %% tags=["solution"]
+def normalize(images, training):
+    """Takes `(B, H, W, 3)` twice; returns the first, with numbers around 0."""
+    mean = training.mean(axis=(0, 1, 2), dtype="float64")
+    deviation = training.std(axis=(0, 1, 2), dtype="float64")
+    return (images - mean) / deviation
+
+
+# %% tags=["check"]
+checks.check_normalize(normalize)
+
+# %%
+training = dataset.train.images[:4000]
+some = normalize(dataset.test.images[:1000], training)
+left = np.abs(some.mean(axis=(0, 1, 2)))
+print("below 0.1 in each channel:", (left < 0.1).all())
+print("0 in some channel:", (left < 1e-6).any())
 
 # %% [markdown]
 # :::{solution-end}

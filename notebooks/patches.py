@@ -30,7 +30,7 @@
 # * show that a linear map of patches is a convolution with a stride;
 # * tell what enlarging an image adds, and what it cannot add.
 #
-# **Time:** about 60 minutes with the exercises; the cells run in half a minute.
+# **Time:** about 65 minutes with the exercises; the cells run in half a minute.
 #
 # **You need:** NumPy's `reshape` and `transpose`, a Keras `Dense` layer, the product of
 # two matrices. No earlier chapter.
@@ -52,7 +52,7 @@ from keras import ops
 from matplotlib.cbook import get_sample_data
 
 import vitlib
-from vitlib import plotting
+from vitlib import checks, plotting
 from vitlib.parameters import check_parameters
 from vitlib.tables import Table
 
@@ -127,6 +127,11 @@ print("same image:", np.array_equal(joined, photo))
 # Take the pixel in row 40 and column 13 of the photograph, both counted from 0. Which
 # patch holds it? Which element of that patch is its green value? Work it out on paper
 # first, then let a cell confirm it.
+#
+# Now for any pixel: write `green_place(row, column, width, size)` for an image that is
+# `width` pixels wide, cut into patches of `size` x `size` pixels. It returns the number of
+# the patch and the number of the element. `checks.check_green_place(green_place)` tells you
+# whether it is right.
 # :::
 
 # %% [markdown]
@@ -208,9 +213,22 @@ print("same as Keras:", np.array_equal(ours, by_keras))
 # :label: ex-patches-back
 #
 # Write `join(patches, height, width, size)`, the inverse of `cut`, in three lines of
-# the same kind. Which permutation undoes `(0, 1, 3, 2, 4, 5)`?
+# the same kind. It takes patches `(B, N, size * size * C)` and returns images
+# `(B, height, width, C)`. Which permutation undoes `(0, 1, 3, 2, 4, 5)`?
+# `checks.check_join(join)` tells you whether it is right.
 # :::
 
+# %% [markdown]
+# :::{exercise} Channels first
+# :label: ex-patches-planes
+#
+# Other libraries, PyTorch among them, keep images as `(B, C, H, W)`: each channel is a plane
+# of its own. Write `cut_planes(images, size)`, which takes such images and returns the same
+# patches as `cut`, `(B, N, size * size * C)`, with the same order of their numbers. A
+# reshape, a transpose and a reshape are still enough. Which permutation is it now?
+# `checks.check_cut_planes(cut_planes)` tells you whether it is right.
+# :::
+#
 # %% [markdown]
 # ## What if the transpose is forgotten?
 #
@@ -384,6 +402,10 @@ print(f"{halved:.1f} times")
 # The report gives each of its 8 heads queries of length 128, the whole token. The usual
 # choice is $d = D / h$. What does the block cost then, at 144 tokens, and where is the
 # crossing? Answer with {eq}`eq-cost` and {eq}`eq-crossover` before you run `block_cost`.
+#
+# Write `narrow_cost(tokens, width, heads, hidden)`, the multiply-adds of such a block, with
+# tokens of length `width` and `hidden` units in the MLP. Which argument does it not need?
+# `checks.check_narrow_cost(narrow_cost)` tells you whether it is right.
 # :::
 #
 # ## Is the first layer a convolution?
@@ -456,6 +478,11 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # Let windows of 6 x 6 pixels move by 3 pixels, as on the right of
 # {numref}`fig-coverage`. How many tokens does a 72 x 72 image give, if no window may leave
 # the image? How many times as much work is a block of the report's ViT?
+#
+# Write the number of tokens as a function, `count_windows(side, window, stride)`: windows of
+# `window` x `window` pixels move by `stride` pixels over an image of `side` x `side`. The
+# stride need not lead to the last pixel. `checks.check_count_windows(count_windows)` tells
+# you whether it is right.
 # :::
 #
 # ## What does enlarging the image add?
@@ -551,6 +578,11 @@ Table(columns, tuple(rows))
 # it into patches of 8 x 8. Compare with patches of 4 x 4 of the small image: the number
 # of tokens, the numbers in a token, and the weights of a `Dense` layer on top. Can the
 # larger `Dense` layer compute a token that the smaller one cannot?
+#
+# Prove your answer with a function, `small_weights(weights, size)`. It takes the weights of
+# the larger layer, `(4 * size * size * 3, D)`, and returns weights for patches of `size` x
+# `size` pixels of the small image, `(size * size * 3, D)`, that make the same tokens. No
+# bias is needed. `checks.check_small_weights(small_weights)` tells you whether it is right.
 # :::
 #
 # ## What this chapter does not show
@@ -587,8 +619,22 @@ Table(columns, tuple(rows))
 # Inside it come $4 \cdot 6 + 1 = 25$ pixels first, with 3 values each, and then red. Green
 # is element $25 \cdot 3 + 1 = 76$.
 
+
+# %% tags=["solution"]
+def green_place(row, column, width, size):
+    """Takes four numbers of pixels; returns the numbers (patch, element)."""
+    patch = row // size * (width // size) + column // size
+    pixel = row % size * size + column % size  # inside the patch
+    return patch, pixel * 3 + 1
+
+
+# %% tags=["check"]
+checks.check_green_place(green_place)
+
 # %%
-print(float(patches[0, 74, 76]) == float(photo[0, 40, 13, 1]))
+patch, element = green_place(40, 13, width=72, size=6)
+print("patch:", patch, "  element:", element)
+print(float(patches[0, patch, element]) == float(photo[0, 40, 13, 1]))
 
 # %% [markdown]
 # :::{solution-end}
@@ -603,7 +649,7 @@ print(float(patches[0, 74, 76]) == float(photo[0, 40, 13, 1]))
 # shapes before and after change places.
 
 
-# %%
+# %% tags=["solution"]
 def join(patches, height, width, size):
     """Joins patches `(B, N, size * size * C)` into images `(B, H, W, C)`."""
     rows, columns = height // size, width // size
@@ -612,7 +658,41 @@ def join(patches, height, width, size):
     return x.reshape(len(patches), height, width, -1)
 
 
+# %% tags=["check"]
+checks.check_join(join)
+
+# %%
 print(np.array_equal(join(cut(images, 6), 24, 36, 6), images))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-patches-planes
+# :class: dropdown
+# :::
+#
+# The first reshape names six axes: batch, channel, patch row, row inside, patch column and
+# column inside. Which patch comes first, then where inside it, and the channel last.
+
+
+# %% tags=["solution"]
+def cut_planes(images, size):
+    """Cuts images `(B, C, H, W)` into patches `(B, N, size * size * C)`."""
+    batch, channels, height, width = images.shape
+    rows, columns = height // size, width // size
+    x = images.reshape(batch, channels, rows, size, columns, size)
+    x = x.transpose(0, 2, 4, 3, 5, 1)  # (B, rows, columns, size, size, C)
+    return x.reshape(batch, rows * columns, size * size * channels)
+
+
+# %% tags=["check"]
+checks.check_cut_planes(cut_planes)
+
+# %%
+planes = images.transpose(0, 3, 1, 2)  # (B, C, H, W)
+print(np.array_equal(cut_planes(planes, 6), cut(images, 6)))
 
 # %% [markdown]
 # :::{solution-end}
@@ -627,10 +707,27 @@ print(np.array_equal(join(cut(images, 6), 24, 36, 6), images))
 # projections and the attention both become 8 times cheaper, the MLP stays as it is. The
 # crossing moves to longer sequences, $2 D + M = 512$ tokens, because the MLP now weighs
 # more.
+#
+# In general $h d = D$ turns {eq}`eq-cost` into $4 N D^2 + 2 N^2 D + 2 N D M$. The number of
+# heads has dropped out: narrow heads cost the same, however many there are.
+
+
+# %% tags=["solution"]
+def narrow_cost(tokens, width, heads, hidden):
+    """Takes the four sizes of a block; returns its multiply-adds."""
+    projections = 4 * tokens * width**2
+    attention = 2 * tokens**2 * width
+    return projections + attention + 2 * tokens * width * hidden
+
+
+# %% tags=["check"]
+checks.check_narrow_cost(narrow_cost)
 
 # %%
-wide, narrow = sum(block_cost(144)), sum(block_cost(144, key_dim=16))
+wide = sum(block_cost(144))
+narrow = narrow_cost(144, D, heads, report.mlp_units[0])
 print(f"million a block: {wide / 1e6:.1f} wide, {narrow / 1e6:.1f} narrow")
+print("same as block_cost:", narrow == sum(block_cost(144, key_dim=16)))
 print("as N and as N² at 512 tokens:", block_cost(512, key_dim=16))
 
 # %% [markdown]
@@ -645,10 +742,22 @@ print("as N and as N² at 512 tokens:", block_cost(512, key_dim=16))
 # The first window starts at pixel 0, the last at pixel 66. That makes
 # $66 / 3 + 1 = 23$ places in each direction. A convolution with this stride confirms it.
 
+
+# %% tags=["solution"]
+def count_windows(side, window, stride):
+    """Takes three numbers of pixels; returns the number of windows."""
+    moves = (side - window) // stride  # in one direction
+    return (moves + 1) ** 2
+
+
+# %% tags=["check"]
+checks.check_count_windows(count_windows)
+
 # %%
 tokens = keras.layers.Conv2D(1, kernel_size=6, strides=3)(photo).shape[1:3]
-ratio = sum(block_cost(23**2)) / sum(block_cost(144))
-print("grid of tokens:", tuple(tokens), "  tokens:", 23**2)
+count = count_windows(72, window=6, stride=3)
+ratio = sum(block_cost(count)) / sum(block_cost(144))
+print("grid of tokens:", tuple(tokens), "  tokens:", count)
 print(f"work of a block: {ratio:.1f} times as much")
 
 # %% [markdown]
@@ -665,14 +774,24 @@ print(f"work of a block: {ratio:.1f} times as much")
 # copies; the sum of its four weights does the same on the original. So it has four times
 # as many weights, and cannot compute anything new.
 
+
+# %% tags=["solution"]
+def small_weights(weights, size):
+    """Takes `(4 * size * size * 3, D)`, returns `(size * size * 3, D)`."""
+    parts = weights.reshape(size, 2, size, 2, 3, -1)
+    return parts.sum(axis=(1, 3)).reshape(size * size * 3, -1)
+
+
+# %% tags=["check"]
+checks.check_small_weights(small_weights)
+
 # %%
 copied = small.repeat(2, axis=1).repeat(2, axis=2)  # (1, 64, 64, 3)
-weights = np.random.default_rng(seed).normal(size=(8, 8, 3, D))
-summed = weights.reshape(4, 2, 4, 2, 3, D).sum(axis=(1, 3))  # (4, 4, 3, D)
 from_copied, from_small = cut(copied, 8), cut(small, 4)
 print("patches:", from_copied.shape, "and", from_small.shape)
-tokens = from_copied @ weights.reshape(-1, D)
-same = np.allclose(tokens, from_small @ summed.reshape(-1, D))
+weights = np.random.default_rng(seed).normal(size=(8 * 8 * 3, D))
+tokens = from_copied @ weights
+same = np.allclose(tokens, from_small @ small_weights(weights, size=4))
 print("same tokens from the summed weights:", same)
 
 # %% [markdown]

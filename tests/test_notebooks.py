@@ -1,5 +1,6 @@
 """What every notebook must be, beside having true outputs, which --nbval checks."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 import yaml
 from jupytext.compare import compare_notebooks
 
+from vitlib import checks
 from vitlib.parameters import PARAMETERS, check_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +31,8 @@ PATHS = sorted(
 TOOL = ROOT / "notebooks/tools/execute.py"
 PAGES = {"results", "speed"}  # notebooks that show records and teach nothing
 CHAPTERS = [path for path in PATHS if path.stem not in PAGES]
+# The chapters whose exercises check themselves.
+CHECKED = {"data", "patches", "positions", "training", "comparison", "attention"}
 PROFILES = sorted((ROOT / "notebooks/profiles").glob("*.yml"))
 MAX_LINES = 15  # of a code cell
 MAX_WIDTH = 79  # characters of a code line, what fits a page of the book
@@ -37,6 +41,7 @@ MAX_IGNORED = 0.05  # of all code cells, those whose output is not compared
 
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+each_checked = pytest.mark.parametrize("name", sorted(CHECKED))
 each_profile = pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 
 
@@ -155,14 +160,149 @@ def test_the_text_uses_every_figure_name_only_once(path):
     assert len(names) == len(set(names))
 
 
+EXERCISE = re.compile(
+    r"^:::\{exercise\} \S[^\n]*\n:label: (\S+)\n(.*?)^:::$", re.MULTILINE | re.DOTALL
+)
+
+
+def exercises(path):
+    """The text of each exercise, on one line, by its label."""
+    found = EXERCISE.findall(prose(path))
+    return {label: " ".join(text.split()) for label, text in found}
+
+
+def solutions(path):
+    """The code cells of each solution, by the label of its exercise."""
+    found, label = {}, None
+    for cell in read(path).cells:
+        if cell.cell_type == "code":
+            found.setdefault(label, []).append(cell)
+        for mark in re.findall(
+            r"^:::\{solution-(.*)\}(.*)$", cell.source, re.MULTILINE
+        ):
+            label = mark[1].strip() or None
+    return {label: cells for label, cells in found.items() if label}
+
+
+def tagged(cells, tag):
+    return [cell for cell in cells if tag in cell.metadata.get("tags", [])]
+
+
+def checked_exercises(name):
+    """Label, text, answers, check and code cells of each exercise of a chapter."""
+    path = ROOT / f"notebooks/{name}.ipynb"
+    folded = solutions(path)
+    for label, text in exercises(path).items():
+        cells = folded[label]
+        (check,) = tagged(cells, "check")
+        yield label, text, tagged(cells, "solution"), check, cells
+
+
 @each_chapter
 def test_there_are_exercises_and_each_has_a_folded_solution(path):
     text = prose(path)
-    exercises = re.findall(r"^:::\{exercise\} \S.*\n:label: (\S+)$", text, re.MULTILINE)
-    assert len(exercises) >= MIN_EXERCISES
-    for label in exercises:
+    labels = exercises(path)
+    assert len(labels) >= MIN_EXERCISES
+    assert len(labels) == len(re.findall(r"^:::\{exercise", text, re.MULTILINE))
+    for label in labels:
         folded = rf"^:::\{{solution(-start)?\}} {label}\n:class: dropdown$"
         assert re.search(folded, text, re.MULTILINE), label
+
+
+def test_every_chapter_is_checked():
+    assert {path.stem for path in CHAPTERS} == CHECKED
+
+
+@each_checked
+def test_every_exercise_has_an_answer_and_then_one_check(name):
+    found = list(checked_exercises(name))
+    for label, _, answers, check, cells in found:
+        assert answers, label
+        assert cells.index(answers[-1]) < cells.index(check), label
+    of_exercises = [
+        cell for *_, answers, check, _ in found for cell in (*answers, check)
+    ]
+    everywhere = code_cells(ROOT / f"notebooks/{name}.ipynb")
+    assert len(of_exercises) == sum(
+        len(tagged(everywhere, tag)) for tag in ("solution", "check")
+    )
+
+
+def call_of_a_check(source):
+    """The name of the check that a cell calls and does nothing else, or None."""
+    match = re.fullmatch(r"checks\.(check_\w+)\((\w+)\)", source)
+    return match and match[1]
+
+
+@each_checked
+def test_a_check_cell_says_right_and_the_text_of_its_exercise_names_it(name):
+    for label, text, _, check, _ in checked_exercises(name):
+        (output,) = check.outputs
+        assert output.data["text/plain"] == "Right.", label
+        assert call_of_a_check(check.source), label
+        assert f"`{check.source}`" in text, label
+
+
+@each_checked
+def test_every_check_of_a_chapter_has_one_exercise(name):
+    cells = [check for _, _, _, check, _ in checked_exercises(name)]
+    module = f"vitlib.checks.{name}"
+    public = [n for n in checks.__all__ if getattr(checks, n).__module__ == module]
+    assert sorted(call_of_a_check(cell.source) for cell in cells) == public
+
+
+def defined(source):
+    """The names of the documented functions of a cell; None if it holds more."""
+    nodes = ast.parse(source).body
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    if functions != nodes or not all(map(ast.get_docstring, functions)):
+        return None
+    return {function.name for function in functions}
+
+
+def names_in(source):
+    """All names that a cell defines or uses."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = {getattr(node, "id", getattr(node, "name", None)) for node in nodes}
+    arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    aliases = {node.asname for node in nodes if isinstance(node, ast.alias)}
+    return (names | arguments | aliases) - {None}
+
+
+@each_checked
+def test_an_answer_holds_documented_functions_that_only_its_solution_uses(name):
+    everywhere = code_cells(ROOT / f"notebooks/{name}.ipynb")
+    for label, _, answers, _, cells in checked_exercises(name):
+        assert all(defined(cell.source) for cell in answers), label
+        functions = set().union(*(defined(cell.source) for cell in answers))
+        outside = [cell.source for cell in everywhere if cell not in cells]
+        assert not functions & set().union(*map(names_in, outside)), label
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = 1", "def f():\n    return 1", 'def f():\n    """Is."""\n\n\nprint(f())'],
+)
+def test_a_cell_with_more_than_documented_functions_is_no_answer(source):
+    assert defined(source) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["f = 1", "print(f)", "def f(): ...", "lambda f: 1", "import g as f", "import f"]
+    + ["[1 for f in x]", "class f: ...", "def g(*, f=1): ..."],
+)
+def test_a_name_is_found_wherever_it_is_used(source):
+    assert "f" in names_in(source)
+    assert "f" not in names_in("a.f + b['f']  # f")
+
+
+@pytest.mark.parametrize(
+    "source", ["check_f(f)", "checks.check_f", "checks.check_f(f)\n1", "v.check_f(f)"]
+)
+def test_a_cell_that_does_more_or_less_than_a_check_is_no_check(source):
+    assert call_of_a_check(source) is None
+    assert call_of_a_check("checks.check_f(f)") == "check_f"
 
 
 @each_chapter
