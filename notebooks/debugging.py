@@ -298,8 +298,8 @@ def first_weights(width, blocks, seed):
 
 
 start = first_weights(width=64, blocks=6, seed=seed)
-print(start.shape)
-print("as on paper:", np.isclose(start.std(), np.sqrt(1 / 64), rtol=0.02))
+ratio = start.std() / np.sqrt(1 / 64)
+print("deviation as on paper:", abs(ratio - 1) < 0.02)
 print("repeated:", np.array_equal(start, first_weights(64, 6, seed)))
 
 # %% [markdown]
