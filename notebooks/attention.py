@@ -52,7 +52,7 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import introspect, plotting, shapes
+from vitlib import checks, introspect, plotting, shapes
 from vitlib.parameters import check_parameters
 
 check_parameters(globals())
@@ -129,6 +129,10 @@ print(images.shape, "(image, row, column, channel)")
 # Let us compute one without the layer, from its weights alone. First we need the tokens
 # that enter the first attention layer, for one image.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Ask which axis sums to 1 before the cell does. Take a vote. Let
+# > somebody say in words what a column is: how much a token is looked *at*, by all.
+
 # %%
 attention = next(
     layer for layer in model.layers if isinstance(layer, vitlib.SelfAttention)
@@ -203,6 +207,10 @@ plt.show()
 # if the model has no positions? What happens if it has a 1-D table of positions, and you
 # shuffle the rows of that table in the same way? Answer by argument, then test the second
 # case on our model.
+#
+# Write `shuffle_map(weights, order)` for the model without positions: the table of weights
+# $(N, N)$ of one head becomes that of the image whose patches were shuffled by
+# `patches[order]`. `checks.check_shuffle_map(shuffle_map)` tells you whether it is right.
 # :::
 #
 # ## Where does the trained model look?
@@ -314,6 +322,11 @@ if data_set == "shapes":
 # distances between two patches. We work out this second value with a ruler, for the grid of
 # our model.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** The mean hides two cases: a head that looks everywhere, and one that
+# > looks at two places, near and far. Let the class draw both. In the exercise the edge is
+# > where it goes wrong: what is left of the first column?
+
 # %%
 ruler = introspect.patch_distances(grid, config.patch_size)  # (N, N), pixels
 even = np.full((1, 1, 1, *ruler.shape), 1 / config.num_patches)
@@ -399,6 +412,9 @@ plt.show()
 # Patches of the first column have none there, and look at themselves. What is its mean
 # attention distance on a grid of $G$ columns with patches of $P$ pixels? Derive a formula,
 # then compute the value for $G = 4$ and $P = 8$.
+#
+# Write the table as `left_weights(rows, columns)`, an array $(N, N)$ with a row for each
+# query. `checks.check_look_left(left_weights)` tells you whether it is right.
 # :::
 #
 # :::{exercise} Even attention on a finer grid
@@ -408,6 +424,9 @@ plt.show()
 # the mean distance *along the rows* alone is $\frac{S}{3} \left(1 - \frac{1}{G^2}\right)$.
 # The true distance has no such short formula. Compute it for $G$ = 2, 4, 8, 16 and 32, as
 # a share of $S$. To which value does it seem to go?
+#
+# Write the distance along the rows as `row_distance(side, columns)`.
+# `checks.check_row_distance(row_distance)` tells you whether it is right.
 # :::
 #
 # ## What arrives through several blocks?
@@ -508,6 +527,10 @@ plt.show()
 #    Compare the product of 3 such blocks without the identity with `rollout(chain)`.
 # 3. After very many blocks, which patch does `rollout` name for every token of the chain?
 #    Would you believe it?
+#
+# Write `without_identity(maps)` for maps of the shape (blocks, heads, N, N): the product of
+# the blocks' mean maps, with nothing mixed in.
+# `checks.check_without_identity(without_identity)` tells you whether it is right.
 # :::
 #
 # ## What has the first layer learned?
@@ -603,6 +626,11 @@ plt.show()
 # that was. {numref}`fig-untrained-maps` shows the maps of the *untrained* model, drawn in
 # two ways.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** A vote on two maps without their names: which model was trained? Do
+# > it before the caption is visible. The vote is the argument; the numbers below only repeat
+# > it.
+
 # %% mystnb={"figure": {"caption": "The untrained model, one test image, twice the same numbers. Above: each map is drawn on its own scale. Below: all maps on one scale, on which a patch that receives all the attention is fully bright.", "name": "fig-untrained-maps"}, "image": {"alt": "Two rows of five pictures. The first picture of each row is the image. In the upper row the four maps have bright and dark patches, and some single out a shape. In the lower row the four maps are dark, and only the same few patches are a little less so."}}
 fig, axes = plt.subplots(2, 5, figsize=(6.4, 2.7))
 for line, limit in zip(axes, (None, 1), strict=True):
@@ -650,6 +678,13 @@ if data_set == "shapes":
 # tested: take patches away, and see whether the model still gives the right answer. A
 # patch is taken away by painting it over with the median colour of its image, which is
 # nearly the background.
+
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Curves first, on paper: accuracy against the number of patches
+# > erased, for most attention, least attention, and a random choice. Then the figure. Ask what
+# > a curve below the random one would mean, and whether erasing makes images that the model has
+# > never seen.
 
 
 # %%
@@ -794,6 +829,10 @@ if data_set == "shapes":
 # of their attention falls on the shapes. Do they matter alike? Take one head away and measure
 # the accuracy. A head speaks through its rows of the output matrix `wo`, so that setting
 # `wo[head]` to zero silences it. Put the weights back afterwards.
+#
+# In our layers the matrix has the shape (heads * key_dim, D), the rows of the first head
+# first. Write `silence(weights, head, key_dim)`, which returns a copy of it without one head.
+# `checks.check_silence(silence)` tells you whether it is right.
 # :::
 #
 # ## Can a token get all the attention and have no influence?
@@ -934,6 +973,16 @@ plt.show()
 # shuffled like the patches, each patch keeps its own vector, and the table of weights is
 # shuffled as in the first case.
 
+
+# %% tags=["solution"]
+def shuffle_map(weights, order):
+    """Takes weights (N, N) and a permutation; returns weights (N, N)."""
+    return weights[order][:, order]
+
+
+# %% tags=["check"]
+checks.check_shuffle_map(shuffle_map)
+
 # %%
 encoder = next(e for e in model.layers if isinstance(e, vitlib.PatchEncoder))
 norm = next(
@@ -974,10 +1023,20 @@ encoder.add_position.set_weights([table])
 # away, and one looks at itself. The mean is $P \, (G - 1) / G$. For $G = 4$ and $P = 8$ this
 # is 6 pixels, far below even attention: a local head.
 
+
+# %% tags=["solution"]
+def left_weights(rows, columns):
+    """Takes the sides of a grid; returns the weights (N, N) of a head."""
+    places = np.arange(rows * columns)
+    keys = np.where(places % columns > 0, places - 1, places)
+    return np.eye(rows * columns)[keys]
+
+
+# %% tags=["check"]
+checks.check_look_left(left_weights)
+
 # %%
-places = np.arange(16)
-keys = np.where(places % 4 > 0, places - 1, places)
-leftward = np.eye(16)[keys][None, None, None]  # block, image, head
+leftward = left_weights(4, 4)[None, None, None]  # block, image, head
 print(introspect.mean_attention_distance(leftward, (4, 4), patch_size=8))
 
 # %% [markdown]
@@ -1000,10 +1059,20 @@ print(introspect.mean_attention_distance(leftward, (4, 4), patch_size=8))
 # and a step is $S / G$ pixels wide. The product is $\frac{S}{3} (1 - 1 / G^2)$. For the true
 # distance we ask the ruler. With a side of 1 the patches have a side of $1 / G$.
 
+
+# %% tags=["solution"]
+def row_distance(side, columns):
+    """Takes a side and a count; returns the mean distance along the rows."""
+    return side / 3 * (1 - 1 / columns**2)
+
+
+# %% tags=["check"]
+checks.check_row_distance(row_distance)
+
 # %%
 for G in (2, 4, 8, 16, 32):
     rows = introspect.patch_distances((1, G), 1 / G).mean()
-    formula = np.isclose(rows, (1 - 1 / G**2) / 3)
+    formula = np.isclose(rows, row_distance(1, G))
     full = introspect.patch_distances((G, G), 1 / G).mean()
     print(f"G = {G}: formula holds: {formula}, true distance {full:.3f}")
 
@@ -1027,9 +1096,19 @@ for G in (2, 4, 8, 16, 32):
 #    model can become alike for all tokens, however different they are. It leaves out that
 #    the real blocks are not a mean of the token and what it looks at.
 
+
+# %% tags=["solution"]
+def without_identity(maps):
+    """Takes maps (blocks, heads, N, N); returns their product (N, N)."""
+    return np.linalg.multi_dot(maps.mean(axis=1)[::-1])
+
+
+# %% tags=["check"]
+checks.check_without_identity(without_identity)
+
 # %%
 for blocks in (7, 20):
-    product = np.linalg.matrix_power(look_left, blocks)
+    product = without_identity(np.tile(look_left, (blocks, 1, 1, 1)))
     print(f"{blocks} blocks:", product[-1].astype(int))
 half = (look_left + np.eye(8)) / 2
 same = np.allclose(np.linalg.matrix_power(half, 3), rollout(chain)[0])
@@ -1050,6 +1129,18 @@ print("100 blocks, all at patch 0:", np.allclose(deep[:, 0], 1))
 # matter very differently, though they all look at the shapes. Where a head looks is one
 # question. What it reads there, and whether another head reads the same, is a second one.
 
+
+# %% tags=["solution"]
+def silence(weights, head, key_dim):
+    """Takes weights (heads * key_dim, D); returns them with one head at 0."""
+    silenced = weights.copy()
+    silenced[head * key_dim : (head + 1) * key_dim] = 0
+    return silenced
+
+
+# %% tags=["check"]
+checks.check_silence(silence)
+
 # %%
 layers = [
     layer for layer in model.layers if isinstance(layer, vitlib.SelfAttention)
@@ -1057,10 +1148,9 @@ layers = [
 weights = layers[-1].get_weights()
 drops = []
 for head in range(config.num_heads):
-    silenced = [array.copy() for array in weights]
-    rows = slice(head * config.key_dim, (head + 1) * config.key_dim)
-    silenced[6][rows] = 0  # of the output matrix
-    layers[-1].set_weights(silenced)
+    changed = list(weights)
+    changed[6] = silence(weights[6], head, config.key_dim)  # output matrix
+    layers[-1].set_weights(changed)
     drops.append(top1(images))
 layers[-1].set_weights(weights)
 drops = top1(images) - np.array(drops)

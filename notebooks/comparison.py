@@ -53,7 +53,7 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import plotting
+from vitlib import checks, plotting
 from vitlib.parameters import check_parameters
 from vitlib.tables import Table
 
@@ -125,6 +125,11 @@ print(f"trainable: {trainable:,}")
 # the map of 56 x 56 that is left still shows everything.
 #
 # CIFAR-100 has images of 32 x 32. We ask the layers themselves what becomes of one.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Let them guess the side of the map after each layer and write the
+# > guesses in a column. The column of the network stands beside it a minute later. Ask where
+# > the map becomes a single pixel.
 
 # %%
 names = (
@@ -267,6 +272,11 @@ print("unchanged by the middle:", np.array_equal(after, changed))
 # Are there such weights in the small ResNet of your profile, `PROFILE_RESNETS[profile]`?
 # Think first: what is the side of its smallest map? Then let a cell count. (Its convolutions
 # pad by themselves, so `layer.input` is the map without padding.)
+#
+# Write `count_idle(side, kernel)`: a window of `kernel` x `kernel` weights, an odd number,
+# moves by 1 over a map of `side` x `side` cells, with its centre on each. How many of its
+# weights never meet a cell? `checks.check_count_idle(count_idle)` tells you whether it is
+# right.
 # :::
 #
 # ## What does each side cost?
@@ -328,11 +338,21 @@ for name in ("report-vit", "report-resnet"):
 # Give `tiny-resnet` twice as many filters in each stage. How do the parameters grow, and how
 # the arithmetic? And what if the filters stay, and the images have 64 x 64 pixels? Use
 # {eq}`eq-operations`, then check.
+#
+# Write `conv_growth(filters, side)` for a convolution inside the network: it gets `filters`
+# times as many input and output channels, and a map of `side` times the side. Two factors
+# come out, of its weights and of its arithmetic.
+# `checks.check_conv_growth(conv_growth)` tells you whether it is right.
 # :::
 #
 # ## Did both sides get the same recipe?
 #
 # The table puts the two recipes of the report next to each other, as our configs keep them.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Each writes one rule of a fair race before the five rules are shown.
+# > If "the same hyperparameters" comes up, ask whether a bicycle and a boat should be tested on
+# > the same road. There is no rule that settles it, only rules that are said aloud.
 
 # %%
 vit, cnn = vitlib.REPORT_VIT, vitlib.REPORT_RESNET
@@ -387,6 +407,18 @@ columns = ("preset", "augmentation", "learning rate", "batch", "epochs")
 Table(columns, tuple(rows))
 
 # %% [markdown]
+# :::{exercise} How many things differ?
+# :label: ex-comparison-unequal
+#
+# Before two models race, a program can count what is not equal. Write
+# `count_unequal(first, second)`: it takes two recipes as dicts, such as
+# `{"epochs": 30, "batch": 256}`, and returns how many settings differ. A setting that only
+# one of them names counts as different. Which differences would you allow in a fair race,
+# and why? `checks.check_count_unequal(count_unequal)` tells you whether your function is
+# right.
+# :::
+
+# %% [markdown]
 # ## How sure is an accuracy?
 #
 # Suppose that a model is right on a share $p$ of *all* images that the world could show it.
@@ -400,6 +432,12 @@ Table(columns, tuple(rows))
 #
 # This is its *standard error*. We check the formula with a simulation: 100,000 tests of the
 # same model, each on 10,000 new images.
+
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Ask for a guess first: two models differ by one point on 10,000
+# > images; is the second better? Then the standard error. The paired exercise shows that the
+# > same two numbers can mean different things; do it in pairs, one for each case.
 
 
 # %%
@@ -476,6 +514,10 @@ for seeds, chance in chances.items():
 # the first is right on another 500, only the second on another 100. Give the difference and
 # its standard error, and compare with two models tested on *different* images. Which test is
 # the better one, and why? (Each image contributes $+1$, $-1$ or $0$ to the difference.)
+#
+# Write the error as `paired_error(first_only, second_only, images)`: three counts come in,
+# and the standard error of the difference of the two shares comes out.
+# `checks.check_paired_error(paired_error)` tells you whether it is right.
 # :::
 #
 # :::{exercise} The best of many
@@ -485,6 +527,11 @@ for seeds, chance in chances.items():
 # and reports the best validation accuracy of either side. All settings are in truth
 # equally good, and seeds spread by half a point. By how much will the first model seem
 # better? Simulate it.
+#
+# Write `seeming_gap(many, one)`: `many` has a row for each repetition and a column for each
+# setting, `one` a score of the other model for each repetition. It returns by how much the
+# best of many seems better, on average over the repetitions.
+# `checks.check_seeming_gap(seeming_gap)` tells you whether it is right.
 # :::
 #
 # ## What is held equal?
@@ -789,6 +836,18 @@ plt.show()
 #
 # Write a conclusion for the report, in two or three sentences, that its own evidence
 # supports: the two test accuracies, the loss of 4.6079, the two recipes, one run each.
+#
+# Before you do, sort these:
+#
+# 1. The ViT gave the same answer for every image.
+# 2. A ResNet101V2 with this recipe scored 47.93 % in one run.
+# 3. A ViT needs more training images than CIFAR-100 has.
+# 4. The ViT scored 1.0 % because it had too few training images.
+# 5. On CIFAR-100 a ResNet101V2 is better than a ViT.
+# 6. The two runs differ in more than the architecture.
+#
+# Write `is_supported(number)`, which returns `True` or `False` for the sentence of that
+# number. `checks.check_is_supported(is_supported)` tells you whether it is right.
 # :::
 #
 # ## What this chapter does not show
@@ -820,6 +879,11 @@ plt.show()
 #
 # Try each exercise before you unfold its solution.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Cover the right column of the table. If they strike out whole
+# > sentences, ask for the weakest change that would make each true. That is the skill that the
+# > project needs.
+
 # %% [markdown]
 # :::{solution-start} ex-comparison-stem
 # :class: dropdown
@@ -839,6 +903,21 @@ for layer in model.layers:
         least.append(meetings(side, stride).min())
 print("side of the smallest map:", side)
 print("every weight meets a cell:", min(least) > 0)
+
+# %% [markdown]
+# In each direction the window stands off the centre of the map by less than its side. So it
+# meets the map with $2 s - 1$ of its weights, or with all of them.
+
+
+# %% tags=["solution"]
+def count_idle(side, kernel):
+    """Takes two sides; returns how many weights meet no cell."""
+    met = min(kernel, 2 * side - 1)
+    return kernel**2 - met**2
+
+
+# %% tags=["check"]
+checks.check_count_idle(count_idle)
 
 # %% [markdown]
 # :::{solution-end}
@@ -869,6 +948,42 @@ for change in changes:
     millions = vitlib.count_flops(model) / 1e6
     print(f"{model.count_params():>9,} parameters   {millions:5.1f} MFLOP")
 
+
+# %% tags=["solution"]
+def conv_growth(filters, side):
+    """Takes two factors; returns those of the weights and of the arithmetic."""
+    return filters**2, filters**2 * side**2
+
+
+# %% tags=["check"]
+checks.check_conv_growth(conv_growth)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-comparison-unequal
+# :class: dropdown
+# :::
+#
+# The names of both recipes have to be gone through: a setting that one side does not name has
+# a default there, and nobody knows whether it is the same.
+#
+# What belongs to the architecture may differ, and so may what was chosen for each side with
+# the same effort, such as the learning rate. The images, the split, and the budget may not.
+
+
+# %% tags=["solution"]
+def count_unequal(first, second):
+    """Counts the settings in which two dicts differ."""
+    names = {*first, *second}
+    return sum(first.get(name) != second.get(name) for name in names)
+
+
+# %% tags=["check"]
+checks.check_count_unequal(count_unequal)
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -889,9 +1004,20 @@ for change in changes:
 # error is smaller, because images that are easy or hard for both cancel. So keep the answer of
 # each model to each image, and compare image by image.
 
+
+# %% tags=["solution"]
+def paired_error(first_only, second_only, images):
+    """Takes three counts; returns the standard error of the difference."""
+    b, c = first_only / images, second_only / images
+    return np.sqrt((b + c - (b - c) ** 2) / images)
+
+
+# %% tags=["check"]
+checks.check_paired_error(paired_error)
+
 # %%
 n, both, b, c = 10_000, 0.46, 0.05, 0.01
-paired = 100 * np.sqrt((b + c - (b - c) ** 2) / n)
+paired = 100 * paired_error(500, 100, n)
 apart = np.hypot(standard_error(both + b, n), standard_error(both + c, n))
 draws = rng.multinomial(n, (b, c, 1 - b - c), size=100_000)
 scatter = 100 * (draws[:, 0] - draws[:, 1]).std() / n
@@ -911,10 +1037,20 @@ print(f"different images: {apart:.2f} points")
 # and why the test set is not used to choose: the best of many on the validation images is
 # too good to be true, and a fresh set tells.
 
+
+# %% tags=["solution"]
+def seeming_gap(many, one):
+    """Takes scores (R, S) and (R,); returns the mean gap."""
+    return np.mean(many.max(axis=1) - one)
+
+
+# %% tags=["check"]
+checks.check_seeming_gap(seeming_gap)
+
 # %%
 trials = rng.normal(0, spread, size=(100_000, 20))
-one = rng.normal(0, spread, size=100_000)
-luck = (trials.max(axis=1) - one).mean()
+alone = rng.normal(0, spread, size=100_000)
+luck = seeming_gap(trials, alone)
 print(f"the best of 20 against one: {luck:.1f} points better")
 
 # %% [markdown]
@@ -934,6 +1070,21 @@ print(f"the best of 20 against one: {luck:.1f} points better")
 # It is shorter than the report's conclusion, and it says more. It also tells the reader what
 # to do next: find out why the ViT did not train.
 #
+# Of the six sentences, 1, 2 and 6 say what was measured or what stands in the report. The
+# others name a cause or a rank. Nobody varied the number of images, and one side of the race
+# did not run.
+
+
+# %% tags=["solution"]
+def is_supported(number):
+    """Says whether the report's runs support sentence `number`, 1 to 6."""
+    return number in (1, 2, 6)
+
+
+# %% tags=["check"]
+checks.check_is_supported(is_supported)
+
+# %% [markdown]
 # :::{solution-end}
 # :::
 

@@ -168,6 +168,13 @@ print(shapes.CLASS_NAMES[label])
 # whatever it shows. We call this a {term}`constant predictor`. There are 100 of them that
 # differ in their first choice. How good is the best?
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Take a vote before the table of dice: who gets *exactly* 100 of
+# > 10,000 right, the die or the constant answer? The die is a likely vote, since both have the
+# > same mean. Ask what differs between two throws. Leave the vote on the board: *What do 1.0,
+# > 5.0 and 4.6079 say together?* in the chapter on training comes back to it. Short of time:
+# > show the table, leave out the derivation.
+
 # %%
 counts = np.bincount(dataset.test.labels, minlength=100)
 top1 = 100 * counts / counts.sum()  # of each of the 100 first choices
@@ -316,6 +323,12 @@ print("some pixels differ by more than 50 of 255:", difference.max() > 50)
 # class for each image. We choose the one that is best on the validation set, and then look
 # at its test accuracy.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Ask who has ever changed a model after a look at the test result.
+# > Then run the cell with models that know nothing. A likely mistake in the exercise: all rows
+# > are drawn at once, so that the number is right and the classes are not. The check names it;
+# > let them read that before you help.
+
 # %%
 rng = np.random.default_rng(seed)
 
@@ -423,6 +436,11 @@ print("at random, largest above 1.3 times the smallest:", unequal)
 # comparisons. A fingerprint is quicker: SHA-256 turns the bytes of an image into 32
 # bytes. Equal images have equal fingerprints. Different images have different ones: nobody
 # has ever found an exception. A dictionary then finds an equal one at once.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Before the finder runs, let pairs list copies that it will miss:
+# > shifted, mirrored, brightened, cut out of one photograph. The point is not the number but
+# > that somebody has to look.
 
 # %%
 import hashlib
@@ -693,6 +711,11 @@ print(f"largest change at 0.2 degrees: {by_degrees.max():.0f}")
 # `vitlib.shapes.draw_shapes` tells where it has drawn the shapes: a box of top, left,
 # bottom and right for each. From the boxes we can read the arrangement without looking
 # at the label, and we can mirror them as the image is mirrored.
+
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Ask for the flip in three tasks before the figure: digits, road
+# > signs, X-rays of a chest. Then let them say which of the embedded classes survive.
 
 
 # %%

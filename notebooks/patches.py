@@ -141,6 +141,11 @@ print("same image:", np.array_equal(joined, photo))
 # see why this cuts squares, we use an image so small that we can name each pixel: 4 x 4
 # pixels, one channel, and patches of 2 x 2.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Paper first: the four lists of {numref}`fig-tiny`, then the axes of
+# > each line. Those who are fast say why the transpose has to come between the two reshapes. A
+# > likely slip is a transpose of the image itself, before it is split.
+
 # %% mystnb={"figure": {"caption": "A tiny image. The number is the place of the pixel in memory, the colour is the patch to which it should go.", "name": "fig-tiny"}, "image": {"alt": "A table of 4 by 4 cells, numbered 0 to 15 row by row. The four quarters have four colours."}}
 tiny = np.arange(16).reshape(4, 4)
 owner = np.kron([[0, 1], [2, 3]], np.ones((2, 2), int))
@@ -235,6 +240,11 @@ print("same as Keras:", np.array_equal(ours, by_keras))
 # A single reshape also turns 72 x 72 x 3 numbers into 144 vectors of 108. Nothing
 # complains: the shape is right.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Show the shapes, and ask whether the patches are right. Then show
+# > the picture. Ask what in *their* last project would have caught it; the exercise makes that
+# > a program.
+
 # %%
 wrong = photo.reshape(1, 144, 108)
 print("same shape:", wrong.shape == tuple(patches.shape))
@@ -271,6 +281,16 @@ plt.show()
 # %% [markdown]
 # Nothing stops a model from being trained on such vectors. Only a check of the *values*
 # finds the mistake: compare with a known answer, or cut and join.
+#
+# :::{exercise} A test that would have caught it
+# :label: ex-patches-test
+#
+# Somebody hands you a function `cut(images, size)` and says that it cuts images into
+# patches, in the order of this chapter. Write `is_right(cut)`, which returns whether that
+# is true. You may use `vitlib.Patches` as a witness. Which image do you try it on, and what
+# do you compare? `checks.check_is_right(is_right)` tells you whether your test is good
+# enough: it is tried on a right function and on five wrong ones.
+# :::
 #
 # ## Does the order of the patches matter?
 #
@@ -325,6 +345,11 @@ print("above and below it:", places[4, 5], places[6, 5])
 # Before we trust the count, we check one piece of it. A product with a matrix uses each
 # weight once for each token. So the projections must have $4 D h d$ weights, and $3 h d +
 # D$ biases. Keras' own layer, at the report's sizes, tells us how many it has.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** A bet before the figure: half the side of a patch, how much more
+# > work? "Twice" and "four times" are likely bets. Both come from counting tokens alone. Ask
+# > which term of the block does not grow with the number of tokens, but with its square.
 
 # %%
 D, heads, key_dim = report.projection_dim, report.num_heads, report.key_dim
@@ -418,6 +443,11 @@ print(f"{halved:.1f} times")
 # pixels as the window is wide. {numref}`fig-coverage` counts how often each pixel is
 # read.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Let students name kernel, stride and number of filters before the
+# > cell that copies the weights. Who says that a ViT has no convolution may still be right
+# > about the *small* kernels with overlap; keep that for the chapter on the comparison.
+
 # %% mystnb={"figure": {"caption": "How many windows of 6 x 6 pixels read each pixel of an 18 x 18 image. Left: the window moves 6 pixels at a time. Right: 3 pixels at a time.", "name": "fig-coverage"}, "image": {"alt": "Two tables of 18 by 18 cells. Left, every cell holds a 1. Right, the corners hold a 1, the edges a 2 and the inner cells a 4."}}
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6))
 for ax, stride in zip(axes, (6, 3), strict=True):
@@ -483,6 +513,16 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # `window` x `window` pixels move by `stride` pixels over an image of `side` x `side`. The
 # stride need not lead to the last pixel. `checks.check_count_windows(count_windows)` tells
 # you whether it is right.
+# :::
+#
+# :::{exercise} Weights from PyTorch
+# :label: ex-patches-torch
+#
+# PyTorch keeps the kernel of a convolution in the order (output, channel, row, column).
+# Many published ViTs store their first layer so. Write `from_torch(kernel)`, which takes
+# such a kernel of the shape $(D, C, P, P)$ and returns the weights $(P^2 C, D)$ of the
+# `Dense` layer that makes the same tokens from our patches.
+# `checks.check_from_torch(from_torch)` tells you whether it is right.
 # :::
 #
 # ## What does enlarging the image add?
@@ -669,6 +709,31 @@ print(np.array_equal(join(cut(images, 6), 24, 36, 6), images))
 # :::
 
 # %% [markdown]
+# :::{solution-start} ex-patches-test
+# :class: dropdown
+# :::
+#
+# The image must have more than one patch in each direction, more than one channel, and
+# numbers that all differ. And all numbers must be compared at their places: the shapes of
+# wrong patches are right, and so is the set of their numbers.
+
+
+# %% tags=["solution"]
+def is_right(cut):
+    """Says whether `cut(images, size)` cuts `(B, H, W, C)` images rightly."""
+    rng = np.random.default_rng(0)
+    images = rng.random((2, 8, 12, 3), dtype="float32")
+    return np.array_equal(cut(images, 4), vitlib.Patches(patch_size=4)(images))
+
+
+# %% tags=["check"]
+checks.check_is_right(is_right)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
 # :::{solution-start} ex-patches-planes
 # :class: dropdown
 # :::
@@ -729,6 +794,28 @@ narrow = narrow_cost(144, D, heads, report.mlp_units[0])
 print(f"million a block: {wide / 1e6:.1f} wide, {narrow / 1e6:.1f} narrow")
 print("same as block_cost:", narrow == sum(block_cost(144, key_dim=16)))
 print("as N and as N² at 512 tokens:", block_cost(512, key_dim=16))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-patches-torch
+# :class: dropdown
+# :::
+#
+# The four axes are moved to (row, column, channel, output). After that the first three
+# become one, as in the third line of the cut.
+
+
+# %% tags=["solution"]
+def from_torch(kernel):
+    """Turns a kernel `(D, C, P, P)` into weights `(P * P * C, D)`."""
+    return kernel.transpose(2, 3, 1, 0).reshape(-1, len(kernel))
+
+
+# %% tags=["check"]
+checks.check_from_torch(from_torch)
 
 # %% [markdown]
 # :::{solution-end}

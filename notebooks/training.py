@@ -55,7 +55,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import vitlib
-from vitlib import first_steps, instruments, plotting, training
+from vitlib import checks, first_steps, instruments, plotting, training
 from vitlib.parameters import check_parameters
 from vitlib.tables import Table
 
@@ -164,6 +164,10 @@ print("and in all:", model.count_params() == total)
 # Replace the flatten head by {term}`mean pooling`: the mean of the 144 tokens goes
 # through *one* dense layer to 100 {term}`logits <logit>`. How many parameters are left?
 # Which part of the model has most of them then?
+#
+# Write `pooled_parameters(total, head, tokens, width, classes)` for any such model: all
+# parameters, those of the old head, and three sizes come in; what is left comes out.
+# `checks.check_pooled_parameters(pooled_parameters)` tells you whether it is right.
 # :::
 #
 # ## Where does the arithmetic sit?
@@ -275,6 +279,11 @@ print("rate for 32 images, in proportion:", 1e-3 * 32 / 256)
 # The last step holds for small logits: $e^z \approx 1 + z + z^2/2$, and the mean of $z$
 # is 0. The excess is 0 for a uniform answer, and never negative. We solve for $s$.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Vote before the table: too few images, or no learning at all? Keep
+# > the numbers. A class that voted for too few images should say what the training loss would
+# > then be; the report prints no such loss.
+
 # %%
 uniform = np.log(100)
 excess = 4.6079 - uniform
@@ -326,7 +335,8 @@ Table(columns, tuple(rows))
 #
 # A data set has three classes with shares of 70 %, 20 % and 10 %. Which constant
 # predictor has the lowest loss, and how low is it? What is its top-1 accuracy? Confirm
-# your answer with `training.score`.
+# your answer with `training.score`. Then write `lowest_loss(shares)` for any shares, in
+# nats. `checks.check_lowest_loss(lowest_loss)` tells you whether it is right.
 # :::
 #
 # ## How does a unit die?
@@ -423,6 +433,10 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 # At which learning rate has the report's flatten head the same bound {eq}`eq-jump` as the
 # mean of the tokens at a rate of 0.001? By which factor would one have to lower the rate
 # if the images were enlarged to 144 x 144 pixels, with the same patches?
+#
+# Write `same_bound(rate, inputs, new_inputs)`: the rate at which a unit with `new_inputs`
+# inputs has the bound that one with `inputs` inputs has at `rate`.
+# `checks.check_same_bound(same_bound)` tells you whether it is right.
 # :::
 #
 # ## Who else could it be?
@@ -446,6 +460,18 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 # real one. Labels that do not belong to the images are not cleared by the loss: a model that
 # cannot learn them by heart does best with a constant answer.
 #
+# :::{exercise} Which run decides?
+# :label: ex-training-decisive
+#
+# Two suspects are left, and a training is dear. You write down for each run that you could
+# do, and for each suspect: would the model learn, if it was this one? That gives a table
+# of `True` and `False`, one row a run, one column a suspect. Write
+# `decisive(outcomes, first, second)`, which returns the numbers of the runs that would
+# part the suspects in the columns `first` and `second`. Then fill in such a table for the
+# first two suspects above. `checks.check_decisive(decisive)` tells you whether your function
+# is right.
+# :::
+#
 # ## Which instruments do we need?
 #
 # To see which suspect it was, we have to look inside while the model trains. Each reading
@@ -461,6 +487,11 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 # The first three are a line of NumPy each. We try two of them on a layer of four units that
 # has seen three images.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Books closed: collect suspects on the board, with what would clear
+# > each. The table of the chapter has eight; keep on the board what is not among them. Let
+# > everyone bet on one, with a name on a slip. The bets are settled four sections on.
+
 # %%
 activations = np.array(
     [[0.0, 1.5, -0.1, 2.0], [0.0, 0.0, -0.1, 2.0], [0.0, 0.2, -0.1, 2.0]]
@@ -475,9 +506,11 @@ print("spread:", round(instruments.spread(activations), 3))
 # :::{exercise} Write the instrument
 # :label: ex-training-dead
 #
-# Write `dead_units(activations, threshold=1e-3)` yourself, without a loop. A student
-# writes instead `np.mean(np.abs(activations) < threshold)`. What does that measure? Find
+# Write `dead_units(activations, threshold)` yourself, without a loop: the share of the
+# units that are dead, from activations of the shape (images, units). A student writes
+# instead `np.mean(np.abs(activations) < threshold)`. What does that measure? Find
 # activations for which it says 0.5 although no unit is dead.
+# `checks.check_dead_units(dead_units)` tells you whether your function is right.
 # :::
 #
 # ## Does the head die before our eyes?
@@ -491,6 +524,12 @@ print("spread:", round(instruments.spread(activations), 3))
 # The sentences below describe what the quick profile shows. A claim that prints `False`
 # in another profile did not come true there in so few steps; the figures then show what
 # happened instead.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Run the training first and explain the instruments while it runs.
+# > Then read the printed claims one by one, and ask of each: which suspect does it clear? If
+# > somebody says "it is the learning rate": it may be; a death at a high rate does not show yet
+# > that a lower one saves it.
 
 # %%
 if profile == "quick":
@@ -832,6 +871,11 @@ print(f"bound of a step at the highest rate: {highest:.1f}")
 # smaller. We check what Keras does, with a weight of 1, a gradient of 0 and numbers
 # large enough to see.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Ask for the half-life of a weight before the formula. Those who know
+# > PyTorch expect the decay to be multiplied by the rate; Keras does so, too, but old code and
+# > papers do not agree on it.
+
 # %%
 weight = keras.Variable([1.0])
 optimizer = keras.optimizers.AdamW(learning_rate=0.1, weight_decay=0.5)
@@ -882,6 +926,10 @@ plt.show()
 #    no gradient? How many epochs of the report is that? And in Keras?
 # 2. Which `weight_decay` makes Keras, at a rate of 0.001, do what the report's number
 #    means in TensorFlow Addons?
+# 3. Write `what_is_left(weight, decay, rate, updates)`: what Keras leaves of a weight without a
+#    gradient, after so many updates with this `weight_decay` and this learning rate.
+#
+# `checks.check_decay(what_is_left)` tells you whether your function is right.
 # :::
 #
 # ## What do the recorded runs say?
@@ -989,6 +1037,16 @@ pooled_vit = vitlib.build_vit(vitlib.PRESETS["pooled-vit"].model)
 print(f"{left:,}   in the model: {pooled_vit.count_params():,}")
 print(f"attention: {100 * blocks * attention / left:.0f} %")
 
+
+# %% tags=["solution"]
+def pooled_parameters(total, head, tokens, width, classes):
+    """Takes two counts and three sizes; returns the number of parameters."""
+    return total - head + width * classes + classes
+
+
+# %% tags=["check"]
+checks.check_pooled_parameters(pooled_parameters)
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1010,6 +1068,16 @@ best = training.score(np.tile(np.log(q), (100, 1)), few)
 print(f"entropy {-(q * np.log(q)).sum():.4f}, loss {best['loss']:.4f}")
 print(f"top-1 {best['top1']:.2f}, ln 3 = {np.log(3):.4f}")
 
+
+# %% tags=["solution"]
+def lowest_loss(shares):
+    """Takes the shares of the classes; returns a loss in nats."""
+    return -np.sum(shares * np.log(shares))
+
+
+# %% tags=["check"]
+checks.check_lowest_loss(lowest_loss)
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1029,6 +1097,42 @@ print(f"top-1 {best['top1']:.2f}, ln 3 = {np.log(3):.4f}")
 print(f"rate: {1e-3 * 128 / (144 * 128):.1e}")
 print("factor:", (144 // 6) ** 2 / (72 // 6) ** 2)
 
+
+# %% tags=["solution"]
+def same_bound(rate, inputs, new_inputs):
+    """Takes a rate and two counts; returns a rate."""
+    return rate * inputs / new_inputs
+
+
+# %% tags=["check"]
+checks.check_same_bound(same_bound)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-training-decisive
+# :class: dropdown
+# :::
+#
+# A run decides between two suspects when they predict different outcomes. A run that both
+# would pass, or both would fail, costs as much and says nothing about them.
+#
+# For *the head dies* and *the blocks collapse*: with another head, all else the same, the
+# model would learn in the first case alone. More images would help in neither. So the first
+# run decides, and the second does not.
+
+
+# %% tags=["solution"]
+def decisive(outcomes, first, second):
+    """Returns the rows of `outcomes`, `(runs, suspects)`, where two differ."""
+    return np.flatnonzero(outcomes[:, first] != outcomes[:, second])
+
+
+# %% tags=["check"]
+checks.check_decisive(decisive)
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1043,17 +1147,20 @@ print("factor:", (144 // 6) ** 2 / (72 // 6) ** 2)
 # other image, which is what a useful unit may well do.
 
 
-# %%
-def dead_units(activations, threshold=1e-3):
-    """Returns the share of units that are silent for every image."""
+# %% tags=["solution"]
+def dead_units(activations, threshold):
+    """Takes (B, units); returns the share of units silent for every image."""
     return np.mean(np.abs(activations).max(axis=0) < threshold)
 
 
-print("as vitlib:", dead_units(activations) == 0.25)
+# %% tags=["check"]
+checks.check_dead_units(dead_units)
+
+# %%
+print("as vitlib:", dead_units(activations, 1e-3) == 0.25)
 useful = np.array([[0.0, 1.0], [1.0, 0.0]])
-print(
-    "student:", np.mean(np.abs(useful) < 1e-3), "  dead:", dead_units(useful)
-)
+of_pairs = np.mean(np.abs(useful) < 1e-3)
+print("student:", of_pairs, "  dead:", dead_units(useful, 1e-3))
 
 # %% [markdown]
 # :::{solution-end}
@@ -1074,6 +1181,16 @@ print(
 for share in (1e-4, 1e-7):
     n = np.log(2) / -np.log1p(-share)
     print(f"{n:,.0f} updates, {n / 1250:,.1f} epochs")
+
+
+# %% tags=["solution"]
+def what_is_left(weight, decay, rate, updates):
+    """Returns what Keras' decay leaves of a weight after some updates."""
+    return weight * (1 - rate * decay) ** updates
+
+
+# %% tags=["check"]
+checks.check_decay(what_is_left)
 
 # %% [markdown]
 # :::{solution-end}

@@ -92,15 +92,26 @@ def sum_heads(maps):
     return third @ second @ first
 
 
-ROLLOUT = {
-    "the residual connection is missing": without_residual,
-    "multiplied in the wrong order": in_wrong_order,
-    "the rows do not sum to 1": lambda maps: 2 ** len(maps) * rollout(maps),
-    "the heads are summed": sum_heads,
-    "the first head alone": lambda maps: rollout([heads[[0, 0]] for heads in maps]),
-    "the last layer alone": lambda maps: mix_layer(maps[2]),
-    "the mean of the layers": lambda maps: sum(mix_layer(heads) for heads in maps) / 3,
-    "the result is transposed": lambda maps: np.transpose(rollout(maps)),
+def without_identity(maps):
+    answer = np.eye(maps.shape[-1])
+    for heads in maps:
+        answer = sum(heads) / len(heads) @ answer
+    return answer
+
+
+def mean_of_heads(maps):
+    return [sum(heads) / len(heads) for heads in maps]
+
+
+WITHOUT_IDENTITY = {
+    "the identity is still mixed in": rollout,
+    "multiplied in the wrong order": lambda maps: without_identity(maps[::-1]),
+    "the heads are summed": lambda maps: without_identity(maps * len(maps[0])),
+    "the first head alone": lambda maps: maps[2, 0] @ maps[1, 0] @ maps[0, 0],
+    "the last layer alone": lambda maps: mean_of_heads(maps)[-1],
+    "the mean of the layers": lambda maps: sum(mean_of_heads(maps)) / len(maps),
+    "element by element": lambda maps: np.prod(mean_of_heads(maps), axis=0),
+    "the result is transposed": lambda maps: np.transpose(without_identity(maps)),
 }
 
 
@@ -163,9 +174,68 @@ LOOK_LEFT = {
     "a row of the table is a query": lambda r, c: np.transpose(look_left(r, c)),
 }
 
+
+def shuffle_map(weights, order):
+    return [[weights[query, key] for key in order] for query in order]
+
+
+SHUFFLE_MAP = {
+    "the columns keep their order": lambda w, order: [w[n] for n in order],
+    "the rows keep their order": lambda w, order: np.take(w, order, axis=1),
+    "the map is unchanged": lambda w, order: w * 1,
+    "the way back": lambda w, order: shuffle_map(w, [1, 3, 0, 2]),
+    "the diagonal of the new map": lambda w, order: [w[n, n] for n in order],
+}
+
+
+def row_distance(side, columns):
+    places = np.arange(columns) * side / columns
+    return np.mean([abs(a - b) for a in places for b in places])
+
+
+def of_pairs(side, columns, ordered):
+    places = [n * side / columns for n in range(columns)]
+    pairs = [(a, b) for a in places for b in places if a < b]
+    return sum(b - a for a, b in pairs) / ordered(columns, len(pairs))
+
+
+ROW_DISTANCE = {
+    "the limit for many patches": lambda s, g: s - 2 * s / 3,
+    "a share of the side": lambda s, g: row_distance(s, g) / s,
+    "that is in steps": lambda s, g: row_distance(s, g) / (s / g),
+    "is left out with itself": lambda s, g: of_pairs(s, g, lambda n, pairs: pairs),
+    "counts once": lambda s, g: of_pairs(s, g, lambda n, pairs: n * n),
+}
+
+
+def silence(weights, head, key_dim):
+    rows = np.arange(len(weights)) // key_dim
+    return np.where((rows == head)[:, None], 0, weights)
+
+
+def without_rows(weights, is_silent):
+    return np.array([row * (not is_silent(n)) for n, row in enumerate(weights)])
+
+
+SILENCE = {
+    "the columns are set to 0": lambda w, h, k: np.where(
+        np.arange(w.shape[1]) // k == h, 0, w
+    ),
+    "one row alone": lambda w, h, k: without_rows(w, lambda n: n == h),
+    "the first row is right": lambda w, h, k: without_rows(w, lambda n: n == h * k),
+    "a row of each head": lambda w, h, k: without_rows(w, lambda n: n % k == h),
+    "the head before": lambda w, h, k: silence(w, h - 1, k),
+    "all heads but the one": lambda w, h, k: without_rows(w, lambda n: n // k != h),
+    "all heads from the one on": lambda w, h, k: without_rows(w, lambda n: n // k >= h),
+    "are taken out": lambda w, h, k: [r for n, r in enumerate(w) if n // k != h],
+}
+
 EXERCISES = {
     checks.check_attend: (attend, ATTEND),
-    checks.check_rollout: (rollout, ROLLOUT),
+    checks.check_without_identity: (without_identity, WITHOUT_IDENTITY),
     checks.check_mean_distance: (mean_distance, MEAN_DISTANCE),
     checks.check_look_left: (look_left, LOOK_LEFT),
+    checks.check_shuffle_map: (shuffle_map, SHUFFLE_MAP),
+    checks.check_row_distance: (row_distance, ROW_DISTANCE),
+    checks.check_silence: (silence, SILENCE),
 }

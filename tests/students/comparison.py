@@ -17,14 +17,18 @@ def standard_error(accuracy, images):
     return np.std(right_or_not(accuracy, images)) / math.sqrt(images)
 
 
-STANDARD_ERROR = {
-    "the variance of the accuracy": lambda a, n: np.var(right_or_not(a, n)) / n,
-    "the standard deviation of a single image": lambda a, n: np.std(right_or_not(a, n)),
-    "is divided by the number of images": lambda a, n: np.std(right_or_not(a, n)) / n,
-    "the factor 1 - accuracy": lambda a, n: math.sqrt(a) / math.sqrt(n),
-    "the 95 % interval": lambda a, n: standard_error(a, n) * 1.96,
-    "the worst case": lambda a, n: 1 / (2 * math.sqrt(n)),
-    "percentage points": lambda a, n: math.sqrt(100 * a * (100 - 100 * a) / n),
+def images_needed(accuracy, error):
+    of_one_image = standard_error(accuracy, 10_000) * 100
+    return (of_one_image / error) ** 2
+
+
+IMAGES_NEEDED = {
+    "divide by its square": lambda a, e: (a - a * a) / e,
+    "a root is too much": lambda a, e: math.sqrt(a - a * a) / e / e,
+    "that is the root of the number": lambda a, e: math.sqrt(images_needed(a, e)),
+    "the factor 1 - accuracy": lambda a, e: a / e / e,
+    "the worst case": lambda a, e: (1 / (2 * e)) ** 2,
+    "the 95 % interval": lambda a, e: images_needed(a, e / 1.96),
 }
 
 
@@ -91,8 +95,92 @@ COUNT_UNEQUAL = {
     "whether they differ or not": lambda a, b: len(a.keys() | b.keys()),
 }
 
+
+def meets(offset, side):
+    """Whether a weight that far from the centre ever stands over a cell."""
+    return any(0 <= cell + offset < side for cell in range(side))
+
+
+def offsets(kernel):
+    return range(-(kernel // 2), kernel // 2 + 1)
+
+
+def count_idle(side, kernel):
+    pairs = [(i, j) for i in offsets(kernel) for j in offsets(kernel)]
+    return len([p for p in pairs if not all(meets(o, side) for o in p)])
+
+
+def misses(side, kernel):
+    return len([o for o in offsets(kernel) if not meets(o, side)])
+
+
+COUNT_IDLE = {
+    "how many weights meet a cell": lambda s, k: k * k - count_idle(s, k),
+    "one direction alone": misses,
+    "off the centre of the map": lambda s, k: k**2 - s**2 if s < k else 0,
+    "more than one cell can be too small": lambda s, k: count_idle(s, k) * (s < 2),
+    "weights can be idle": lambda s, k: 0,
+    "not only in both": lambda s, k: misses(s, k) * misses(s, k),
+}
+
+
+def conv_growth(filters, side):
+    weights, places = filters * filters, side * side
+    return [weights, weights * places]
+
+
+CONV_GROWTH = {
+    "so that the filters count twice": lambda f, s: [f, f * s * s],
+    "its side counts twice": lambda f, s: [f * f, f * f * s],
+    "do not know the size of the map": lambda f, s: [(f * s) ** 2] * 2,
+    "the places are missing": lambda f, s: [f * f] * 2,
+    "the two are swapped": lambda f, s: conv_growth(f, s)[::-1],
+    "the filters are missing": lambda f, s: [f * f, s * s],
+}
+
+
+def seeming_gap(many, one):
+    gaps = [max(scores) - single for scores, single in zip(many, one, strict=True)]
+    return sum(gaps) / len(gaps)
+
+
+SEEMING_GAP = {
+    "the best of all repetitions": lambda many, one: np.max(many) - np.mean(one),
+    "the best repetition of each setting": lambda many, one: (
+        np.mean([max(column) for column in many.T]) - np.mean(one)
+    ),
+    "the mean of the settings": lambda many, one: np.mean(many) - np.mean(one),
+    "the sign is turned": lambda many, one: -seeming_gap(many, one),
+    "the single score of the other side": lambda many, one: seeming_gap(many, 0 * one),
+    "the gaps of all repetitions": lambda many, one: [
+        max(scores) - single for scores, single in zip(many, one, strict=True)
+    ],
+}
+
+
+def one_of(*numbers):
+    return lambda number: any(number == n for n in numbers)
+
+
+is_supported = one_of(1, 2, 6)
+
+IS_SUPPORTED = {
+    "says nothing about the data it would need": one_of(1, 2, 3, 6),
+    "it cannot be named as the cause": one_of(1, 2, 4, 6),
+    "ranks no families": one_of(1, 2, 5, 6),
+    "not every sentence is supported": lambda number: True,
+    "some sentences only say what was measured": lambda number: False,
+    "do say that it answers the same": one_of(2, 6),
+    "that they differ is plain": lambda number: number < 3,
+    "a single run is enough": one_of(1, 6),
+}
+
 EXERCISES = {
-    checks.check_standard_error: (standard_error, STANDARD_ERROR),
+    checks.check_images_needed: (images_needed, IMAGES_NEEDED),
     checks.check_paired_error: (paired_error, PAIRED_ERROR),
     checks.check_count_unequal: (count_unequal, COUNT_UNEQUAL),
+    checks.check_count_idle: (count_idle, COUNT_IDLE),
+    checks.check_conv_growth: (conv_growth, CONV_GROWTH),
+    checks.check_seeming_gap: (seeming_gap, SEEMING_GAP),
+    checks.check_is_supported: (is_supported, IS_SUPPORTED),
 }

@@ -150,10 +150,55 @@ DECISIVE = {
     "counted from 1": lambda o, a, b: [n + 1 for n in decisive(o, a, b)],
 }
 
+
+def lowest_loss(shares):
+    return sum(-share * math.log(share) for share in shares)
+
+
+LOWEST_LOSS = {
+    "the logarithm of the number": lambda q: math.log(np.size(q)),
+    "the largest class alone": lambda q: -math.log(max(q)),
+    "every class counts alike": lambda q: sum(-math.log(p) for p in q) / len(q),
+    "the unit is the bit": lambda q: sum(-p * math.log2(p) for p in q),
+    "the sign is wrong": lambda q: sum(p * math.log(p) for p in q),
+    "the accuracy of the constant": lambda q: sorted(q)[-1],
+}
+
+
+def pooled_parameters(total, head, tokens, width, classes):
+    blocks = total - head
+    return blocks + (width + 1) * classes
+
+
+POOLED_PARAMETERS = {
+    "the new dense layer is missing": lambda t, h, n, d, c: t - h,
+    "the biases of the new layer": lambda t, h, n, d, c: t - h + c * d,
+    "one mean, not all tokens": lambda t, h, n, d, c: t - h + (n * d + 1) * c,
+    "the old head is still counted": lambda t, h, n, d, c: t + (d + 1) * c,
+    "the new head alone": lambda t, h, n, d, c: (d + 1) * c,
+}
+
+
+def same_bound(rate, inputs, new_inputs):
+    bound = rate * inputs
+    return bound / new_inputs
+
+
+SAME_BOUND = {
+    "the ratio is upside down": lambda r, n, m: r * (m / n),
+    "the root of the ratio": lambda r, n, m: r * math.sqrt(n) / math.sqrt(m),
+    "the ratio is squared": lambda r, n, m: r * n**2 / m**2,
+    "that is the factor": lambda r, n, m: 1 / (m / n),
+    "the rate is unchanged": lambda r, n, m: r,
+}
+
 EXERCISES = {
     checks.check_dead_units: (dead_units, DEAD_UNITS),
     checks.check_cross_entropy: (cross_entropy, CROSS_ENTROPY),
     checks.check_rate: (rate, RATE),
     checks.check_decay: (left, DECAY),
     checks.check_decisive: (decisive, DECISIVE),
+    checks.check_lowest_loss: (lowest_loss, LOWEST_LOSS),
+    checks.check_pooled_parameters: (pooled_parameters, POOLED_PARAMETERS),
+    checks.check_same_bound: (same_bound, SAME_BOUND),
 }

@@ -6,22 +6,29 @@ and which is true when the function is right. A layer is checked as a function, 
 `check_cut_planes(lambda images, size: MyPlanes(size)(images))`.
 
 Example:
-    >>> def standard_error(accuracy, images):
-    ...     return accuracy * (1 - accuracy) / images
-    >>> check_standard_error(standard_error)
-    Not yet: that is the variance of the accuracy; take its root.
+    >>> def images_needed(accuracy, error):
+    ...     return accuracy * (1 - accuracy) / error
+    >>> check_images_needed(images_needed)
+    Not yet: the error falls with the root of the images; divide by its square.
 """
 
 from vitlib.checks.attention import (
     check_attend,
     check_look_left,
     check_mean_distance,
-    check_rollout,
+    check_row_distance,
+    check_shuffle_map,
+    check_silence,
+    check_without_identity,
 )
 from vitlib.checks.comparison import (
+    check_conv_growth,
+    check_count_idle,
     check_count_unequal,
+    check_images_needed,
+    check_is_supported,
     check_paired_error,
-    check_standard_error,
+    check_seeming_gap,
 )
 from vitlib.checks.data import (
     check_final_accuracy,
@@ -69,12 +76,17 @@ from vitlib.checks.training import (
     check_dead_units,
     check_decay,
     check_decisive,
+    check_lowest_loss,
+    check_pooled_parameters,
     check_rate,
+    check_same_bound,
 )
 
 __all__ = [
     "check_attend",
     "check_can_pass",
+    "check_conv_growth",
+    "check_count_idle",
     "check_count_unequal",
     "check_count_windows",
     "check_cross_entropy",
@@ -89,14 +101,18 @@ __all__ = [
     "check_green_place",
     "check_grid_offsets",
     "check_growth",
+    "check_images_needed",
     "check_is_right",
+    "check_is_supported",
     "check_join",
     "check_look_left",
+    "check_lowest_loss",
     "check_mean_distance",
     "check_narrow_cost",
     "check_normalize",
     "check_notices",
     "check_paired_error",
+    "check_pooled_parameters",
     "check_rate",
     "check_repaired_accuracy",
     "check_repaired_attention",
@@ -108,14 +124,18 @@ __all__ = [
     "check_repaired_path",
     "check_repaired_variant",
     "check_repaired_weights",
-    "check_rollout",
+    "check_row_distance",
+    "check_same_bound",
+    "check_seeming_gap",
     "check_shear_angle",
+    "check_shuffle_map",
+    "check_silence",
     "check_sinusoid",
     "check_small_weights",
-    "check_standard_error",
     "check_steps_of",
     "check_stratified_split",
     "check_superclass_accuracy",
     "check_table_accuracy",
     "check_undo",
+    "check_without_identity",
 ]

@@ -63,47 +63,42 @@ def check_attend(attend):
     return compare(attend, _attend, mistakes, questions)
 
 
-def _rollout(maps):
-    return attention_rollout(maps[:, None])[0]
+def _product(maps):
+    """The product of the means over the heads, the first layer at the right."""
+    return np.linalg.multi_dot(maps.mean(1)[::-1])
 
 
-def _product(matrices):
-    """The product of the matrices, the first one at the right."""
-    return np.linalg.multi_dot(matrices[::-1])
+def check_without_identity(without_identity):
+    """Checks `without_identity(maps)`: maps `(layers, heads, N, N)` to `(N, N)`.
 
-
-def check_rollout(rollout):
-    """Checks `rollout(maps)`: attention maps `(layers, heads, N, N)` to `(N, N)`.
-
-    The first layer comes first. A row of the result is a token of the last layer, a
-    column a patch. Reference: Abnar and Zuidema, 2020, section 3.
+    The product of the layers' mean maps, without the identity that rollout adds. The
+    first layer comes first. A row of the result is a token of the last layer, a column
+    a patch.
     """
     rng = np.random.default_rng(0)
     questions = [(softmax(3 * rng.normal(size=(3, 2, 5, 5))),)]
-    identity = np.eye(5)
     mistakes = {
-        "the residual connection is missing; mix each layer with the identity.": (
-            lambda maps: _product(maps.mean(1))
+        "the identity is still mixed in; that is rollout.": lambda maps: (
+            attention_rollout(maps[:, None])[0]
         ),
         "the layers are multiplied in the wrong order; the first one stands at the "
-        "right of the product.": lambda maps: _rollout(maps[::-1]),
-        "the rows do not sum to 1; after the identity is added, each layer must be "
-        "halved.": lambda maps: _product(maps.mean(1) + identity),
-        "the heads are summed; take their mean.": (
-            lambda maps: _product((maps.sum(1) + identity) / 2)
-        ),
+        "right of the product.": lambda maps: _product(maps[::-1]),
+        "the heads are summed; take their mean.": lambda maps: _product(2 * maps),
         "the first head alone is followed; take the mean over the heads.": (
-            lambda maps: _rollout(maps[:, :1])
+            lambda maps: _product(maps[:, :1])
         ),
         "that is the last layer alone; multiply the layers.": (
-            lambda maps: _rollout(maps[-1:])
+            lambda maps: maps[-1].mean(0)
         ),
         "that is the mean of the layers; multiply them, for each one mixes what the "
-        "one before it made.": lambda maps: _rollout(maps.mean((0, 1))[None, None]),
+        "one before it made.": lambda maps: maps.mean((0, 1)),
+        "the layers are multiplied element by element; take the product of matrices.": (
+            lambda maps: maps.mean(1).prod(0)
+        ),
         "the result is transposed; a row is a token of the last layer, a column a "
-        "patch.": lambda maps: _rollout(maps).T,
+        "patch.": lambda maps: _product(maps).T,
     }
-    return compare(rollout, _rollout, mistakes, questions)
+    return compare(without_identity, _product, mistakes, questions)
 
 
 def _distances(columns, patch_size, num_patches, norm=np.hypot):
@@ -200,3 +195,107 @@ def check_look_left(look_left):
         ),
     }
     return compare(look_left, _look, mistakes, [(2, 4), (3, 3)])
+
+
+def check_shuffle_map(shuffle_map):
+    """Checks `shuffle_map(weights, order)`: the map `(N, N)` of shuffled tokens.
+
+    The tokens were put in another order by `tokens[order]`, in a model without
+    positions.
+    """
+    questions = [(np.arange(16.0).reshape(4, 4), np.array([2, 0, 3, 1]))]
+    mistakes = {
+        "the columns keep their order; the keys are shuffled along with the queries.": (
+            lambda weights, order: weights[order]
+        ),
+        "the rows keep their order; the queries are shuffled along with the keys.": (
+            lambda weights, order: weights[:, order]
+        ),
+        "the map is unchanged; each token takes its row and its column along.": (
+            lambda weights, order: weights
+        ),
+        "that is the way back; row n of the new map is row order[n] of the old one.": (
+            lambda weights, order: weights[np.ix_(*[np.argsort(order)] * 2)]
+        ),
+        "the diagonal of the new map came back; every row goes with every column.": (
+            lambda weights, order: weights[order, order]
+        ),
+    }
+    return compare(
+        shuffle_map, lambda w, order: w[np.ix_(order, order)], mistakes, questions
+    )
+
+
+def _row_distance(side, columns):
+    return side / 3 * (1 - 1 / columns**2)
+
+
+def check_row_distance(row_distance):
+    """Checks `row_distance(side, columns)`, in the unit of the side.
+
+    The mean distance along the rows between two patches, of which the second is drawn
+    from all as the first is: an image of that side has `columns` x `columns` patches.
+    """
+    mistakes = {
+        "that is the limit for many patches; a grid lacks a share of 1 / G².": (
+            lambda s, g: s / 3
+        ),
+        "that is a share of the side; multiply with it.": (
+            lambda s, g: _row_distance(1, g)
+        ),
+        "that is in steps; a step is as wide as a patch.": (
+            lambda s, g: _row_distance(g, g)
+        ),
+        "a patch is left out with itself; even attention looks there, too.": (
+            lambda s, g: s * (g + 1) / (3 * g)
+        ),
+        "each pair of places counts once, and the sum is divided by all ordered pairs; "
+        "there and back are two.": lambda s, g: _row_distance(s, g) / 2,
+    }
+    questions = [(32, 4), (1, 2), (72, 12)]
+    return compare(row_distance, _row_distance, mistakes, questions)
+
+
+def _silence(weights, head, key_dim):
+    return _write(weights, slice(head * key_dim, (head + 1) * key_dim))
+
+
+def _write(weights, rows):
+    silenced = weights.copy()
+    silenced[rows] = 0
+    return silenced
+
+
+def check_silence(silence):
+    """Checks `silence(weights, head, key_dim)`: the output matrix without a head.
+
+    `weights` has the shape `(heads * key_dim, D)`, the rows of the first head first.
+    """
+    questions = [(np.arange(1.0, 73).reshape(12, 6), head, 3) for head in (1, 2)]
+    mistakes = {
+        "the columns are set to 0; a head speaks through its rows.": (
+            lambda w, h, k: _silence(w.T, h, k).T
+        ),
+        "one row alone is set to 0; a head has `key_dim` rows.": (
+            lambda w, h, k: _write(w, h)
+        ),
+        "the first row is right, the others are left; a head has `key_dim` rows.": (
+            lambda w, h, k: _write(w, h * k)
+        ),
+        "a row of each head is set to 0; the rows of a head stand side by side.": (
+            lambda w, h, k: _write(w, slice(h, None, k))
+        ),
+        "the head before is silenced; they count from 0.": (
+            lambda w, h, k: _silence(w, h - 1, k)
+        ),
+        "all heads but the one are silenced; the others must keep their weights.": (
+            lambda w, h, k: w - _silence(w, h, k)
+        ),
+        "all heads from the one on are silenced; stop after its rows.": (
+            lambda w, h, k: _write(w, slice(h * k, None))
+        ),
+        "the rows of the head are taken out; set them to 0, so that the shape stays.": (
+            lambda w, h, k: np.delete(w, slice(h * k, (h + 1) * k), axis=0)
+        ),
+    }
+    return compare(silence, _silence, mistakes, questions)

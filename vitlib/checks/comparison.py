@@ -9,30 +9,35 @@ def _standard_error(accuracy, images):
     return np.sqrt(accuracy * (1 - accuracy) / images)
 
 
-def check_standard_error(standard_error):
-    """Checks `standard_error(accuracy, images)` of an accuracy, a share from 0 to 1."""
-    questions = [(0.4793, 10_000), (0.01, 10_000), (0.9, 250)]
+def _images_needed(accuracy, error):
+    return accuracy * (1 - accuracy) / error**2
+
+
+def check_images_needed(images_needed):
+    """Checks `images_needed(accuracy, error)`: how many images give a standard error.
+
+    Both are shares from 0 to 1. The number need not be rounded.
+    """
+    questions = [(0.4793, 0.005), (0.01, 0.001), (0.9, 0.02)]
     mistakes = {
-        "that is the variance of the accuracy; take its root.": (
-            lambda a, n: a * (1 - a) / n
+        "the error falls with the root of the images; divide by its square.": (
+            lambda p, e: p * (1 - p) / e
         ),
-        "that is the standard deviation of a single image; divide by the root of the "
-        "number of images.": lambda a, n: np.sqrt(a * (1 - a)),
-        "the deviation is divided by the number of images; divide by its root.": (
-            lambda a, n: np.sqrt(a * (1 - a)) / n
+        "a root is too much; the number of images goes with the variance of one image, "
+        "accuracy times 1 - accuracy.": lambda p, e: np.sqrt(p * (1 - p)) / e**2,
+        "that is the root of the number; square the whole.": (
+            lambda p, e: np.sqrt(p * (1 - p)) / e
         ),
-        "the factor 1 - accuracy is missing; a model that is always right has a "
-        "standard error of 0.": lambda a, n: np.sqrt(a / n),
-        "that is half the width of the 95 % interval; the standard error is 1.96 times "
-        "smaller.": lambda a, n: 1.96 * _standard_error(a, n),
+        "the factor 1 - accuracy is missing; a model that is always right needs no "
+        "images.": lambda p, e: p / e**2,
         "the worst case, an accuracy of 0.5, is taken for all; use the one given.": (
-            lambda a, n: _standard_error(0.5, n)
+            lambda p, e: 0.25 / e**2
         ),
-        "the answer is in percentage points; give a share, as the accuracy is one.": (
-            lambda a, n: 100 * _standard_error(a, n)
+        "that is for the 95 % interval; it asks for 1.96 squared times as many.": (
+            lambda p, e: 1.96**2 * _images_needed(p, e)
         ),
     }
-    return compare(standard_error, _standard_error, mistakes, questions)
+    return compare(images_needed, _images_needed, mistakes, questions)
 
 
 def _paired_error(first_only, second_only, images):
@@ -108,3 +113,130 @@ def check_count_unequal(count_unequal):
     }
     questions = [(first, second), (first, third), (third, second)]
     return compare(count_unequal, _unequal, mistakes, questions)
+
+
+def _count_idle(side, kernel, seen=lambda side: 2 * side - 1):
+    return kernel**2 - min(kernel, seen(side)) ** 2
+
+
+def check_count_idle(count_idle):
+    """Checks `count_idle(side, kernel)`: how many weights of a filter see only padding.
+
+    The window has `kernel` x `kernel` weights, an odd number each way. It moves by 1
+    over a map of `side` x `side` cells, its centre on each cell.
+    """
+    mistakes = {
+        "that is how many weights meet a cell; the others were asked for.": (
+            lambda s, k: min(k, 2 * s - 1) ** 2
+        ),
+        "one direction alone is counted; a weight is idle when it misses in either.": (
+            lambda s, k: k - min(k, 2 * s - 1)
+        ),
+        "the window also stands off the centre of the map; a map of 2 cells is met by "
+        "3 weights of a row.": lambda s, k: _count_idle(s, k, lambda side: side),
+        "a map of more than one cell can be too small for a window, too.": (
+            lambda s, k: k**2 - 1 if s == 1 else 0
+        ),
+        "weights can be idle; a single cell is met by the centre of a window alone.": (
+            lambda s, k: 0
+        ),
+        "a weight is idle when it misses in either direction, not only in both.": (
+            lambda s, k: (k - min(k, 2 * s - 1)) ** 2
+        ),
+    }
+    questions = [(1, 3), (2, 3), (3, 7), (2, 7), (8, 5)]
+    return compare(count_idle, _count_idle, mistakes, questions)
+
+
+def check_conv_growth(conv_growth):
+    """Checks `conv_growth(filters, side)`: how a convolution grows, two factors.
+
+    It has `filters` times as many input and as many output channels, and a map with
+    `side` times the side. The growth of its weights comes first, then that of its
+    arithmetic.
+    """
+    mistakes = {
+        "a weight stands between each input and each output channel, so that the "
+        "filters count twice.": lambda f, s: (f, f * s**2),
+        "the map grows in both directions; its side counts twice.": (
+            lambda f, s: (f**2, f**2 * s)
+        ),
+        "the weights do not know the size of the map; only the arithmetic grows with "
+        "it.": lambda f, s: (f**2 * s**2, f**2 * s**2),
+        "the places are missing in the arithmetic; a window is computed at each.": (
+            lambda f, s: (f**2, f**2)
+        ),
+        "the two are swapped; the weights come first.": lambda f, s: (
+            f**2 * s**2,
+            f**2,
+        ),
+        "the filters are missing in the arithmetic; each place has more products, "
+        "too.": lambda f, s: (f**2, s**2),
+    }
+    questions = [(2, 1), (1, 2), (3, 2)]
+    return compare(conv_growth, lambda f, s: (f**2, f**2 * s**2), mistakes, questions)
+
+
+def _seeming_gap(many, one):
+    return np.mean(many.max(axis=1) - one)
+
+
+def check_seeming_gap(seeming_gap):
+    """Checks `seeming_gap(many, one)`: by how much the best of many seems better.
+
+    `many` has the shape `(repetitions, settings)`, `one` has one score a repetition.
+    """
+    rng = np.random.default_rng(0)
+    questions = [(rng.normal(size=(6, 4)), rng.normal(size=6))]
+    mistakes = {
+        "the best of all repetitions is taken; take the best in each, then the mean.": (
+            lambda many, one: np.mean(many.max() - one)
+        ),
+        "the best repetition of each setting is taken; take the best setting of each "
+        "repetition.": lambda many, one: many.max(axis=0).mean() - one.mean(),
+        "the mean of the settings is taken; somebody reports the best.": (
+            lambda many, one: many.mean() - one.mean()
+        ),
+        "the sign is turned; the side with many trials comes first.": (
+            lambda many, one: -_seeming_gap(many, one)
+        ),
+        "the single score of the other side is not taken off.": (
+            lambda many, one: many.max(axis=1).mean()
+        ),
+        "the gaps of all repetitions came back; take their mean.": (
+            lambda many, one: many.max(axis=1) - one
+        ),
+    }
+    return compare(seeming_gap, _seeming_gap, mistakes, questions)
+
+
+def check_is_supported(is_supported):
+    """Checks `is_supported(number)`: whether the report's runs support a sentence.
+
+    The sentences have the numbers 1 to 6.
+    """
+
+    def answers(*supported):
+        return lambda number: number in supported
+
+    mistakes = {
+        "a constant answer in one network says nothing about the data it would need; "
+        "nobody varied their amount.": answers(1, 2, 3, 6),
+        "nobody varied the amount of data, so that it cannot be named as the cause.": (
+            answers(1, 2, 4, 6)
+        ),
+        "one run a side, with two recipes, ranks no families; one side did not even "
+        "train.": answers(1, 2, 5, 6),
+        "not every sentence is supported; ask of each what was varied, how often.": (
+            answers(1, 2, 3, 4, 5, 6)
+        ),
+        "some sentences only say what was measured; those are supported.": answers(),
+        "the three numbers of the ViT do say that it answers the same for every image; "
+        "go back to what guessing scores.": answers(2, 6),
+        "the two recipes stand in the report; that they differ is plain.": answers(
+            1, 2
+        ),
+        "a single run is enough to say what that run scored.": answers(1, 6),
+    }
+    questions = [(number,) for number in range(1, 7)]
+    return compare(is_supported, answers(1, 2, 6), mistakes, questions)

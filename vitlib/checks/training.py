@@ -209,3 +209,91 @@ def check_decisive(decisive):
         ),
     }
     return compare(decisive, _decisive, mistakes, [(outcomes, 0, 1), (outcomes, 2, 3)])
+
+
+def _lowest_loss(shares):
+    return -np.sum(shares * np.log(shares))
+
+
+def check_lowest_loss(lowest_loss):
+    """Checks `lowest_loss(shares)`, that of a constant predictor, in nats.
+
+    `shares` are those of the classes. They are above 0 and sum to 1.
+    """
+    mistakes = {
+        "that is the logarithm of the number of classes, which only equal shares give; "
+        "the best probabilities are the shares themselves.": lambda q: np.log(len(q)),
+        "the largest class alone is counted; the images of the others have a loss, "
+        "too.": lambda q: -np.log(q.max()),
+        "every class counts alike; weight each logarithm with the class's share.": (
+            lambda q: -np.log(q).mean()
+        ),
+        "the unit is the bit; a loss of Keras has the natural logarithm.": (
+            lambda q: _lowest_loss(q) / np.log(2)
+        ),
+        "the sign is wrong; a logarithm of a share is below 0, and a loss above.": (
+            lambda q: -_lowest_loss(q)
+        ),
+        "that is the accuracy of the constant predictor; give its loss.": np.max,
+    }
+    questions = [(np.array([0.6, 0.3, 0.1]),), (np.array([0.05, 0.25, 0.3, 0.4]),)]
+    return compare(lowest_loss, _lowest_loss, mistakes, questions)
+
+
+def _pooled_parameters(total, head, tokens, width, classes):
+    return total - head + width * classes + classes
+
+
+def check_pooled_parameters(pooled_parameters):
+    """Checks `pooled_parameters(total, head, tokens, width, classes)`.
+
+    The parameters of a model of `total` ones, whose flatten head of `head` parameters
+    is replaced by the mean of the tokens and one dense layer to the classes.
+    """
+    mistakes = {
+        "the new dense layer is missing; it has weights and biases, too.": (
+            lambda total, head, n, d, c: total - head
+        ),
+        "the biases of the new layer are missing; there is one for each class.": (
+            lambda total, head, n, d, c: total - head + d * c
+        ),
+        "the new layer reads one mean, not all tokens side by side; its inputs are as "
+        "many as a token is long.": (
+            lambda total, head, n, d, c: total - head + n * d * c + c
+        ),
+        "the old head is still counted; it goes as a whole.": (
+            lambda total, head, n, d, c: total + d * c + c
+        ),
+        "that is the new head alone; the blocks stay.": (
+            lambda total, head, n, d, c: d * c + c
+        ),
+    }
+    questions = [(9_000, 5_000, 9, 12, 10), (100_000, 60_000, 16, 32, 7)]
+    return compare(pooled_parameters, _pooled_parameters, mistakes, questions)
+
+
+def _same_bound(rate, inputs, new_inputs):
+    return rate * inputs / new_inputs
+
+
+def check_same_bound(same_bound):
+    """Checks `same_bound(rate, inputs, new_inputs)`, a learning rate.
+
+    With it, one step of Adam can move a unit of `new_inputs` inputs as far as `rate`
+    moves one of `inputs` inputs.
+    """
+    mistakes = {
+        "the ratio is upside down; a unit with more inputs needs a smaller rate.": (
+            lambda r, n, m: r * m / n
+        ),
+        "the root of the ratio is taken; the bound grows with the number of inputs "
+        "itself.": lambda r, n, m: r * np.sqrt(n / m),
+        "the ratio is squared; the bound grows with the number of inputs itself.": (
+            lambda r, n, m: r * (n / m) ** 2
+        ),
+        "that is the factor; multiply the rate with it.": lambda r, n, m: n / m,
+        "the rate is unchanged; the bound is proportional to the rate and to the "
+        "number of inputs.": lambda r, n, m: r,
+    }
+    questions = [(0.001, 128, 18_432), (0.02, 300, 75)]
+    return compare(same_bound, _same_bound, mistakes, questions)
