@@ -32,7 +32,7 @@
 # * read what a model has learned about places from a map of similarities;
 # * say why a flattened head spoils a comparison of positions.
 #
-# **Time:** about 75 minutes with the exercises; the cells run in two and a half minutes.
+# **Time:** about 80 minutes with the exercises; the cells run in two and a half minutes.
 #
 # **You need:** the chapter [](#sec-patches), the product of two matrices, softmax, and the
 # idea of queries, keys and values.
@@ -52,7 +52,7 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import introspect, plotting, shapes
+from vitlib import checks, introspect, plotting, shapes
 from vitlib.parameters import check_parameters
 from vitlib.tables import Table
 
@@ -218,6 +218,18 @@ layer.set_weights([table])
 print("1-D is x + table:", is_same(layer(x), x + table))
 
 # %% [markdown]
+# :::{exercise} From patches to tokens
+# :label: ex-positions-encode
+#
+# Write what happens between the patches and the first block of the report's ViT, in one
+# line: `encode(patches, kernel, bias, table)`. `patches` has the shape
+# `(B, N, P * P * C)`. `kernel`, `(P * P * C, D)`, and `bias`, `(D,)`, belong to the
+# projection, and `table`, `(N, D)`, to 1-D positions. The tokens `(B, N, D)` come back.
+# Would it also tell the places to add a table `(N, P * P * C)` to the patches, before the
+# projection? `checks.check_encode(encode)` tells you whether your function is right.
+# :::
+
+# %% [markdown]
 # **2-D.** Two small tables are joined to a large one. Rows are repeated, columns are
 # tiled, just as the middle and the right picture above show.
 
@@ -353,6 +365,11 @@ print("multiply-adds:", multiply_adds == extra.tolist())
 # patches of 2 x 2. Let everything else be as in the table above. How many parameters does
 # each kind of position take then? Which of them grows by the same factor as the number of
 # patches, which by less? Work it out before you build a model.
+#
+# Write `growth(side, larger)`. The grid of patches grows from `side` x `side` to
+# `larger` x `larger`, and all else stays. The function returns by which factor the
+# parameters grow: three numbers, for 1-D, 2-D and relative positions.
+# `checks.check_growth(growth)` tells you whether it is right.
 # :::
 #
 # ## Is the patch below far away?
@@ -384,12 +401,17 @@ for distance in (1, 6):
 #
 # A step is a pair (rows down, columns to the right).
 #
-# 1. Which steps lead to the distance 1 on a grid of 12 columns? Which lead to 12?
+# 1. Which steps lead to the distance 1 on a grid of 12 columns? Which lead to 12? Answer
+#    for any grid: `steps_of(distance, rows, columns)` returns all steps from a patch to
+#    another, or to itself, that are `distance` places long in the sequence. It gives a list
+#    of pairs; the step with the least number of rows down comes first.
 # 2. How many different steps are there on a 12 x 12 grid, and how many vectors do they
 #    share?
 # 3. In the embedded data set, the two shapes stand in one row or in one column of tiles.
 #    Can a relative model with patches of one tile tell the four arrangements by the
 #    distance of the two shapes? The grid has 4 x 4 tiles.
+#
+# `checks.check_steps_of(steps_of)` tells you whether your function is right.
 # :::
 #
 # :::{exercise} Distances in two dimensions
@@ -400,6 +422,8 @@ for distance in (1, 6):
 # key is the same number of rows *and* of columns away from the query. How many vectors
 # does it need on the report's grid? {cite:t}`bello2019` use a table for the rows and
 # another for the columns, and add their logits. How many vectors do they need?
+# `checks.check_grid_offsets(grid_offsets)` tells you whether your function is right; which
+# integers you choose is up to you.
 # :::
 #
 # ## How good can a set be?
@@ -497,6 +521,10 @@ print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
 # 3. A {term}`class token`: one more learned token, from which the answer is read.
 # 4. The largest value of each element over the tokens, in place of the mean.
 # 5. A {term}`convolution` of 3 x 3 pixels in front of the patches.
+#
+# Put your answer into a function, `can_pass(change)`. It takes the number of a change, 1 to
+# 5, and returns `True` if the change can explain it, and `False` if not.
+# `checks.check_can_pass(can_pass)` tells you whether you are right.
 # :::
 #
 # ## What do the four kinds learn?
@@ -797,9 +825,13 @@ print("the rest more alike, by 0.3:", within - between > 0.3)
 #
 # 1. Show that $p_n \cdot p_m$ depends on $m - n$ alone. Which patch of the report's grid
 #    is then more like a given one: the one to its right, or the one below it?
-# 2. Build this table for 144 places and $D = 128$. Use it on rows and columns, too: two
-#    tables for 12 places with $D = 64$, put together with `join_tables`. Draw the
+# 2. Write `sinusoid(num_places, width)`, which returns this table for so many places and
+#    $D$ = `width`, an array `(num_places, width)`.
+# 3. Build the table for 144 places and $D = 128$. Use the function on rows and columns, too:
+#    two tables for 12 places with $D = 64$, put together with `join_tables`. Draw the
 #    similarity of patch (5, 5) to all others for both tables.
+#
+# `checks.check_sinusoid(sinusoid)` tells you whether your function is right.
 # :::
 #
 # ## Why does a flattened head hide the difference?
@@ -925,6 +957,41 @@ plt.show()
 # Try each exercise before you unfold its solution.
 
 # %% [markdown]
+# :::{solution-start} ex-positions-encode
+# :class: dropdown
+# :::
+#
+# First the projection, then the positions. The other way round,
+# $(x_n + t_n) W = x_n W + t_n W$: each place still gets a vector of its own, so the model
+# could tell the places. But the vectors would be tied to the weights of the projection,
+# and change with them.
+
+
+# %% tags=["solution"]
+def encode(patches, kernel, bias, table):
+    """Takes patches `(B, N, P * P * C)`, returns tokens `(B, N, D)`."""
+    return patches @ kernel + bias + table
+
+
+# %% tags=["check"]
+checks.check_encode(encode)
+
+# %% [markdown]
+# The layers of `vitlib` say the same.
+
+# %%
+dense, positions = keras.layers.Dense(64), vitlib.PositionEmbedding1D()
+pixels = patches / 255  # (1, 16, 192)
+tokens = positions(dense(pixels))
+learned = ops.convert_to_numpy(positions.table)
+ours = encode(pixels, *dense.get_weights(), learned)
+print("same tokens:", is_same(tokens, ours))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
 # :::{solution-start} ex-positions-count
 # :class: dropdown
 # :::
@@ -933,7 +1000,22 @@ plt.show()
 # 2-D takes $(16 + 16) \cdot 64 = 2{,}048$, relative takes
 # $10 \cdot 511 \cdot 128 = 654{,}080$. The patches are $256 / 144 = 1.78$ times as many. 1-D
 # grows by this factor, and relative by nearly the same, as $2 N - 1$ is nearly $2 N$. 2-D
-# grows like the side of the grid, by $16 / 12 = 1.33$. We can ask the layers themselves.
+# grows like the side of the grid, by $16 / 12 = 1.33$. The lengths $D$ and $d$ and the
+# number of blocks drop out of each factor. We can also ask the layers themselves.
+
+
+# %% tags=["solution"]
+def growth(side, larger):
+    """Takes the sides of two grids; returns factors (1-D, 2-D, relative)."""
+    patches, more = side**2, larger**2
+    return more / patches, larger / side, (2 * more - 1) / (2 * patches - 1)
+
+
+# %% tags=["check"]
+checks.check_growth(growth)
+
+# %%
+print("1-D {:.3f}, 2-D {:.3f}, relative {:.3f}".format(*growth(12, 16)))
 
 # %%
 one = vitlib.PositionEmbedding1D()
@@ -965,6 +1047,21 @@ print(f"relative: {10 * np.prod(attention.offset_embedding.shape):,}")
 #    would be mixed up with them, such as one row down and three columns to the left, do not
 #    occur between the two shapes.
 
+
+# %% tags=["solution"]
+def steps_of(distance, rows, columns):
+    """Takes a distance along the sequence; returns pairs (down, right)."""
+    steps = [(a, distance - columns * a) for a in range(1 - rows, rows)]
+    return [(a, b) for a, b in steps if abs(b) < columns]
+
+
+# %% tags=["check"]
+checks.check_steps_of(steps_of)
+
+# %%
+for distance in (1, 12):
+    print(f"{distance}: {steps_of(distance, rows=12, columns=12)}")
+
 # %%
 number = shapes.PLACES @ [4, 1]  # (arrangement, choice, shape)
 ahead = number[..., 1] - number[..., 0]  # from red to blue
@@ -986,7 +1083,7 @@ for arrangement, steps in zip(shapes.ARRANGEMENTS, ahead, strict=True):
 # $23 + 23 = 46$. They cannot give a step a value that is not a sum of its two parts.
 
 
-# %%
+# %% tags=["solution"]
 def grid_offsets(rows, columns):
     """Numbers the step from each patch to each other one: `(N, N)`."""
     row, column = np.divmod(np.arange(rows * columns), columns)
@@ -995,6 +1092,10 @@ def grid_offsets(rows, columns):
     return (2 * columns - 1) * down + right
 
 
+# %% tags=["check"]
+checks.check_grid_offsets(grid_offsets)
+
+# %%
 steps = grid_offsets(12, 12)
 print("vectors:", len(np.unique(steps)), "  largest index:", steps.max())
 print("right neighbour:", steps[0, 1], "  next row, far left:", steps[11, 12])
@@ -1018,7 +1119,18 @@ print("right neighbour:", steps[0, 1], "  next row, far left:", steps[11, 12])
 # 4. No. The largest of $N$ values does not depend on their order, just like their mean.
 # 5. Yes. Its windows reach over the borders of tiles, so that a patch knows something of its
 #    neighbours. And the zeros with which it continues the image mark the border.
-#
+
+
+# %% tags=["solution"]
+def can_pass(change):
+    """Takes the number of a change, 1 to 5; returns True or False."""
+    return change in (2, 5)
+
+
+# %% tags=["check"]
+checks.check_can_pass(can_pass)
+
+# %% [markdown]
 # Three of the changes can be tested without any training. A model that reads a set of tiles
 # must give the four pictures of {numref}`fig-four` the same logits.
 
@@ -1057,19 +1169,23 @@ if data_set == "shapes":
 #    \cos(\omega_i (m - n))$. The sum over $i$ depends on $m - n$ alone. The patch to the
 #    right has $m - n = 1$, the one below has $m - n = 12$. As the table knows one direction
 #    only, the right one is more alike.
-# 2. In the joined table, the patch below is as much alike as the one to the right.
+# 2. The waves are the columns; sine and cosine are stacked side by side.
+# 3. In the joined table, the patch below is as much alike as the one to the right.
 
+
+# %% tags=["solution"]
+def sinusoid(num_places, width):
+    """Makes the fixed table of Vaswani et al., `(num_places, width)`."""
+    omega = 10000.0 ** (-np.arange(0, width, 2) / width)
+    angle = np.arange(num_places)[:, None] * omega
+    waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+    return waves.reshape(num_places, width)
+
+
+# %% tags=["check"]
+checks.check_sinusoid(sinusoid)
 
 # %%
-def sinusoid(num_places, length):
-    """Makes the fixed table of Vaswani et al., `(num_places, length)`."""
-    omega = 10000.0 ** (-np.arange(0, length, 2) / length)
-    angle = np.arange(num_places)[:, None] * omega
-    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(
-        num_places, length
-    )
-
-
 joined = join_tables(sinusoid(12, 64), sinusoid(12, 64))
 fixed = {"sequence": sinusoid(144, 128), "rows and columns": joined}
 for name, table in fixed.items():

@@ -41,6 +41,21 @@ def _green_place(
     return patch(a, b, width // size, size), element(i, j, size)
 
 
+# Elements that students take for the green value of the pixel (i, j) of a patch.
+WRONG_ELEMENTS = {
+    "inside the patch, row and column are swapped; its pixels are read like text, "
+    "too.": lambda i, j, size: 3 * (size * j + i) + 1,
+    "the element counts pixels; each of them has three values.": (
+        lambda i, j, size: size * i + j
+    ),
+    "that is the red value; the green one is the next.": (
+        lambda i, j, size: 3 * (size * i + j)
+    ),
+    "the green values are taken to stand together; the three values of a pixel stand "
+    "side by side.": lambda i, j, size: size**2 + size * i + j,
+}
+
+
 def check_green_place(green_place):
     """Checks `green_place(row, column, width, size)`: the place of a green value.
 
@@ -49,31 +64,18 @@ def check_green_place(green_place):
     in it. Everything counts from 0.
     """
     questions = [(40, 13, 72, 6), (5, 30, 36, 4), (10, 3, 24, 3)]
-    change = partial(partial, _green_place)
     mistakes = {
         "row and column are swapped; the row says how far down the pixel is.": (
             lambda row, column, *sizes: _green_place(column, row, *sizes)
         ),
-        "a row of the grid holds `width // size` patches, not `size`.": change(
-            patch=lambda a, b, per_row, size: a * size + b
+        "a row of the grid holds `width // size` patches, not `size`.": partial(
+            _green_place, patch=lambda a, b, per_row, size: a * size + b
         ),
-        "the patches are numbered down the columns; they are read like text.": change(
-            patch=lambda a, b, per_row, size: b * per_row + a
-        ),
-        "inside the patch, row and column are swapped; its pixels are read like text, "
-        "too.": change(element=lambda i, j, size: 3 * (size * j + i) + 1),
-        "the element counts pixels; each of them has three values.": change(
-            element=lambda i, j, size: size * i + j
-        ),
-        "that is the red value; the green one is the next.": change(
-            element=lambda i, j, size: 3 * (size * i + j)
+        "the patches are numbered down the columns; they are read like text.": partial(
+            _green_place, patch=lambda a, b, per_row, size: b * per_row + a
         ),
         "patch and element count from 1; the first of each is 0.": (
             lambda *question: np.add(_green_place(*question), 1)
-        ),
-        "the green values are taken to stand together; the three values of a pixel "
-        "stand side by side.": change(
-            element=lambda i, j, size: size**2 + size * i + j
         ),
         "inside the patch, rows and columns start again at 0; take the remainders.": (
             lambda row, column, width, size: (
@@ -82,6 +84,8 @@ def check_green_place(green_place):
             )
         ),
     }
+    for hint, element in WRONG_ELEMENTS.items():
+        mistakes[hint] = partial(_green_place, element=element)
     return compare(green_place, _green_place, mistakes, questions)
 
 
