@@ -213,6 +213,15 @@ plt.show()
 # `patches[order]`. `checks.check_shuffle_map(shuffle_map)` tells you whether it is right.
 # :::
 #
+# :::{exercise} Write attention
+# :label: ex-attention-attend
+#
+# Write the attention of all heads at once: `attend(queries, keys, values)` takes three
+# arrays of the shape (heads, N, d) and returns one of the same shape. Which axis does the
+# softmax work on, and by what are the {term}`logits <logit>` divided?
+# `checks.check_attend(attend)` tells you whether it is right.
+# :::
+#
 # ## Where does the trained model look?
 #
 # A model with $N$ patches has $N$ rows in each table. Which of them should we draw? Ours
@@ -427,6 +436,15 @@ plt.show()
 #
 # Write the distance along the rows as `row_distance(side, columns)`.
 # `checks.check_row_distance(row_distance)` tells you whether it is right.
+# :::
+#
+# :::{exercise} Write the ruler
+# :label: ex-attention-ruler
+#
+# Write `mean_distance(weights, columns, patch_size)`, the mean attention distance of one head in
+# pixels. `weights` has the shape $(N, N)$, a row a query; the patches stand on a grid of
+# that many columns, row after row.
+# `checks.check_mean_distance(mean_distance)` tells you whether it is right.
 # :::
 #
 # ## What arrives through several blocks?
@@ -1015,6 +1033,30 @@ encoder.add_position.set_weights([table])
 # :::
 
 # %% [markdown]
+# :::{solution-start} ex-attention-attend
+# :class: dropdown
+# :::
+#
+# The softmax works on the last axis, that of the keys, so that the weights of each query sum to
+# 1. The divisor is the root of $d$, the length of a query in one head.
+
+
+# %% tags=["solution"]
+def attend(queries, keys, values):
+    """Takes three arrays (heads, N, d); returns one of that shape."""
+    logits = queries @ keys.swapaxes(1, 2) / np.sqrt(queries.shape[-1])
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True) @ values
+
+
+# %% tags=["check"]
+checks.check_attend(attend)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
 # :::{solution-start} ex-attention-left
 # :class: dropdown
 # :::
@@ -1080,6 +1122,31 @@ for G in (2, 4, 8, 16, 32):
 # It goes to about 0.52, the mean distance of two random points in a square. The exact value
 # is $(2 + \sqrt 2 + 5 \ln(1 + \sqrt 2)) / 15$, which is 0.521.
 #
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-attention-ruler
+# :class: dropdown
+# :::
+#
+# Patch $n$ stands in row $n // G$ and column $n \bmod G$ of the grid. With the distances of all
+# pairs in a table like the weights, the rest is one product and two sums.
+
+
+# %% tags=["solution"]
+def mean_distance(weights, columns, patch_size):
+    """Takes weights (N, N) and two counts; returns a distance in pixels."""
+    row, column = np.divmod(np.arange(len(weights)), columns)
+    down, right = row - row[:, None], column - column[:, None]
+    pixels = patch_size * np.hypot(down, right)
+    return (weights * pixels).sum(axis=1).mean()
+
+
+# %% tags=["check"]
+checks.check_mean_distance(mean_distance)
+
+# %% [markdown]
 # :::{solution-end}
 # :::
 

@@ -534,6 +534,15 @@ for seeds, chance in chances.items():
 # `checks.check_seeming_gap(seeming_gap)` tells you whether it is right.
 # :::
 #
+# :::{exercise} How many test images?
+# :label: ex-comparison-images
+#
+# Turn {eq}`eq-standard-error` around: write `images_needed(accuracy, error)`, the number of test
+# images at which an accuracy has that standard error. Both are shares from 0 to 1. How many
+# does the report's ResNet need for an error of a tenth of a point?
+# `checks.check_images_needed(images_needed)` tells you whether it is right.
+# :::
+#
 # ## What is held equal?
 #
 # Now we train both families ourselves. The two models of the quick {term}`profile` are about
@@ -1052,6 +1061,30 @@ trials = rng.normal(0, spread, size=(100_000, 20))
 alone = rng.normal(0, spread, size=100_000)
 luck = seeming_gap(trials, alone)
 print(f"the best of 20 against one: {luck:.1f} points better")
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-comparison-images
+# :class: dropdown
+# :::
+#
+# About 250,000: 25 times the test set of CIFAR-100, for an error five times smaller.
+
+
+# %% tags=["solution"]
+def images_needed(accuracy, error):
+    """Takes two shares; returns a number of images."""
+    return accuracy * (1 - accuracy) / error**2
+
+
+# %% tags=["check"]
+checks.check_images_needed(images_needed)
+
+# %%
+print(f"{images_needed(0.4793, 0.001):,.0f}")
 
 # %% [markdown]
 # :::{solution-end}

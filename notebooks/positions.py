@@ -68,6 +68,12 @@ plt.style.use("vitlib.course")
 # on *what* is drawn and on *where*. {numref}`fig-shuffled` shows an image, cut into 16
 # patches, and the same patches in another order.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Do the proof at the board, one arrow a line, and let the class say
+# > where the matrix goes next. Dwell on the third step: why may a permutation pass through
+# > softmax? Because it works on a row and takes no notice of the order inside it. Ask at the
+# > end which step needs the mean; the section on flattened heads lives on that answer.
+
 # %%
 scenes = shapes.draw_shapes(num_images=100, seed=seed)
 first = np.flatnonzero(scenes.labels % 4 == 0)[0]  # 4 arrangements: "left of"
@@ -176,6 +182,17 @@ for position in ("none", "1d"):
     print(f"{position}: other logits:", notices_shuffle(position))
 
 # %% [markdown]
+# :::{exercise} The way back
+# :label: ex-positions-undo
+#
+# By {eq}`eq-equivariance` a shuffle comes out of a block as it went in. So it can be undone
+# after the block as well as before it. Write `undo(order)`: it takes an array `order` that
+# has shuffled some tokens, as in `tokens[order]`, and returns the order that puts them
+# back, so that `tokens[order][undo(order)]` are the `tokens`. Which matrix of the proof is
+# that? `checks.check_undo(undo)` tells you whether it is right.
+# :::
+
+# %% [markdown]
 # ## How can a token be told where it was?
 #
 # Let the image be cut into a grid of $R$ rows and $C$ columns of patches, $N = R C$ in
@@ -196,6 +213,11 @@ for position in ("none", "1d"):
 # patches, and acts in every block. The 1-D table is the usual choice
 # {cite:p}`dosovitskiy2021` and the one of the report.
 # {numref}`fig-indices` shows which entries a patch looks up.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Three students describe the place of one square of a chessboard: by
+# > one number, by row and column, by the way from another piece. These are the three kinds. Let
+# > the class say which of them still works on a larger board.
 
 # %% mystnb={"figure": {"caption": "Which entries of a table each patch looks up, on a grid of 4 x 4 patches. Left: 1-D, one of 16 vectors. Middle: 2-D, the half vector of a row. Right: 2-D, the half vector of a column.", "name": "fig-indices"}, "image": {"alt": "Three tables of 4 by 4 cells. Left, the numbers 0 to 15 in reading order. In the middle, each row holds one number, from 0 at the top to 3. Right, each column holds one number, from 0 on the left to 3."}}
 places = np.arange(16).reshape(4, 4)
@@ -434,6 +456,12 @@ for distance in (1, 6):
 # are. The red shape now stands on the other side: the image belongs to another class. Swap
 # rows and columns, and it belongs to a third class. Do both, and it is the fourth.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Start the trainings of the next section before you begin: they need
+# > a minute or two, and the ceiling should stand on the board when the curves arrive. A likely
+# > wrong ceiling is guessing over all classes; ask what a model knows that sees both shapes and
+# > no place.
+
 # %% mystnb={"figure": {"caption": "The same 16 tiles, in four orders. Each picture belongs to a class of its own.", "name": "fig-four"}, "image": {"alt": "Four pictures, each with a red and a blue shape. The red shape stands to the left of the blue one, to the right of it, above it, and below it."}}
 grid = patches.reshape(4, 4, -1)  # (row, column, pixels of a tile)
 turned = grid.transpose(1, 0, 2)
@@ -649,6 +677,11 @@ Table(("position", "test top-1 (%)", "test top-5 (%)"), tuple(rows))
 # directions. {cite:t}`dosovitskiy2021` (figure 7) draw these numbers as maps, and so do
 # we. For each patch there is a small map of the whole grid. Its colours compare the
 # patch with every other one, and the small maps themselves lie as the patches do.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Show one map alone and ask which patch it belongs to. Bright rows
+# > and columns are read at once; a bright row alone may be taken for an error of the plot. Warn
+# > against reading more than the map says: similarity is no proof of use.
 
 # %%
 tables = {}
@@ -891,6 +924,25 @@ keras.config.set_dtype_policy("float32")  # a recipe may have changed it
 # head can make up for what the embedding lacks. A fair comparison of positions needs a head
 # that is blind to them.
 #
+# :::{exercise} Which models notice?
+# :label: ex-positions-notices
+#
+# None of these six models adds positions to its tokens. Which can give other logits when
+# the patches are shuffled?
+#
+# 1. The blocks, then the mean of the tokens.
+# 2. The blocks, then the largest value of each element over the tokens.
+# 3. A learned {term}`class token` goes through the blocks together with the patches; the
+#    head reads it alone.
+# 4. The blocks, then the flattened tokens.
+# 5. The tokens are laid out as a grid, and a convolution with a 3 x 3 kernel runs over
+#    them. Then come the blocks and the mean.
+# 6. The blocks, then one learned query that attends to all tokens.
+#
+# Write `notices(number)`, which returns `True` or `False` for the model of that number, and
+# a reason for each. `checks.check_notices(notices)` tells you whether it is right.
+# :::
+#
 # ## What do natural images say?
 #
 # The embedded data are made to need positions. A photograph is not. A set of patches with
@@ -955,6 +1007,29 @@ plt.show()
 # ## Solutions
 #
 # Try each exercise before you unfold its solution.
+
+# %% [markdown]
+# :::{solution-start} ex-positions-undo
+# :class: dropdown
+# :::
+#
+# It is $\Pi^\top$. `order` says for each new place which old place its token comes from; the
+# inverse says for each old place where its token is now. Sorting the places by `order`
+# gives just that.
+
+
+# %% tags=["solution"]
+def undo(order):
+    """Returns the inverse of a permutation, both arrays of N integers."""
+    return np.argsort(order)
+
+
+# %% tags=["check"]
+checks.check_undo(undo)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
 
 # %% [markdown]
 # :::{solution-start} ex-positions-encode
@@ -1201,6 +1276,32 @@ for ax, table in zip(axes, fixed.values(), strict=True):
     ax.get_images()[0].set(cmap="cividis", clim=(0.4, 1))
 fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
 plt.show()
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-positions-notices
+# :class: dropdown
+# :::
+#
+# A sum and a maximum do not depend on the order of what they are taken over. A query, be it
+# that of a class token or a learned one, compares itself with each key and adds up the
+# values: if the tokens are shuffled, keys and values move together, and the sum stays. The
+# flattened tokens meet other weights at each place. A convolution gives the neighbour on
+# the left other weights than the one on the right, so that its outputs say what stood next
+# to what.
+
+
+# %% tags=["solution"]
+def notices(number):
+    """Says whether model `number`, 1 to 6, can notice shuffled patches."""
+    return number in (4, 5)
+
+
+# %% tags=["check"]
+checks.check_notices(notices)
 
 # %% [markdown]
 # :::{solution-end}

@@ -339,6 +339,15 @@ Table(columns, tuple(rows))
 # nats. `checks.check_lowest_loss(lowest_loss)` tells you whether it is right.
 # :::
 #
+# :::{exercise} Write the loss
+# :label: ex-training-loss
+#
+# Write the {term}`cross-entropy` yourself: `mean_loss(logits, labels)` takes {term}`logits <logit>`
+# of the shape (images, classes) and as many class numbers, and returns the mean loss in
+# nats. Does yours work for logits of 1,000, too? Why is that not a matter of course?
+# `checks.check_cross_entropy(mean_loss)` tells you whether it is right.
+# :::
+#
 # ## How does a unit die?
 #
 # Why would a model give the same answer to every image? The information about the image
@@ -853,6 +862,14 @@ print(f"bound of a step at the highest rate: {highest:.1f}")
 # {cite:t}`dosovitskiy2021` use warm-up, a falling rate, and clipping at norm 1 for
 # ImageNet. {cite:t}`steiner2022` study how much decay and augmentation a ViT needs.
 #
+# :::{exercise} Write the schedule
+# :label: ex-training-rate
+#
+# Write `planned_rate(step, peak, warmup, steps)`: it rises in equal parts from 0 at step 0 to
+# `peak` at step `warmup`, and falls along half a cosine to 0 at step `steps`. Where does
+# the cosine begin? `checks.check_rate(planned_rate)` tells you whether it is right.
+# :::
+#
 # ## What does `weight_decay=0.0001` mean?
 #
 # Weight decay takes a small share off every weight, in every step. It is meant to keep
@@ -1083,6 +1100,31 @@ checks.check_lowest_loss(lowest_loss)
 # :::
 
 # %% [markdown]
+# :::{solution-start} ex-training-loss
+# :class: dropdown
+# :::
+#
+# The probability is $e^{z_k} / \sum_j e^{z_j}$, and $e^{1000}$ is no floating-point number.
+# The probabilities stay the same when a number is taken off all logits of an image. Take off
+# the largest, and no power is above 1.
+
+
+# %% tags=["solution"]
+def mean_loss(logits, labels):
+    """Takes (B, C) and B class numbers; returns the mean loss in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=1))
+    return np.mean(log_sums - shifted[np.arange(len(labels)), labels])
+
+
+# %% tags=["check"]
+checks.check_cross_entropy(mean_loss)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
 # :::{solution-start} ex-training-jump
 # :class: dropdown
 # :::
@@ -1161,6 +1203,31 @@ print("as vitlib:", dead_units(activations, 1e-3) == 0.25)
 useful = np.array([[0.0, 1.0], [1.0, 0.0]])
 of_pairs = np.mean(np.abs(useful) < 1e-3)
 print("student:", of_pairs, "  dead:", dead_units(useful, 1e-3))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-training-rate
+# :class: dropdown
+# :::
+#
+# It begins at the end of the warm-up, not at step 0. So it gets the share of the way from
+# there to the end.
+
+
+# %% tags=["solution"]
+def planned_rate(step, peak, warmup, steps):
+    """Takes a step, a rate and two counts; returns the rate of the step."""
+    if step < warmup:
+        return peak * step / warmup
+    share = (step - warmup) / (steps - warmup)
+    return peak * (1 + np.cos(np.pi * share)) / 2
+
+
+# %% tags=["check"]
+checks.check_rate(planned_rate)
 
 # %% [markdown]
 # :::{solution-end}
