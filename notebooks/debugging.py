@@ -88,6 +88,11 @@ plt.style.use("vitlib.course")
 # breaks the promise. Then write the repaired program as a function that takes and returns
 # the same things. Its check tells you if you have handed in the old defect, or a new one.
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Cover the right column of the table and let the class fill it in, one
+# > line at a time. It is the whole chapter in small: who cannot say what must come out cannot
+# > see that something else came out. Then let each pair take one program and report on it.
+
 # %%
 data = vitlib.load_data_set(data_set)
 images = data.train.images[:2000]
@@ -255,6 +260,12 @@ def softmax(x):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** A reader may look for the defect in the softmax, which is right, or
+# > tick off the scale, which is there. Do not point. Ask what the weights of a query must sum
+# > to, and let them measure it; the place of the defect follows from the number.
+
+
 # %%
 def attention(queries, keys):
     """Returns the weights (heads, N, N) of arrays (heads, N, d)."""
@@ -373,7 +384,13 @@ print("most answers are right:", np.mean(answers == right) > 0.6)
 # `repaired_mix(weights, values, noise, rate, training)`; you may use `drop`.
 # `checks.check_repaired_mix(repaired_mix)` tells you whether it is right.
 # :::
-#
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Ask here who would have found this one by reading. A switch that one of
+# > two lines obeys reads as if both did. It shows when the same question is asked twice, and that
+# > takes no knowledge of the code at all.
+
+# %% [markdown]
 # ## Program 8: how fast does it learn?
 #
 # A schedule with {term}`learning-rate warm-up` and a cosine is made and drawn in many
@@ -490,7 +507,15 @@ for name, answers in models.items():
 # `repaired_accuracy(answers, labels, batch_size)`, which still goes through the batches.
 # `checks.check_repaired_accuracy(repaired_accuracy)` tells you whether it is right.
 # :::
-#
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Before the table, let the class sort the ten programs by what the
+# > defect costs: accuracy, a true result, or nothing that we know. Expect a quarrel about the
+# > fourth and the tenth.
+# > The fourth is a model, only not the one that it is called; the tenth says what is untrue of
+# > models that are as good as before.
+
+# %% [markdown]
 # ## Which instrument finds which defect?
 #
 # This table has the answers. Read it when you have tried the exercises.

@@ -86,16 +86,13 @@ class Chapter:
     """What a question may name of its chapter."""
 
     title: str
-    sections: tuple = ()  # none when its notebook is not there
-    objectives: tuple = ()
+    sections: tuple
+    objectives: tuple
 
 
 def read_chapter(name, root=ROOT):
     """Reads the title, the headings and the objectives of a chapter, as `Chapter`."""
-    notebook = root / f"notebooks/{name}.py"
-    if not notebook.exists():
-        return Chapter(name.capitalize())
-    text = notebook.read_text(encoding="utf-8")
+    text = (root / f"notebooks/{name}.py").read_text(encoding="utf-8")
     title, *sections = re.findall(r"^# #+ (.+)$", text, re.MULTILINE)
     mapped = yaml.safe_load((root / "book/objectives.yml").read_text(encoding="utf-8"))
     objectives = [objective["can"].replace("*", "") for objective in mapped[name]]
@@ -184,7 +181,7 @@ CLOSER_RULES = (
     (
         "section",
         "a heading of its chapter's notebook",
-        lambda q, chapter: not chapter.sections or q.get("section") in chapter.sections,
+        lambda q, chapter: q.get("section") in chapter.sections,
     ),
     (
         "objective",

@@ -17,7 +17,8 @@ from deck import Part, Slide, make_deck, read
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Template(Path(__file__).with_name("slides.html").read_text("utf-8"))
-CHAPTERS = ("data", "patches", "positions", "training", "comparison", "attention")
+CHAPTERS = ("data", "patches", "positions", "training")
+CHAPTERS += ("comparison", "attention", "debugging")
 
 
 def write(path, title, slides):
