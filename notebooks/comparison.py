@@ -960,7 +960,7 @@ for change in changes:
 
 # %% tags=["solution"]
 def conv_growth(filters, side):
-    """Takes two factors; returns those of the weights and of the arithmetic."""
+    """Takes two factors; returns those of weights and arithmetic."""
     return filters**2, filters**2 * side**2
 
 

@@ -72,7 +72,7 @@ def test_every_figure_has_its_caption_below_it(folder, name, kind):
     below = [notebook.cells[n + 1].source for n in drawn]
     numbers = [re.match(r"\*Figure (\d+)\.\* \w", caption)[1] for caption in below]
     assert numbers == [str(n) for n in range(1, len(drawn) + 1)]
-    assert len(drawn) >= 3
+    assert len(drawn) >= 2
 
 
 @each_chapter
@@ -106,7 +106,11 @@ def test_no_solution_is_in_the_students_edition(folder, name):
                 hidden += bodies(cell.source)
             elif "check" not in tags(cell):
                 hidden.append(cell.source)
-    hidden = [part for part in hidden if len(part) > 30]
+    # A solution may have a line of the chapter's own program, such as one of its defects.
+    found = CHAPTERS[name].cells
+    end = next(i for i, cell in enumerate(found) if "## Solutions" in cell.source)
+    taught = "\n".join(cell.source for cell in found[:end])
+    hidden = [part for part in hidden if len(part) > 30 and part not in taught]
     assert len(hidden) > 2 * len(exercises(name))
     assert [part for part in hidden if part in shown] == []
     assert "## Solutions" not in shown
