@@ -10,6 +10,8 @@ INSTALLED := .venv/installed-$(REQUIREMENTS)
 export TF_CPP_MIN_LOG_LEVEL := 3
 EXACT := TF_ENABLE_ONEDNN_OPTS=0
 EXECUTE := $(BIN)/python notebooks/tools/execute.py
+# Tests of notebooks, pages and files, in which Keras' backend has no part, or long ones.
+ON_ONE_BACKEND := notebooks book benchmarks kills record_fields fuzz mutations editions slides questions instructors project
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run book pdf editions assignment test test-browser test-grading lint full gpu-check notebooks clean
@@ -69,7 +71,7 @@ assignment: .venv/installed-grading ## make the students' version of the graded 
 	@echo "Hand out $(CURDIR)/editions/grading/release/vit/vit.ipynb"
 
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
-	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,notebooks book benchmarks kills record_fields fuzz mutations,--ignore=tests/test_$(name).py)
+	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,$(ON_ONE_BACKEND),--ignore=tests/test_$(name).py)
 	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval
 
 test-browser: .venv/installed-browser book pdf editions ## open the book and the slides in an installed Chromium: links, figures, keyboard, contrast

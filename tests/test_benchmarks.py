@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import keras
+import nbformat
 import numpy as np
 import pytest
 
@@ -92,6 +93,22 @@ def test_the_profile_names_the_products_of_matrices(tmp_path):
     assert rows[-1][1] >= sum(milliseconds for _, milliseconds, _ in rows[:-1])
 
 
+def test_the_seconds_of_a_cell_are_those_of_the_last_heading_before_it(
+    module, tmp_path
+):
+    def code(seconds):
+        cell = nbformat.v4.new_code_cell("")
+        cell.metadata.papermill = {"duration": seconds}
+        return cell
+
+    text = nbformat.v4.new_markdown_cell
+    cells = [code(9), text("# A title\n\n## One\n\n### Not one"), code(1), code(2.04)]
+    cells += [text("## Two\n\n## Three"), code(None), text("Words."), code(4)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
+    seconds = module("notebooks").seconds_by_section(tmp_path / "a.ipynb")
+    assert seconds == {"One": 3.0, "Three": 4}
+
+
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_a_record_names_its_machine_and_a_commit_without_changes(path):
     record = json.loads(path.read_text("utf-8"))
@@ -100,4 +117,6 @@ def test_a_record_names_its_machine_and_a_commit_without_changes(path):
 
 
 def test_there_are_records():
-    assert {"report", "compact", "resnet", "cost_curves"} <= {p.stem for p in RECORDS}
+    assert {"report", "compact", "resnet", "cost_curves", "notebooks"} <= {
+        p.stem for p in RECORDS
+    }

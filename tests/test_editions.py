@@ -106,7 +106,7 @@ def test_no_solution_is_in_the_students_edition(folder, name):
                 hidden += bodies(cell.source)
             elif "check" not in tags(cell):
                 hidden.append(cell.source)
-    # A solution may have a line of the chapter's own program, such as one of its defects.
+    # A solution may have lines of the program that the chapter shows.
     found = CHAPTERS[name].cells
     end = next(i for i, cell in enumerate(found) if "## Solutions" in cell.source)
     taught = "\n".join(cell.source for cell in found[:end])

@@ -58,7 +58,9 @@ PAIRED_ERROR = {
     "the variance of the difference": lambda a, b, n: np.var(parts(a, b, n)) / n,
     "one image's part": lambda a, b, n: np.std(parts(a, b, n)),
     "the counts are subtracted": lambda a, b, n: math.sqrt(abs(a - b) / n**2),
-    "of the difference is not taken off": lambda a, b, n: math.sqrt(np.mean(parts(a, b, n) ** 2) / n),
+    "of the difference is not taken off": lambda a, b, n: math.sqrt(
+        np.mean(parts(a, b, n) ** 2) / n
+    ),
     "the difference itself": lambda a, b, n: np.mean(parts(a, b, n)),
     "on which the models disagree": among_the_different,
 }
