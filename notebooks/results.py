@@ -35,6 +35,7 @@
 
 # %%
 import matplotlib.pyplot as plt
+import numpy as np
 
 import vitlib
 from vitlib import plotting
@@ -104,6 +105,19 @@ vitlib.show_study("../results", "data-size")
 
 # %%
 vitlib.show_study("../results", "compact")
+
+# %% [markdown]
+# Does the difference say anything? We hold it against the spread over the seeds.
+
+# %%
+names = ("compact", "compact-float32")
+runs = [r for r in vitlib.load_runs("../results", "compact") if r.test]
+means = []
+for name in ("compact", "compact-float32"):
+    points = [100 * run.test["top1"] for run in runs if run.name == name]
+    means.append(np.mean(points))
+    print(f"{name}: from {min(points):.2f} to {max(points):.2f}")
+print(f"difference of the means: {means[1] - means[0]:.2f} points")
 
 # %% [markdown]
 # ## How did the trainings go?
