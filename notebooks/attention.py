@@ -32,7 +32,7 @@
 # * hold each picture against that of an untrained model;
 # * test by intervention whether attention tells which patches matter.
 #
-# **Time:** about 60 minutes with the exercises; the cells run in about one minute.
+# **Time:** about 60 minutes with the shorter exercises; the cells run in about one minute.
 #
 # **You need:** the chapters [](#sec-patches) and [](#sec-positions), softmax, the product
 # of matrices.

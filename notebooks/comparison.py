@@ -32,7 +32,7 @@
 # * say how far two accuracies must lie apart before the difference means something;
 # * hold a sentence of a conclusion against the evidence for it.
 #
-# **Time:** about 75 minutes with the exercises; the cells run in about two minutes.
+# **Time:** about 75 minutes with the shorter exercises; the cells run in about two minutes.
 #
 # **You need:** a convolution with a stride, batch normalisation by name, mean and standard
 # deviation. From [](#sec-patches) the counting of multiply-adds; from [](#sec-training) that

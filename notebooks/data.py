@@ -33,7 +33,7 @@
 # * read an augmentation in degrees and pixels, and tell when it is wrong;
 # * compute a mean and a standard deviation, and notice when the computer gets them wrong.
 #
-# **Time:** about 70 minutes with the exercises; the cells run in half a minute.
+# **Time:** about 60 minutes with the shorter exercises; the cells run in half a minute.
 #
 # **You need:** NumPy arrays, percentages, the natural logarithm, the product of a matrix and
 # a vector, and for one section the binomial distribution (how often coins show heads). You

@@ -33,7 +33,7 @@
 # * repair a program, and show by the same reading that it is repaired;
 # * tell a defect that costs accuracy from one that only makes a result untrue.
 #
-# **Time:** about 80 minutes with the exercises; the cells run in less than half a minute.
+# **Time:** about 80 minutes with the shorter exercises; the cells run in half a minute.
 #
 # **You need:** the instruments of [](#sec-training); how an image becomes tokens, from
 # [](#sec-patches); what an attention map is, from [](#sec-attention). NumPy, with sums

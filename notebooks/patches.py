@@ -30,7 +30,7 @@
 # * show that a linear map of patches is a convolution with a stride;
 # * tell what enlarging an image adds, and what it cannot add.
 #
-# **Time:** about 65 minutes with the exercises; the cells run in half a minute.
+# **Time:** about 60 minutes with the shorter exercises; the cells run in half a minute.
 #
 # **You need:** NumPy's `reshape` and `transpose`, a Keras `Dense` layer, the product of
 # two matrices. No earlier chapter.

@@ -32,7 +32,7 @@
 # * read what a model has learned about places from a map of similarities;
 # * say why a flattened head spoils a comparison of positions.
 #
-# **Time:** about 80 minutes with the exercises; the cells run in two and a half minutes.
+# **Time:** about 75 minutes with the shorter exercises; the cells run in three minutes.
 #
 # **You need:** the chapter [](#sec-patches), the product of two matrices, softmax, and the
 # idea of queries, keys and values.

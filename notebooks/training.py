@@ -34,7 +34,7 @@
 # * decide between suspects with an experiment that changes one thing;
 # * say what the entry "weight decay" means in two libraries.
 #
-# **Time:** about 85 minutes with the exercises; the cells run in about two minutes.
+# **Time:** about 85 minutes with the shorter exercises; the cells run in about two minutes.
 #
 # **You need:** a Keras model and `fit`; what a gradient, a {term}`learning rate` and a
 # {term}`softmax` are; the block of a Transformer, as [](#sec-patches) counts it. What a
