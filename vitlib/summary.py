@@ -106,7 +106,8 @@ def show_study(folder, study):
         study: String, the name of the study.
 
     Returns:
-        `Table`: that of `summarize`, or one command a row, for each scale.
+        `Table`: that of `summarize` without the column of the study, or one command a
+        row, for each scale.
 
     Raises:
         ValueError: When no preset belongs to the study.
@@ -118,7 +119,8 @@ def show_study(folder, study):
         raise ValueError(f"study must be one of {studies}. Received: {study!r}.")
     runs = load_runs(folder, study)
     if runs:
-        return summarize(runs)
+        table = summarize(runs)
+        return Table(table.columns[1:], tuple(row[1:] for row in table.rows))
     title = f"No run of the study {study!r} is recorded yet. To record it:"
     command = f".venv/bin/python experiments/sweep.py {study} --scale"
     in_order = [scale for scale in PROFILES if scale in scales]
