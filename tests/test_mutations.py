@@ -130,7 +130,8 @@ def change_a_number(record):
     """Gives a record another loss of the last epoch, as a hand would."""
     text = record.read_text("utf-8")
     loss = re.search(r'"val_loss": \[([^\]]*)\]', text)
-    last = re.search(r"\d(?=\s*$)", loss[1])
+    # The first digit after the point: the 17th may not change the number.
+    last = re.search(r"(?<=\.)\d(?=\d*\s*$)", loss[1])
     place = loss.start(1) + last.start()
     changed = other_digit(last)
     record.write_text(text[:place] + changed + text[place + 1 :], "utf-8")
