@@ -62,6 +62,7 @@ SHEAR_ANGLE = {
     "the angle is in radians": lambda p, s: math.radians(shear_angle(p, s)),
     "that is the tangent": lambda p, s: math.tan(math.radians(shear_angle(p, s))),
     "as if it were the angle": lambda p, s: p / (s - 1) * 360 / math.pi,
+    "that is the arcsine": lambda p, s: math.degrees(math.asin(p / (s / 2 - 0.5))),
     "the angle is that to the rows": lambda p, s: math.degrees(
         math.atan((s - 1) / 2 / p)
     ),
@@ -93,7 +94,7 @@ FLIP_CEILING = {
 def normalize(images, training):
     answer = np.empty(images.shape)
     for channel in range(3):
-        pixels = training[..., channel].ravel()
+        pixels = training[..., channel].ravel().tolist()
         answer[..., channel] = (images[..., channel] - np.mean(pixels)) / np.std(pixels)
     return answer
 
@@ -111,7 +112,16 @@ def without_the_mean(images, training):
     return by_channel(images, training, lambda x, t: x / np.std(t))
 
 
+def with_rounded_sums(images, training):
+    mean, deviation = np.mean(training, (0, 1, 2)), np.std(training, (0, 1, 2))
+    return (images - mean) / deviation
+
+
 NORMALIZE = {
+    "`float32` numbers is rounded": with_rounded_sums,
+    "one too small": lambda images, training: by_channel(
+        images, training, lambda x, t: (x - np.mean(t)) / np.std(t, ddof=1)
+    ),
     "those of the images themselves": lambda images, training: normalize(
         images, images
     ),

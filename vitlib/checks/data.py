@@ -85,6 +85,10 @@ def _shear_angle(pixels, height):
     return np.degrees(np.arctan(pixels / height))
 
 
+def _top_row_angle(pixels, side):
+    return _shear_angle(pixels, (side - 1) / 2)
+
+
 def check_shear_angle(shear_angle):
     """Checks `shear_angle(pixels, side)`, in degrees.
 
@@ -94,7 +98,7 @@ def check_shear_angle(shear_angle):
     questions = [(1, 32), (3, 72), (0.5, 16)]
     mistakes = {
         "the height is taken from edge to edge; the shear leaves the middle of the "
-        "image where it is.": lambda pixels, side: _shear_angle(pixels, side),
+        "image where it is.": _shear_angle,
         "the height is that over the bottom row; take the one over the middle.": (
             lambda pixels, side: _shear_angle(pixels, side - 1)
         ),
@@ -110,15 +114,15 @@ def check_shear_angle(shear_angle):
         ),
         "the tangent is turned into degrees as if it were the angle; take the "
         "arctangent first.": lambda pixels, side: np.degrees(2 * pixels / (side - 1)),
+        "that is the arcsine, which fits the old function, since it squeezes the rows, "
+        "too; a pure shear takes the arctangent.": (
+            lambda pixels, side: np.degrees(np.arcsin(2 * pixels / (side - 1)))
+        ),
         "the angle is that to the rows; a shear of 0 degrees leaves columns upright.": (
-            lambda pixels, side: 90 - _shear_angle(pixels, (side - 1) / 2)
+            lambda pixels, side: 90 - _top_row_angle(pixels, side)
         ),
     }
-
-    def right(pixels, side):
-        return _shear_angle(pixels, (side - 1) / 2)
-
-    return compare(shear_angle, right, mistakes, questions)
+    return compare(shear_angle, _top_row_angle, mistakes, questions)
 
 
 def _flip_ceiling(left_right, top_bottom, loss=25):
@@ -158,8 +162,20 @@ def check_flip_ceiling(flip_ceiling):
     return compare(flip_ceiling, _flip_ceiling, mistakes, questions)
 
 
-def _normalize(images, training, axis=(0, 1, 2)):
-    return (images - training.mean(axis)) / training.std(axis)
+def _normalize(images, training, axis=(0, 1, 2), ddof=0, power=0.5):
+    return (images - training.mean(axis)) / training.var(axis, ddof=ddof) ** power
+
+
+def _compare_on_many(normalize):
+    """Compares on 6 MB of images, of which a sum of `float32` numbers goes wrong."""
+    images = np.full((8192, 8, 8, 3), 99, "float32")
+    images[::2] += 4
+
+    def exactly(some, training):
+        return _normalize(some, training.astype("float64"))
+
+    hint = "a sum of so many `float32` numbers is rounded; add them up in `float64`."
+    return compare(normalize, exactly, {hint: _normalize}, [(images[:2], images)])
 
 
 def check_normalize(normalize):
@@ -169,10 +185,8 @@ def check_normalize(normalize):
     deviation, both of the training images.
     """
     rng = np.random.default_rng(0)
-    spread = np.array([20.0, 50.0, 70.0])
-    training = 120 + spread * rng.normal(size=(8, 4, 4, 3))
+    training = 120 + np.array([20, 50, 70]) * rng.normal(size=(8, 4, 4, 3))
     questions = [(rng.uniform(0, 255, (5, 4, 4, 3)), training)]
-    channels = (0, 1, 2)
     mistakes = {
         "the mean and the deviation are those of the images themselves; take them from "
         "the training images, for a model may know nothing of the test set.": (
@@ -184,20 +198,22 @@ def check_normalize(normalize):
         "each place in the image has a mean of its own; average over rows and columns, "
         "too.": partial(_normalize, axis=0),
         "the divisor is the variance; it must be its square root.": (
-            lambda images, training: (
-                (images - training.mean(channels)) / training.var(channels)
-            )
+            partial(_normalize, power=1)
         ),
         "the mean is taken off, and nothing is divided; divide by the deviation.": (
-            lambda images, training: images - training.mean(channels)
+            partial(_normalize, power=0)
         ),
         "the mean is missing; take it off before you divide.": (
-            lambda images, training: images / training.std(channels)
+            lambda images, training: images / training.std((0, 1, 2))
         ),
         "the pixels are scaled to 0 to 1; use the mean and the deviation of the "
         "training images instead.": lambda images, training: images / 255,
+        "the divisor of the variance is one too small; it is the number of pixels.": (
+            partial(_normalize, ddof=1)
+        ),
     }
-    return compare(normalize, _normalize, mistakes, questions)
+    verdict = compare(normalize, _normalize, mistakes, questions)
+    return _compare_on_many(normalize) if verdict else verdict
 
 
 def check_stratified_split(split):
@@ -214,7 +230,10 @@ def check_stratified_split(split):
         return failure
     drawn = [_row_numbers(answer) for answer in answers]
     if None in drawn:
-        return not_yet("two lists of row numbers must come back, validation first.")
+        return not_yet(
+            "two lists of row numbers must come back, validation first, and they must "
+            "be whole numbers."
+        )
     for rows, rest in drawn:
         hint = _judge_split(labels, rows, rest)
         if hint:

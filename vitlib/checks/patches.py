@@ -22,7 +22,7 @@ def _cut_strips(images, size):
 def _images(height, width):
     """Two images of which no two numbers are equal."""
     numbers = np.random.default_rng(0).permutation(2 * height * width * 3)
-    return numbers.reshape(2, height, width, 3)
+    return numbers.reshape(2, height, width, 3).astype("float32")
 
 
 QUESTIONS = [(_images(6, 12), 3), (_images(8, 4), 2)]
@@ -366,7 +366,7 @@ def check_is_right(is_right):
         "a cut that mixes patches passes; test with an image of more than one patch.": (
             partial(_agree, images=QUESTIONS[0][0][:, :3, :3])
         ),
-        "a cut that goes down the columns passes; its first patch is right, so that "
-        "all patches must be compared.": partial(_agree, patches=slice(1)),
+        "a cut that goes down the columns passes; compare all patches of an image with "
+        "several in a row and in a column.": partial(_agree, patches=slice(1)),
     }
     return compare(is_right, _agree, mistakes, questions)
