@@ -169,11 +169,11 @@ print(shapes.CLASS_NAMES[label])
 # differ in their first choice. How good is the best?
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Take a vote before the table of dice: who gets *exactly* 100 of
+# > **For the instructor.** Take a vote before the cell with the dice: who gets *exactly* 100 of
 # > 10,000 right, the die or the constant answer? The die is a likely vote, since both have the
 # > same mean. Ask what differs between two throws. Leave the vote on the board: *What do 1.0,
 # > 5.0 and 4.6079 say together?* in the chapter on training comes back to it. Short of time:
-# > show the table, leave out the derivation.
+# > show the two lines, leave out the formula.
 
 # %%
 counts = np.bincount(dataset.test.labels, minlength=100)
@@ -325,9 +325,9 @@ print("some pixels differ by more than 50 of 255:", difference.max() > 50)
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Ask who has ever changed a model after a look at the test result.
-# > Then run the cell with models that know nothing. A likely mistake in the exercise: all rows
-# > are drawn at once, so that the number is right and the classes are not. The check names it;
-# > let them read that before you help.
+# > Then run the cell with models that know nothing. A likely mistake in {ref}`ex-data-stratified`:
+# > all rows are drawn at once, so that the number is right and the classes are not. The check
+# > names it; let them read that before you help.
 
 # %%
 rng = np.random.default_rng(seed)
@@ -698,7 +698,8 @@ print(f"largest change at 0.2 degrees: {by_degrees.max():.0f}")
 # How many degrees does it take for the top row of a 32 x 32 image to move by one whole
 # pixel? Write `shear_angle(pixels, side)`, which returns the angle of the shear in degrees:
 # the top row of an image of `side` x `side` pixels moves by so many pixels. Check it with
-# the bright column. And which `shear_range` would give the 0.2 radians of the tutorial?
+# the bright column, for one pixel: the old function takes the sine in place of the
+# tangent, which differs little there. And which `shear_range` would give the 0.2 radians of the tutorial?
 # `checks.check_shear_angle(shear_angle)` tells you whether your function is right.
 # :::
 #
@@ -842,7 +843,7 @@ columns = ("channel", "mean", "mean in float32", *parts)
 Table(columns, tuple(rows))
 
 # %% [markdown]
-# The third column is far off, and too large; the last two say why. NumPy adds up each
+# The third column is far off, on the embedded set too large; the last two say why. NumPy adds up each
 # channel of `float32` numbers one by one. Such a number has 24 binary digits. Between
 # $2^{31}$ and $2^{32}$ two neighbours lie 256 apart: a pixel value above 128 is rounded up to
 # 256, and the sum runs ahead of the truth. From $2^{32}$ on they lie 512 apart: a value of at

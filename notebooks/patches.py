@@ -98,7 +98,9 @@ plt.show()
 # $$ (eq-num-patches)
 #
 # patches, and each is a vector of $P \cdot P \cdot C$ numbers. $P$ must divide $H$
-# and $W$. No number is lost and none is made: $N \cdot P^2 C = H W C$.
+# and $W$. No number is lost and none is made: $N \cdot P^2 C = H W C$. Inside a patch the
+# pixels are read like text, too, and the three numbers of a pixel, red, green and blue,
+# stand side by side.
 #
 # The report prints both numbers, 144 patches of 108 elements. We compute them from its
 # settings, which `vitlib` keeps as `REPORT_VIT`, and compare them with the shape of our
@@ -348,8 +350,9 @@ print("above and below it:", places[4, 5], places[6, 5])
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** A bet before the figure: half the side of a patch, how much more
-# > work? "Twice" and "four times" are likely bets. Both come from counting tokens alone. Ask
-# > which term of the block does not grow with the number of tokens, but with its square.
+# > work? "Twice" is the report's law, and takes the side for the tokens. "Four times" counts
+# > the tokens, and forgets that each looks at all others. Ask which term of the block grows
+# > with the square of their number.
 
 # %%
 D, heads, key_dim = report.projection_dim, report.num_heads, report.key_dim

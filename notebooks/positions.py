@@ -217,7 +217,8 @@ for position in ("none", "1d"):
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Three students describe the place of one square of a chessboard: by
 # > one number, by row and column, by the way from another piece. These are the three kinds. Let
-# > the class say which of them still works on a larger board.
+# > the class say which of them still works on a larger board: none without new vectors, rows
+# > and columns with the fewest.
 
 # %% mystnb={"figure": {"caption": "Which entries of a table each patch looks up, on a grid of 4 x 4 patches. Left: 1-D, one of 16 vectors. Middle: 2-D, the half vector of a row. Right: 2-D, the half vector of a column.", "name": "fig-indices"}, "image": {"alt": "Three tables of 4 by 4 cells. Left, the numbers 0 to 15 in reading order. In the middle, each row holds one number, from 0 at the top to 3. Right, each column holds one number, from 0 on the left to 3."}}
 places = np.arange(16).reshape(4, 4)
@@ -457,9 +458,9 @@ for distance in (1, 6):
 # rows and columns, and it belongs to a third class. Do both, and it is the fourth.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Start the trainings of the next section before you begin: they need
-# > a minute or two, and the ceiling should stand on the board when the curves arrive. A likely
-# > wrong ceiling is guessing over all classes; ask what a model knows that sees both shapes and
+# > **For the instructor.** Let all cells of the chapter run before you begin: the trainings of
+# > the next section need a minute or two, and the ceiling should stand on the board when the
+# > curves arrive. A likely wrong ceiling is guessing over all classes; ask what a model knows that sees both shapes and
 # > no place.
 
 # %% mystnb={"figure": {"caption": "The same 16 tiles, in four orders. Each picture belongs to a class of its own.", "name": "fig-four"}, "image": {"alt": "Four pictures, each with a red and a blue shape. The red shape stands to the left of the blue one, to the right of it, above it, and below it."}}

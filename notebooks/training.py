@@ -165,8 +165,9 @@ print("and in all:", model.count_params() == total)
 # through *one* dense layer to 100 {term}`logits <logit>`. How many parameters are left?
 # Which part of the model has most of them then?
 #
-# Write `pooled_parameters(total, head, tokens, width, classes)` for any such model: all
-# parameters, those of the old head, and three sizes come in; what is left comes out.
+# Write `pooled_parameters(total, head, tokens, width, classes)` for any such model: the
+# number of all parameters, the number of those of the old head, and three sizes come in;
+# the number of what is left comes out.
 # `checks.check_pooled_parameters(pooled_parameters)` tells you whether it is right.
 # :::
 #
@@ -335,8 +336,9 @@ Table(columns, tuple(rows))
 #
 # A data set has three classes with shares of 70 %, 20 % and 10 %. Which constant
 # predictor has the lowest loss, and how low is it? What is its top-1 accuracy? Confirm
-# your answer with `training.score`. Then write `lowest_loss(shares)` for any shares, in
-# nats. `checks.check_lowest_loss(lowest_loss)` tells you whether it is right.
+# your answer with `training.score`. Then write `lowest_loss(shares)` for any shares above 0,
+# in nats, that is with the natural logarithm. `checks.check_lowest_loss(lowest_loss)` tells
+# you whether it is right.
 # :::
 #
 # :::{exercise} Write the loss
@@ -441,13 +443,20 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 #
 # At which learning rate has the report's flatten head the same bound {eq}`eq-jump` as the
 # mean of the tokens at a rate of 0.001? By which factor would one have to lower the rate
-# if the images were enlarged to 144 x 144 pixels, with the same patches?
+# if the images were enlarged to 144 x 144 pixels, with the same patches? Take the mean size
+# of an input to be the same in all cases.
 #
 # Write `same_bound(rate, inputs, new_inputs)`: the rate at which a unit with `new_inputs`
 # inputs has the bound that one with `inputs` inputs has at `rate`.
 # `checks.check_same_bound(same_bound)` tells you whether it is right.
 # :::
-#
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Books closed: collect suspects on the board, with what would clear
+# > each. The table of the chapter has eight; keep on the board what is not among them. Let
+# > everyone bet on one, with a name on a slip. The bets are settled five sections on.
+
+# %% [markdown]
 # ## Who else could it be?
 #
 # A good suspicion is not a proof. Before an experiment we write down all suspects, what
@@ -495,11 +504,6 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 #
 # The first three are a line of NumPy each. We try two of them on a layer of four units that
 # has seen three images.
-
-# %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Books closed: collect suspects on the board, with what would clear
-# > each. The table of the chapter has eight; keep on the board what is not among them. Let
-# > everyone bet on one, with a name on a slip. The bets are settled four sections on.
 
 # %%
 activations = np.array(
@@ -1174,6 +1178,14 @@ def decisive(outcomes, first, second):
 
 # %% tags=["check"]
 checks.check_decisive(decisive)
+
+# %% [markdown]
+# The table of the two: the runs are another head, a lower rate, and more images. A lower rate
+# may save either, so that it does not part them.
+
+# %%
+outcomes = np.array([[True, False], [True, True], [False, False]])
+print("runs that decide:", decisive(outcomes, 0, 1))
 
 # %% [markdown]
 # :::{solution-end}
