@@ -28,8 +28,6 @@
 #
 # * compute an attention map by hand, from the weights of a layer;
 # * measure where a model looks, how far, and through several blocks;
-# * read the filters of the first layer and the table of positions;
-# * hold each picture against that of an untrained model;
 # * test by intervention whether attention tells which patches matter.
 #
 # **Time:** about 60 minutes with the shorter exercises; the cells run in about one minute.
@@ -645,9 +643,9 @@ plt.show()
 # two ways.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** A vote on two maps without their names: which model was trained? Do
-# > it before the caption is visible. The vote is the argument; the numbers below only repeat
-# > it.
+# > **For the instructor.** Show the first row of {numref}`fig-trained-maps` and the upper row of the
+# > next figure, captions covered: which model was trained? The vote is the argument; the numbers
+# > below only repeat it.
 
 # %% mystnb={"figure": {"caption": "The untrained model, one test image, twice the same numbers. Above: each map is drawn on its own scale. Below: all maps on one scale, on which a patch that receives all the attention is fully bright.", "name": "fig-untrained-maps"}, "image": {"alt": "Two rows of five pictures. The first picture of each row is the image. In the upper row the four maps have bright and dark patches, and some single out a shape. In the lower row the four maps are dark, and only the same few patches are a little less so."}}
 fig, axes = plt.subplots(2, 5, figsize=(6.4, 2.7))
@@ -846,7 +844,7 @@ if data_set == "shapes":
 # In {numref}`fig-pointing` all heads of the trained model have one thing in common: nearly all
 # of their attention falls on the shapes. Do they matter alike? Take one head away and measure
 # the accuracy. A head speaks through its rows of the output matrix `wo`, so that setting
-# `wo[head]` to zero silences it. Put the weights back afterwards.
+# these rows to zero silences it. Put the weights back afterwards.
 #
 # In our layers the matrix has the shape (heads * key_dim, D), the rows of the first head
 # first. Write `silence(weights, head, key_dim)`, which returns a copy of it without one head.
@@ -1167,7 +1165,10 @@ checks.check_mean_distance(mean_distance)
 # %% tags=["solution"]
 def without_identity(maps):
     """Takes maps (blocks, heads, N, N); returns their product (N, N)."""
-    return np.linalg.multi_dot(maps.mean(axis=1)[::-1])
+    product = np.eye(maps.shape[-1])
+    for weights in maps.mean(axis=1):
+        product = weights @ product
+    return product
 
 
 # %% tags=["check"]

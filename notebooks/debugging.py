@@ -324,8 +324,8 @@ print("repeated:", np.array_equal(start, first_weights(64, 6, seed)))
 # instrument compares the blocks with each other? Then write
 # `repaired_weights(width, blocks, seed)`. Each block draws its own weights by
 # `GlorotUniform`; the same seed gives the same weights, and no block of another seed has
-# any of them. (An initialiser takes a whole number as its seed, or a
-# `keras.random.SeedGenerator`.)
+# any of them. (An initialiser takes a Python `int` as its seed, or a
+# `keras.random.SeedGenerator`; put `int(...)` around a number from NumPy.)
 # `checks.check_repaired_weights(repaired_weights)` tells you whether it is right.
 # :::
 #
@@ -538,7 +538,7 @@ for name, answers in models.items():
 # than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has none: the
 # model is as good as before, and only what is said about it is untrue.
 #
-# Most of them have no symptom. They are not found by waiting for one.
+# Half of them have no symptom. They are not found by waiting for one.
 #
 # ## What this chapter does not show
 #
@@ -1049,10 +1049,9 @@ checks.check_repaired_accuracy(repaired_accuracy)
 # *Source.* A course that rebuilds the ViT paper takes the mean of the means of its batches
 # {cite:p}`bourke`; elsewhere the same has been found and repaired {cite:p}`udacity74`. Its test
 # set has 25, 19 and 31 images of pizza, steak and sushi. The output of its ViT, trained from
-# scratch, ends with a test accuracy of 0.26. You have just met this number. In the outputs of
-# those who followed the course the same three, 0.2604, 0.1979 and 0.5417, come back again and
-# again. They are the fingerprint of a model that gives one answer to every image, as 0.0100
-# was in the report.
+# scratch, ends with a test accuracy of 0.26. You have just met this number. The three numbers
+# 0.2604, 0.1979 and 0.5417 are the fingerprint of a model that gives one answer to every image,
+# as 0.0100 was in the report.
 #
 # :::{solution-end}
 # :::

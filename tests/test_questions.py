@@ -454,7 +454,9 @@ def broken(**changes):
 
 CHOICES = BANK[0]["choices"]
 LONE = [{key: c[key] for key in c if key != "misconception"} for c in CHOICES]
-ELSEWHERE = {key: BANK[9][key] for key in ("chapter", "section", "objective")}
+ELSEWHERE = {
+    key: BY_ID["patches-tokens"][key] for key in ("chapter", "section", "objective")
+}
 BROKEN = [
     ("just a text", "A question must have the fields"),
     (broken(explanation=...), "A question must have the fields"),

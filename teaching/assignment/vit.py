@@ -17,8 +17,8 @@
 # %% [markdown]
 # # From images to evidence
 #
-# Six functions, one for each chapter, and two short answers: 24 points in all, 3 for
-# each function and 3 for each answer.
+# Six functions, one for each of the first six chapters, and two short answers: 24 points in
+# all, 3 for each function and 3 for each answer.
 #
 # Replace `raise NotImplementedError()` by your code, and leave the names and arguments
 # as they are. Below each function stand the two cells that grade it. The first tries an

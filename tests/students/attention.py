@@ -107,7 +107,9 @@ WITHOUT_IDENTITY = {
     "the identity is still mixed in": rollout,
     "multiplied in the wrong order": lambda maps: without_identity(maps[::-1]),
     "the heads are summed": lambda maps: without_identity(maps * len(maps[0])),
-    "the first head alone": lambda maps: maps[2, 0] @ maps[1, 0] @ maps[0, 0],
+    "the first head alone": lambda maps: without_identity(
+        np.stack([maps[:, 0], maps[:, 0]], axis=1)
+    ),
     "the last layer alone": lambda maps: mean_of_heads(maps)[-1],
     "the mean of the layers": lambda maps: sum(mean_of_heads(maps)) / len(maps),
     "element by element": lambda maps: np.prod(mean_of_heads(maps), axis=0),

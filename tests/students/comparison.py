@@ -78,6 +78,9 @@ def count(names, is_counted):
 
 
 COUNT_UNEQUAL = {
+    "that is None in one": lambda a, b: count(
+        {**a, **b}, lambda name: a.get(name) != b.get(name)
+    ),
     "only what both recipes name": lambda a, b: count(
         a.keys() & b.keys(), lambda name: a[name] != b[name]
     ),
@@ -91,8 +94,8 @@ COUNT_UNEQUAL = {
         a.keys() & b.keys(), lambda name: a[name] == b[name]
     ),
     "counted on each side": lambda a, b: (
-        count(a, lambda name: a[name] != b.get(name))
-        + count(b, lambda name: b[name] != a.get(name))
+        count(a, lambda name: name not in b or a[name] != b[name])
+        + count(b, lambda name: name not in a or b[name] != a[name])
     ),
     "whether they differ or not": lambda a, b: len(a.keys() | b.keys()),
 }

@@ -65,7 +65,10 @@ def check_attend(attend):
 
 def _product(maps):
     """The product of the means over the heads, the first layer at the right."""
-    return np.linalg.multi_dot(maps.mean(1)[::-1])
+    product = np.eye(maps.shape[-1])
+    for weights in maps.mean(1):
+        product = weights @ product
+    return product
 
 
 def check_without_identity(without_identity):
@@ -76,7 +79,9 @@ def check_without_identity(without_identity):
     a patch.
     """
     rng = np.random.default_rng(0)
-    questions = [(softmax(3 * rng.normal(size=(3, 2, 5, 5))),)]
+    questions = [
+        (softmax(3 * rng.normal(size=(layers, 2, 5, 5))),) for layers in (3, 1)
+    ]
     mistakes = {
         "the identity is still mixed in; that is rollout.": lambda maps: (
             attention_rollout(maps[:, None])[0]
