@@ -27,7 +27,9 @@
 # {term}`validation set`. Parameters and operations count the whole model; a
 # {term}`multiply-add` counts as two operations. Where several {term}`seeds <seed>` were
 # run, an accuracy is the mean ± the standard deviation over them. Minutes are the mean
-# time of a run by the clock: a machine that had other work took longer.
+# time of a run by the clock: a machine that had other work took longer. The last column
+# names what of precision, {term}`batch` and schedule is not the report's: `float32`, 32 images
+# a step, and a constant rate without warm-up.
 #
 # **How to fill a gap.** Where a study has no run yet, its table lists the commands that
 # record it: at laptop scale, on two processor cores, or at the report's sizes, on a GPU.
@@ -39,7 +41,8 @@ import numpy as np
 
 import vitlib
 from vitlib import plotting
-from vitlib.summary import list_records
+from vitlib.runs import steps_at_epochs
+from vitlib.summary import list_records, summarize_readings
 
 plt.style.use("vitlib.course")
 
@@ -61,6 +64,29 @@ vitlib.show_study("../results", "report")
 
 # %%
 vitlib.show_study("../results", "diagnosis")
+
+# %% [markdown]
+# What did the instruments read at the end? Of the two hidden layers of the head, the column of
+# dead units shows the one that has more of them. {numref}`fig-results-dead` shows both, and the
+# way there.
+
+# %%
+runs = vitlib.load_runs("../results", "diagnosis")
+summarize_readings(runs)
+
+# %% mystnb={"figure": {"caption": "Dead units in the two hidden layers of the head during the first steps of the report's ViT: the first, of 2,048 units (dashed), and the last, of 1,024 (solid). One panel for the report's recipe and one for each change to it; a pair of lines for each seed.", "name": "fig-results-dead"}, "image": {"alt": "Eight panels with the share of dead units from 0 to 1 against the step of the training, for the report's recipe and seven changes to it. Each has a dashed line for the first hidden layer and a solid line for the last. Only under mean pooling both stay at 0."}}
+first = [run for run in runs if run.name.startswith("first-steps")]
+names = sorted({run.name for run in first})
+fig, axes = plt.subplots(2, 4, figsize=(7.2, 3.8), sharex=True, sharey=True)
+for ax, name in zip(axes.flat, names, strict=True):
+    for run in (run for run in first if run.name == name):
+        dead = np.array(run.history["dead"])
+        ax.plot(steps_at_epochs(run), dead[:, 0], "C0--")
+        ax.plot(steps_at_epochs(run), dead[:, -1], "C1")
+    ax.set_title(name.replace("first-steps", "")[1:] or "as in the report")
+fig.supxlabel("step")
+fig.supylabel("share of dead units")
+plt.show()
 
 # %% [markdown]
 # ## `repair`: what does the same architecture reach once it trains?

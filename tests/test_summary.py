@@ -58,6 +58,26 @@ def test_seconds_are_told_in_minutes():
     assert row["minutes"] == pytest.approx(1.5)
 
 
+def test_a_row_tells_the_scale_and_what_of_the_recipe_is_not_the_report_s():
+    run = make_run()
+    (row,) = cells([run])
+    assert (row["scale"], row["unlike the report"]) == (run.profile, "-")
+    changes = {
+        "precision": "mixed_bfloat16",
+        "batch_size": 128,
+        "schedule": "cosine",
+        "warmup_epochs": 2,
+    }
+    (row,) = cells([replace(run, training=run.training | changes)])
+    assert row["unlike the report"] == "bfloat16, batch 128, cosine, warm-up 2"
+
+
+def test_a_row_tells_that_few_images_tested_a_model():
+    run = make_run()
+    (row,) = cells([replace(run, data=run.data | {"test": 500})])
+    assert row["unlike the report"] == "500 test images"
+
+
 def test_a_recorded_study_is_shown_as_its_table(tmp_path):
     run = replace(make_run(), study="repair")
     save_run(tmp_path, run)
@@ -67,10 +87,10 @@ def test_a_recorded_study_is_shown_as_its_table(tmp_path):
 
 
 def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):
-    table = show_study(tmp_path, "repair")
-    assert "No run of the study 'repair' is recorded yet" in table.columns[0]
+    table = show_study(tmp_path, "data-size")
+    assert "No run of the study 'data-size' is recorded yet" in table.columns[0]
     assert table.rows == (
-        (".venv/bin/python experiments/sweep.py repair --scale full",),
+        (".venv/bin/python experiments/sweep.py data-size --scale laptop",),
     )
 
 
@@ -94,7 +114,7 @@ def readings(runs):
 def test_the_last_readings_of_a_run_are_shown():
     (row,) = readings([make_run()])
     assert (row["run"], row["seeds"], row["steps"]) == ("report-vit", 1, 37_500)
-    assert row["dead units (%)"] == "100.00"  # of the last hidden layer
+    assert row["dead units (%)"] == "100.00"  # of the second of two hidden layers
     assert row["spread of the tokens"] == "0.25"
     assert row["spread of the logits"] == "0.12"
     assert row["distinct answers"] == "1.00"
@@ -104,7 +124,7 @@ def test_the_last_readings_of_a_run_are_shown():
 
 def test_readings_of_several_seeds_have_mean_and_standard_deviation():
     other = make_run(seed=1)
-    other.history["dead"][-1] = [0.0, 0.5]
+    other.history["dead"][-1] = [0.5, 0.0]
     (row,) = readings([make_run(), other])
     assert (row["seeds"], row["dead units (%)"]) == (2, "75.00 ± 35.36")
 

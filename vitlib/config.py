@@ -405,7 +405,13 @@ def _first_steps(model=REPORT_VIT, **changes):
 PRESETS = {
     "report-vit": Preset("report", "full", REPORT_VIT, REPORT_TRAIN),
     "report-resnet": Preset("report", "full", REPORT_RESNET, REPORT_TRAIN),
-    # The first five epochs of the report's other model: an hour of two CPU cores.
+    # An hour or two of two CPU cores is enough for the first epochs of either model.
+    "report-vit-hour": Preset(
+        "report",
+        "laptop",
+        REPORT_VIT,
+        replace(REPORT_TRAIN, epochs=3, precision="mixed_bfloat16"),
+    ),
     "report-resnet-hour": Preset(
         "report", "laptop", REPORT_RESNET, replace(REPORT_TRAIN, epochs=5)
     ),
@@ -439,6 +445,13 @@ PRESETS = {
         "diagnosis", "laptop", NARROW_VIT, replace(REPORT_TRAIN, learning_rate=1e-4)
     ),
     "repaired-vit": Preset("repair", "full", REPORT_VIT, REPAIRED_TRAIN),
+    # As many images as "report-vit-hour" sees, of a schedule of its own.
+    "repaired-vit-hour": Preset(
+        "repair",
+        "laptop",
+        REPORT_VIT,
+        replace(REPAIRED_TRAIN, epochs=3, warmup_epochs=1, precision="mixed_bfloat16"),
+    ),
     "pooled-vit": Preset("positions", "full", POOLED_VIT, REPAIRED_TRAIN),
     "small-vit": Preset("positions", "laptop", SMALL_VIT, SMALL_TRAIN),
     "fair-vit": Preset("comparison", "full", FAIR_VIT, REPAIRED_TRAIN),

@@ -11,6 +11,7 @@ from vitlib.download import find_archive
 
 # Training images of each data set, in the split that runs record.
 TRAIN_IMAGES = {"cifar100": 40_000, "shapes": 20_000}
+TEST_IMAGES = {"cifar100": 10_000, "shapes": 2_000}
 
 
 @dataclass(frozen=True, eq=False)

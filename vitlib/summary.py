@@ -1,9 +1,11 @@
 """Put recorded runs side by side: one row an experiment, mean and spread over seeds."""
 
 import statistics
+from dataclasses import asdict
 from itertools import groupby
 
-from vitlib.config import PRESETS, PROFILES
+from vitlib.config import PRESETS, PROFILES, REPORT_TRAIN
+from vitlib.data import TEST_IMAGES
 from vitlib.runs import load_runs, record_path, steps_at_epochs
 from vitlib.tables import Table
 
@@ -11,6 +13,7 @@ SHORT_HASH = 7  # letters of a commit, as git shortens it
 COLUMNS = (
     "study",
     "run",
+    "scale",
     "parameters",
     "MFLOP an image",
     "epochs",
@@ -19,6 +22,7 @@ COLUMNS = (
     "test top-5 (%)",
     "minutes",
     "device",
+    "unlike the report",
 )
 READING_COLUMNS = (
     "run",
@@ -41,7 +45,9 @@ def summarize(runs):
 
     Returns:
         `Table` with a row for each study and name. With several seeds accuracies are
-        mean ± standard deviation. Failed runs count as seeds that failed.
+        mean ± standard deviation. Failed runs count as seeds that failed. The last
+        column has what of precision, batch size and schedule is not the report's, and
+        how many images tested the model where it was not the whole test set.
     """
     groups = groupby(runs, key=lambda run: (run.study, run.name))
     return Table(COLUMNS, tuple(_row(*key, list(group)) for key, group in groups))
@@ -55,8 +61,9 @@ def summarize_readings(runs):
             is recorded are left out.
 
     Returns:
-        `Table` with a row for each study and name. Of dead units the last hidden layer
-        is shown. With several seeds a value is mean ± standard deviation.
+        `Table` with a row for each study and name. Of dead units the hidden layer with
+        the largest share is shown: one dead layer is enough to make a model constant.
+        With several seeds a value is mean ± standard deviation.
     """
     watched = [run for run in runs if run.history.get("dead")]
     groups = groupby(watched, key=lambda run: (run.study, run.name))
@@ -66,7 +73,7 @@ def summarize_readings(runs):
 
 def _reading_row(name, runs):
     last = [{key: values[-1] for key, values in run.history.items()} for run in runs]
-    dead = [100 * row["dead"][-1] for row in last if row["dead"]]
+    dead = [100 * max(row["dead"]) for row in last if row["dead"]]
     names = ("token_spread", "logit_spread", "answers", "gradient_norm", "val_loss")
     values = [_spread([row[key] for row in last]) for key in names]
     steps = steps_at_epochs(runs[0])[-1]
@@ -133,6 +140,7 @@ def _row(study, name, runs):
     return (
         study,
         name,
+        runs[0].profile,
         runs[0].parameters["total"],
         runs[0].flops_per_image / 1e6,
         runs[0].training["epochs"],
@@ -141,7 +149,22 @@ def _row(study, name, runs):
         _spread([100 * run.test["top5"] for run in finished]),
         statistics.mean(run.seconds / 60 for run in runs),
         ", ".join(sorted({_device(run) for run in runs})),
+        _unlike_the_report(runs[0]),
     )
+
+
+def _unlike_the_report(run):
+    training, report = run.training, asdict(REPORT_TRAIN)
+    words = {
+        "precision": training["precision"].removeprefix("mixed_"),
+        "batch_size": f"batch {training['batch_size']}",
+        "schedule": training["schedule"],
+        "warmup_epochs": f"warm-up {training['warmup_epochs']}",
+    }
+    told = [word for name, word in words.items() if training[name] != report[name]]
+    if run.data["test"] < TEST_IMAGES[run.data["name"]]:
+        told.append(f"{run.data['test']:,} test images")
+    return ", ".join(told) or "-"
 
 
 def _spread(values):
