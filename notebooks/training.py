@@ -57,7 +57,6 @@ import numpy as np
 import vitlib
 from vitlib import checks, first_steps, instruments, plotting, training
 from vitlib.parameters import check_parameters
-from vitlib.summary import summarize_readings
 from vitlib.tables import Table
 
 check_parameters(globals())
@@ -974,14 +973,15 @@ vitlib.show_study("../results", "report")
 # mean pooling in place of the flattened tokens, and more. Rows whose name begins with
 # `first-steps` train for 200 steps only (300 with warm-up) and are tested on few images:
 # compare their dead units, not their accuracy. `narrow-vit` is a small copy that trains for
-# all 30 epochs. The second table has what the instruments read at the end of each run, and
-# {numref}`fig-results-dead` draws the way there.
+# all 30 epochs. The second table has what the instruments read at the end of each run. Of the
+# hidden layers of the head it shows the one with more dead units; [](#sec-results) draws both.
 
 # %%
 vitlib.show_study("../results", "diagnosis")
 
 # %%
-summarize_readings(vitlib.load_runs("../results", "diagnosis"))
+runs = vitlib.load_runs("../results", "diagnosis")
+vitlib.summary.summarize_readings(runs)
 
 # %% [markdown]
 # The row `first-steps` is the report's exact model under its own recipe. Its head dies, as that

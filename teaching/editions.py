@@ -22,7 +22,7 @@ from plain import EXERCISE, Plain, figure_of
 from vitlib.files import digest, replacing
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {"results", "speed"}  # notebooks that show records and teach nothing
+PAGES = {"findings", "results", "speed"}  # they show records and teach nothing
 EDITIONS = ("student", "solutions", "instructor")
 SOLUTIONS = "\n## Solutions\n"
 START, END = ":::{solution-start} ", ":::{solution-end}"

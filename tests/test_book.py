@@ -89,7 +89,7 @@ def test_every_notebook_is_a_chapter_and_every_chapter_has_a_file():
 
 def test_the_chapters_stand_in_the_order_in_which_they_are_read():
     listed = [Path(name).name for name in chapters() if name.startswith("notebooks/")]
-    assert listed == [*CHAPTERS, "results", "speed"]
+    assert listed == [*CHAPTERS, "findings", "results", "speed"]
 
 
 def test_the_reference_has_every_module_of_vitlib():

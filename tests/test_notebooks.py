@@ -17,6 +17,7 @@ import nbformat
 import papermill
 import pytest
 import yaml
+from editions import PAGES
 from jupytext.compare import compare_notebooks
 
 from vitlib import checks
@@ -29,7 +30,6 @@ PATHS = sorted(
     if not path.name.endswith(".failed.ipynb")
 )
 TOOL = ROOT / "notebooks/tools/execute.py"
-PAGES = {"results", "speed"}  # notebooks that show records and teach nothing
 CHAPTERS = [path for path in PATHS if path.stem not in PAGES]
 # The chapters whose exercises check themselves.
 PROFILES = sorted((ROOT / "notebooks/profiles").glob("*.yml"))

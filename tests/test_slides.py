@@ -9,9 +9,9 @@ import deck
 import markup
 import nbformat
 import pytest
+from editions import PAGES
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {"results", "speed"}  # notebooks that show records and teach nothing
 NAMES = {path.stem for path in (ROOT / "notebooks").glob("*.py")} - PAGES
 each_chapter = pytest.mark.parametrize("name", sorted(NAMES))
 # What MyST and Markdown would leave on a slide if they were not turned into words.

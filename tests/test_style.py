@@ -32,6 +32,7 @@ OTHER_TESTS = {
     "checks",
     "mutations",
     "editions",
+    "findings",
     "kills",
     "fuzz",
     "instructors",
