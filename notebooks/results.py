@@ -28,8 +28,8 @@
 # {term}`multiply-add` counts as two operations. Where several {term}`seeds <seed>` were
 # run, an accuracy is the mean ± the standard deviation over them. Minutes are the mean
 # time of a run by the clock: a machine that had other work took longer. The last column
-# names what of precision, {term}`batch` and schedule is not the report's: `float32`, 32 images
-# a step, and a constant rate without warm-up.
+# names what is not as in the report, which has 30 epochs, `float32`, 32 images a step, and a
+# constant rate without warm-up. The machine of each run stands at the end of the page.
 #
 # **How to fill a gap.** Where a study has no run yet, its table lists the commands that
 # record it: at laptop scale, on two processor cores, or at the report's sizes, on a GPU.

@@ -42,8 +42,7 @@ def sections():
 
 def table():
     """The verdict of each row of the table, by the label of the section."""
-    rows = re.findall(r"^\| .+ \| (.+) \| \[\]\(#(\S+)\) \|$", prose(), re.MULTILINE)
-    return {label: verdict for verdict, label in rows}
+    return dict(re.findall(r"^\| \[.+\]\(#(\S+)\) \| (.+) \|$", prose(), re.MULTILINE))
 
 
 def test_every_sentence_of_the_report_has_its_section():

@@ -63,13 +63,17 @@ def test_a_row_tells_the_scale_and_what_of_the_recipe_is_not_the_report_s():
     (row,) = cells([run])
     assert (row["scale"], row["unlike the report"]) == (run.profile, "-")
     changes = {
+        "epochs": 20,
+        "steps_per_epoch": 25,
         "precision": "mixed_bfloat16",
         "batch_size": 128,
         "schedule": "cosine",
         "warmup_epochs": 2,
     }
     (row,) = cells([replace(run, training=run.training | changes)])
-    assert row["unlike the report"] == "bfloat16, batch 128, cosine, warm-up 2"
+    assert row["unlike the report"] == (
+        "20 epochs, of 25 steps, bfloat16, batch 128, cosine, warm-up 2"
+    )
 
 
 def test_a_row_tells_that_few_images_tested_a_model():
@@ -82,8 +86,9 @@ def test_a_recorded_study_is_shown_as_its_table(tmp_path):
     run = replace(make_run(), study="repair")
     save_run(tmp_path, run)
     table, shown = summarize([run]), show_study(tmp_path, "repair")
-    assert shown.columns == table.columns[1:]
-    assert shown.rows == (table.rows[0][1:],)
+    assert {*table.columns} - {*shown.columns} == {"study", "device"}
+    (full,), (row,) = table.rows, shown.rows
+    assert row == tuple(full[table.columns.index(name)] for name in shown.columns)
 
 
 def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):
@@ -146,7 +151,7 @@ def test_a_run_without_instruments_has_no_readings():
 def test_every_record_is_listed_with_what_made_it():
     run = replace(make_run(), git_commit="0123456789ab", backend="keras")
     (row,) = list_records([run]).rows
-    file, status, commit, utc, packages, command = row
+    file, status, commit, utc, device, packages, command = row
     assert file == f"{run.study}/{run.name}-seed{run.seed}.json"
     assert (status, commit, utc, command) == (
         "finished",
@@ -155,6 +160,7 @@ def test_every_record_is_listed_with_what_made_it():
         run.command,
     )
     assert packages.startswith(f"keras {run.versions['keras']}")
+    assert device == "2 CPU cores, a processor"
 
 
 def test_a_record_from_outside_a_repository_says_so():

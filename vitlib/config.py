@@ -458,6 +458,8 @@ PRESETS = {
     "fair-resnet": Preset("comparison", "full", FAIR_RESNET, FAIR_RESNET_TRAIN),
     "cifar-resnet": Preset("comparison", "full", CIFAR_RESNET, FAIR_RESNET_TRAIN),
     "small-resnet": Preset("comparison", "laptop", SMALL_RESNET, SMALL_TRAIN),
+    # The same network under the recipe of "compact", whose rival it is.
+    "compact-resnet": Preset("comparison", "laptop", SMALL_RESNET, COMPACT_TRAIN),
     # With --train-images: is it the amount of data?
     "data-size-vit": Preset("data-size", "laptop", SMALL_VIT, SMALL_TRAIN),
     "data-size-resnet": Preset("data-size", "laptop", SMALL_RESNET, SMALL_TRAIN),

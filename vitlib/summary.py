@@ -2,7 +2,7 @@
 
 import statistics
 from dataclasses import asdict
-from itertools import groupby
+from itertools import compress, groupby
 
 from vitlib.config import PRESETS, PROFILES, REPORT_TRAIN
 from vitlib.data import TEST_IMAGES
@@ -14,9 +14,8 @@ COLUMNS = (
     "study",
     "run",
     "scale",
-    "parameters",
+    "parameters (M)",
     "MFLOP an image",
-    "epochs",
     "seeds",
     "test top-1 (%)",
     "test top-5 (%)",
@@ -47,7 +46,7 @@ def summarize(runs):
         `Table` with a row for each study and name. With several seeds accuracies are
         mean ± standard deviation. Failed runs count as seeds that failed. The last
         column has what of precision, batch size and schedule is not the report's, and
-        how many images tested the model where it was not the whole test set.
+        how many steps and test images there were, where a part had to do.
     """
     groups = groupby(runs, key=lambda run: (run.study, run.name))
     return Table(COLUMNS, tuple(_row(*key, list(group)) for key, group in groups))
@@ -88,10 +87,10 @@ def list_records(runs):
 
     Returns:
         `Table`: the file, how the run ended, the commit of the code, the end in UTC,
-        versions, and the command that repeats it.
+        the device, versions, and the command that repeats it.
     """
-    columns = ("file", "status", "commit", "ended (UTC)", "backend", "command")
-    return Table(columns, tuple(map(_record_row, runs)))
+    columns = ("file", "status", "commit", "ended (UTC)", "device", "backend")
+    return Table((*columns, "command"), tuple(map(_record_row, runs)))
 
 
 def _record_row(run):
@@ -102,7 +101,7 @@ def _record_row(run):
         if name in run.versions
     )
     file = record_path("", run.study, run.name, run.seed).as_posix()
-    return (file, run.status, commit, run.utc, packages, run.command)
+    return (file, run.status, commit, run.utc, _device(run), packages, run.command)
 
 
 def show_study(folder, study):
@@ -113,8 +112,8 @@ def show_study(folder, study):
         study: String, the name of the study.
 
     Returns:
-        `Table`: that of `summarize` without the column of the study, or one command a
-        row, for each scale.
+        `Table`: that of `summarize` without the columns of the study and the device, so
+        that it fits a page, or one command a row, for each scale.
 
     Raises:
         ValueError: When no preset belongs to the study.
@@ -127,7 +126,11 @@ def show_study(folder, study):
     runs = load_runs(folder, study)
     if runs:
         table = summarize(runs)
-        return Table(table.columns[1:], tuple(row[1:] for row in table.rows))
+        kept = [name not in ("study", "device") for name in table.columns]
+        columns, *rows = (
+            tuple(compress(line, kept)) for line in (table.columns, *table.rows)
+        )
+        return Table(columns, rows)
     title = f"No run of the study {study!r} is recorded yet. To record it:"
     command = f".venv/bin/python experiments/sweep.py {study} --scale"
     in_order = [scale for scale in PROFILES if scale in scales]
@@ -141,9 +144,8 @@ def _row(study, name, runs):
         study,
         name,
         runs[0].profile,
-        runs[0].parameters["total"],
+        runs[0].parameters["total"] / 1e6,
         runs[0].flops_per_image / 1e6,
-        runs[0].training["epochs"],
         f"{len(runs)}, {failed} failed" if failed else len(runs),
         _spread([100 * run.test["top1"] for run in finished]),
         _spread([100 * run.test["top5"] for run in finished]),
@@ -155,13 +157,16 @@ def _row(study, name, runs):
 
 def _unlike_the_report(run):
     training, report = run.training, asdict(REPORT_TRAIN)
+    steps = training.get("steps_per_epoch")  # not in the oldest records
     words = {
+        "epochs": f"{training['epochs']} epochs",
+        "steps_per_epoch": f"of {steps} steps",
         "precision": training["precision"].removeprefix("mixed_"),
         "batch_size": f"batch {training['batch_size']}",
         "schedule": training["schedule"],
         "warmup_epochs": f"warm-up {training['warmup_epochs']}",
     }
-    told = [word for name, word in words.items() if training[name] != report[name]]
+    told = [word for name, word in words.items() if training.get(name) != report[name]]
     if run.data["test"] < TEST_IMAGES[run.data["name"]]:
         told.append(f"{run.data['test']:,} test images")
     return ", ".join(told) or "-"
