@@ -990,10 +990,12 @@ vitlib.summary.summarize_readings(runs)
 # which single change prevents it.
 #
 # * **Clipping** and a **stronger weight decay** do not.
-# * **Warm-up** and **smaller first weights** of the head (`small-init`) do not, either. They keep
-#   the last hidden layer alive, and the first one dies in its place. The answer is as constant.
-# * A **tenth of the rate** does. In so few steps the model has not begun to learn.
-# * **No dropout in the head** does. Most units fall silent for a time, but they come back.
+# * **Warm-up** does not, either. It keeps the last hidden layer alive, and the first one dies in
+#   its place. The answer is as constant.
+# * **Smaller first weights** of the head (`small-init`) are at the edge: with one seed its first
+#   hidden layer dies, with another only a part of it.
+# * A **tenth of the rate** does. In so few steps the model has hardly begun to learn.
+# * **No dropout in the head** does. Most units fall silent for a time, but many come back.
 # * The **mean of the tokens** does. No unit dies, and the loss falls most.
 #
 # So warm-up and clipping, which every recipe for a ViT has, are no remedy for this failure. And
