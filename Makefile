@@ -30,7 +30,7 @@ $(INSTALLED): $(REQUIREMENTS) requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -r $(REQUIREMENTS) -c constraints.txt
 	$(BIN)/python -m pip install --no-deps --editable .
-	@touch $@
+	@touch $@ .venv/installed-requirements.txt # the larger sets hold the smallest one
 
 # What the tests of the book in a browser need, on top.
 .venv/installed-browser: $(INSTALLED) requirements-browser.txt constraints.txt

@@ -220,7 +220,7 @@ class Sweep:
         return f"{', '.join(counts)}; time left: {time_left}"
 
     def seconds_left(self):
-        """Estimates the time left from what is recorded; None as long as nothing is."""
+        """Estimates the time left; None while a preset that is left has no run."""
         open_tasks = [t for t in self.tasks if self.state(t) in ("left", "running")]
         known = {t: load_run(t.path).seconds for t in self.tasks if t.path.exists()}
         estimates = [_seconds(task, known) for task in open_tasks]
@@ -230,14 +230,13 @@ class Sweep:
 
 
 def _seconds(task, known):
-    """Time left for a run, by its own epochs, its preset's runs or any of the study."""
+    """Time left for a run, by its own epochs or by the other runs of its preset."""
     progress = checkpoint_of(task.path) / PROGRESS
     if progress.exists():
         seconds = json.loads(progress.read_text())["history"]["seconds"]
         return statistics.median(seconds) * (task.epochs - len(seconds))
     same = [s for t, s in known.items() if t.preset == task.preset]
-    values = same or list(known.values())
-    return statistics.mean(values) if values else None
+    return statistics.mean(same) if same else None
 
 
 def make_executor(options):

@@ -995,7 +995,8 @@ vitlib.summary.summarize_readings(runs)
 # * **Smaller first weights** of the head (`small-init`) are at the edge: with one seed its first
 #   hidden layer dies, with another only a part of it.
 # * A **tenth of the rate** does. In so few steps the model has hardly begun to learn.
-# * **No dropout in the head** does. Most units fall silent for a time, but many come back.
+# * **No dropout in the head** does. Most units of a layer fall silent, but enough of them live
+#   on or come back, and the model begins to learn.
 # * The **mean of the tokens** does. No unit dies, and the loss falls most.
 #
 # So warm-up and clipping, which every recipe for a ViT has, are no remedy for this failure. And

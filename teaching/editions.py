@@ -186,19 +186,15 @@ def main(argv=None):
     chapters = read_chapters()
     targets = [out / kind / f"{name}.ipynb" for kind in EDITIONS for name in chapters]
     edited = [path for path in targets if is_edited(path)]
-    if edited:
-        print(
-            "An edition must not take the place of one that somebody worked in; move "
-            f"it away first. Received: {', '.join(map(str, edited))}.",
-            file=sys.stderr,
-        )
-        return 1
-    for path in targets:
+    for path in edited:
+        print(f"Kept {path}: somebody worked in it. To renew it, move it away first.")
+    for path in (path for path in targets if path not in edited):
         plain = Plain(path.stem, chapters)
         made = edition(chapters[path.stem], path.parent.name, plain)
         with replacing(path) as file:
             file.write(f"{nbformat.writes(made)}\n".encode())
-    print(f"Wrote {len(chapters)} chapters as {', '.join(EDITIONS)} to {out}.")
+    count = len(targets) - len(edited)
+    print(f"Wrote {count} notebooks, {', '.join(EDITIONS)}, to {out}.")
     return 0
 
 

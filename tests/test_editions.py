@@ -198,11 +198,15 @@ def test_an_edition_that_somebody_worked_in_is_not_overwritten(tmp_path, capsys)
     notebook.cells[-1].source += "\nMy note."
     nbformat.write(notebook, path)
     before = path.read_bytes()
-    assert main(["--out", str(tmp_path)]) == 1
+    other = tmp_path / "student/patches.ipynb"
+    other.unlink()
+    assert main(["--out", str(tmp_path)]) == 0
     assert path.read_bytes() == before
-    assert "must not take the place of one that somebody worked in" in (
-        capsys.readouterr().err
-    )
+    assert other.exists()
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if line.startswith("Kept ")] == [
+        f"Kept {path}: somebody worked in it. To renew it, move it away first."
+    ]
 
 
 def test_a_role_without_plain_words_is_refused():

@@ -87,8 +87,20 @@ def test_a_recorded_study_is_shown_as_its_table(tmp_path):
     save_run(tmp_path, run)
     table, shown = summarize([run]), show_study(tmp_path, "repair")
     assert {*table.columns} - {*shown.columns} == {"study", "device"}
-    (full,), (row,) = table.rows, shown.rows
+    (full,), (row, *_) = table.rows, shown.rows
     assert row == tuple(full[table.columns.index(name)] for name in shown.columns)
+
+
+def test_a_preset_that_is_not_recorded_has_no_seeds(tmp_path):
+    save_run(tmp_path, replace(make_run(), study="repair"))
+    shown = show_study(tmp_path, "repair")
+    left = [dict(zip(shown.columns, row, strict=True)) for row in shown.rows[1:]]
+    assert [(row["run"], row["scale"]) for row in left] == [
+        ("repaired-vit", "full"),
+        ("repaired-vit-hour", "laptop"),
+    ]
+    assert {row["seeds"] for row in left} == {0}
+    assert {row["unlike the report"] for row in left} == {"not recorded yet"}
 
 
 def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):

@@ -74,6 +74,21 @@ def test_every_study_has_a_grid_of_runs(study, monkeypatch, tmp_path):
     ]
 
 
+def test_the_how_to_counts_the_runs_of_every_study(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    sweep = importlib.import_module("sweep")
+    page = (ROOT / "book/how-to.md").read_text("utf-8")
+    table = page.split(":name: tab-studies")[1].split("```")[0]
+    rows = [row.split("\n  - ") for row in table.strip().split("\n* - ")[2:]]
+    told = {(row[0].strip("`"), *map(str.strip, row[2:])) for row in rows}
+    counted = set()
+    for study in STUDIES:
+        scales = yaml.safe_load((ROOT / f"experiments/{study}.yml").read_text())
+        counts = {scale: str(len(sweep.plan(study, scale))) for scale in scales}
+        counted.add((study, *(counts.get(scale, "–") for scale in sweep.SCALES)))
+    assert told == counted
+
+
 def test_the_study_of_data_goes_down_from_all_images_in_equal_parts_of_each_class():
     grid = yaml.safe_load((ROOT / "experiments/data-size.yml").read_text())
     (entry,) = grid["laptop"]

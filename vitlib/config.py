@@ -405,12 +405,12 @@ def _first_steps(model=REPORT_VIT, **changes):
 PRESETS = {
     "report-vit": Preset("report", "full", REPORT_VIT, REPORT_TRAIN),
     "report-resnet": Preset("report", "full", REPORT_RESNET, REPORT_TRAIN),
-    # An hour or two of two CPU cores is enough for the first epochs of either model.
+    # An hour of two CPU cores is enough for the first epochs of either model.
     "report-vit-hour": Preset(
         "report",
         "laptop",
         REPORT_VIT,
-        replace(REPORT_TRAIN, epochs=3, precision="mixed_bfloat16"),
+        replace(REPORT_TRAIN, epochs=2, precision="mixed_bfloat16"),
     ),
     "report-resnet-hour": Preset(
         "report", "laptop", REPORT_RESNET, replace(REPORT_TRAIN, epochs=5)
@@ -450,7 +450,7 @@ PRESETS = {
         "repair",
         "laptop",
         REPORT_VIT,
-        replace(REPAIRED_TRAIN, epochs=3, warmup_epochs=1, precision="mixed_bfloat16"),
+        replace(REPAIRED_TRAIN, epochs=2, warmup_epochs=1, precision="mixed_bfloat16"),
     ),
     "pooled-vit": Preset("positions", "full", POOLED_VIT, REPAIRED_TRAIN),
     "small-vit": Preset("positions", "laptop", SMALL_VIT, SMALL_TRAIN),

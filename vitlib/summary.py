@@ -113,24 +113,31 @@ def show_study(folder, study):
 
     Returns:
         `Table`: that of `summarize` without the columns of the study and the device, so
-        that it fits a page, or one command a row, for each scale.
+        that it fits a page, and a row with 0 seeds for each preset of the study that
+        no run is recorded of; or one command a row, for each scale.
 
     Raises:
         ValueError: When no preset belongs to the study.
     """
-    presets = PRESETS.values()
-    scales = {preset.profile for preset in presets if preset.study == study}
-    if not scales:
-        studies = sorted({preset.study for preset in presets})
+    presets = {name: p.profile for name, p in PRESETS.items() if p.study == study}
+    if not presets:
+        studies = sorted({preset.study for preset in PRESETS.values()})
         raise ValueError(f"study must be one of {studies}. Received: {study!r}.")
     runs = load_runs(folder, study)
-    if runs:
-        table = summarize(runs)
-        kept = [name not in ("study", "device") for name in table.columns]
-        columns, *rows = (
-            tuple(compress(line, kept)) for line in (table.columns, *table.rows)
-        )
-        return Table(columns, rows)
+    if not runs:
+        return _commands(study, presets.values())
+    table = summarize(runs)
+    kept = [name not in ("study", "device") for name in table.columns]
+    columns, *rows = (
+        tuple(compress(line, kept)) for line in (table.columns, *table.rows)
+    )
+    left = presets.keys() - {run.preset for run in runs}
+    nothing = ("-", "-", 0, "-", "-", "-", "not recorded yet")
+    rows += [(name, presets[name], *nothing) for name in presets if name in left]
+    return Table(columns, tuple(rows))
+
+
+def _commands(study, scales):
     title = f"No run of the study {study!r} is recorded yet. To record it:"
     command = f".venv/bin/python experiments/sweep.py {study} --scale"
     in_order = [scale for scale in PROFILES if scale in scales]
