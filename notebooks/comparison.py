@@ -113,9 +113,10 @@ print(f"normalised channels: {channels:,}   remembered: {2 * channels:,}")
 print(f"trainable: {trainable:,}")
 
 # %% [markdown]
-# So we have the report's model, parameter for parameter. Two things are still open, and the
-# report does not say them: the optimiser, and whether the weights started at random. We start
-# at random, because a comparison about training on CIFAR-100 makes sense only so.
+# So we have the report's model, parameter for parameter. Much is still open. The report does
+# not say the optimiser, the rate, the batch size and the dropout rates of this model, nor
+# whether its weights started at random. We start at random, because a comparison about
+# training on CIFAR-100 makes sense only so.
 #
 # ## What does its stem do to a small image?
 #
@@ -365,6 +366,8 @@ rows = (
     ("hidden units of the head", vit.head_units, cnn.head_units),
     ("dropout of the head", vit.head_dropout, cnn.head_dropout),
     ("optimiser", "not named", "not named"),
+    ("learning rate", vitlib.REPORT_TRAIN.learning_rate, "not named"),
+    ("batch size", vitlib.REPORT_TRAIN.batch_size, "not named"),
     ("epochs", epochs, epochs),
 )
 Table(("", "ViT", "ResNet"), rows)
@@ -476,8 +479,9 @@ plt.show()
 # same training with another seed, and you get other first weights, another order of the
 # images, and another accuracy. Only repetition shows how far the seeds spread.
 #
-# Let us *assume* a spread of half a point (a standard deviation), and compare two recipes
-# that are in truth equally good. How often will one seem to be better by more than a point?
+# Let us *assume* a spread of half a point (a standard deviation): the seeds of
+# `compact` spread less than that, those of `small-resnet` more ([](#sec-results)). We compare two
+# recipes that are in truth equally good. How often will one seem to be better by more than a point?
 # The difference of two means of $k$ seeds each scatters with $\sqrt{2 / k}$ times the spread.
 
 # %% mystnb={"figure": {"caption": "Two recipes that are equally good, compared 100,000 times: the difference between the means of 1 seed each, and of 5 seeds each. Assumed: a spread of half a point between seeds.", "name": "fig-comparison-seeds"}, "image": {"alt": "Two bell-shaped histograms around 0. The one for single seeds is wide and has a good part beyond one point on either side. The one for five seeds is narrow and stays within one point."}}
@@ -744,9 +748,10 @@ print("on few images, ResNet ahead by 20 points:", lead > 20)
 vitlib.show_study("../results", "report")
 
 # %% [markdown]
-# If the row of the ViT is near 1 % and that of the ResNet near 47.93 %, the report's two
-# numbers are confirmed. The column "seeds" says how many runs stand behind a row; a
-# {term}`recorded run` that failed is counted there.
+# If the row `report-vit` is near 1 % and `report-resnet` near 47.93 %, the report's two
+# numbers are confirmed. The names that end in `hour` are the first epochs alone. The column
+# "seeds" says how many runs stand behind a row; a {term}`recorded run` that failed is counted
+# there.
 #
 # The trunks of the same two, each under one dense layer and a recipe of its own, and a
 # ResNet with a stem for small images:
@@ -762,7 +767,8 @@ vitlib.show_study("../results", "comparison")
 # the study `positions`, which has nearly the same number of parameters and the same recipe;
 # `compact-resnet` belongs to `compact`, which has the same recipe and a little less arithmetic.
 # For each pair, ask first whether the difference is larger than two spreads, then what it
-# cost.
+# cost. [](#sec-findings) puts the small pair side by side. A row with 0 seeds is not recorded yet;
+# [](#sec-how-to-record) says how to record it.
 #
 # {numref}`fig-comparison-cost` sets the accuracy of all these runs against their arithmetic.
 # The `compact` ViT is among them: it has convolutions in front of its tokens
@@ -794,8 +800,8 @@ plt.show()
 
 # %% [markdown]
 # The two lines approach each other to the right: more images help the ViT more than the ResNet.
-# They do not cross. Where the images are few, the ResNet's lead is many times what a seed or
-# the luck of a test set could make.
+# They do not cross. Where the images are few, the ResNet's lead is many times the spread of its
+# seeds on all images, and many times what the luck of a test set could make.
 #
 # Before we call the approach a law, one look at how well the models know their training images.
 
@@ -1129,9 +1135,9 @@ print(f"{images_needed(0.4793, 0.001):,.0f}")
 # It is shorter than the report's conclusion, and it says more. It also tells the reader what
 # to do next: find out why the ViT did not train.
 #
-# Of the six sentences, 1, 2 and 6 say what was measured or what stands in the report. The
-# others name a cause or a rank. Nobody varied the number of images, and one side of the race
-# did not run.
+# Of the six sentences, 2 and 6 stand in the report, and 1 follows from its three numbers
+# ([](#sec-data)), as far as they are printed. The others name a cause or a rank. Nobody
+# varied the number of images, and one side of the race did not run.
 
 
 # %% tags=["solution"]

@@ -28,12 +28,15 @@
 # {term}`multiply-add` counts as two operations. Where several {term}`seeds <seed>` were
 # run, an accuracy is the mean ± the standard deviation over them. Minutes are the mean
 # time of a run by the clock: a machine that had other work took longer. The last column
-# names what is not as in the report, which has 30 epochs, `float32`, 32 images a step, and a
-# constant rate without warm-up. The machine of each run stands at the end of the page.
+# names where epochs, precision, batch, schedule and warm-up are not as in `REPORT_TRAIN`, our
+# reading of the report's recipe: 30 epochs, `float32`, 32 images a step, a constant rate without
+# warm-up. Rate, decay, clipping and model stand in the file of the run, the machine of each run at
+# the end of the page.
 #
-# **How to fill a gap.** Where a study has no run yet, its table lists the commands that
-# record it: at laptop scale, on two processor cores, or at the report's sizes, on a GPU.
-# [](#sec-how-to-record) says what to do after it.
+# **How to fill a gap.** A row with 0 seeds is not recorded yet. Where a study has no run at all, its
+# table lists the commands that record it: at laptop scale, on two processor cores, or at the
+# report's sizes, on a GPU. [](#sec-how-to-record) has the commands of all studies, and says what to
+# do after them.
 
 # %%
 import matplotlib.pyplot as plt
@@ -108,7 +111,9 @@ vitlib.show_study("../results", "positions")
 # %% [markdown]
 # ## `comparison`: ViT against ResNet, fairly
 #
-# Each family under a recipe of its own, on the same images. See [](#sec-comparison).
+# Both families on the same images. At full scale each has a recipe of its own; at laptop scale a
+# pair shares one: `small-resnet` that of `small-vit` above, `compact-resnet` that of `compact` below.
+# See [](#sec-comparison).
 
 # %%
 vitlib.show_study("../results", "comparison")
@@ -125,9 +130,10 @@ vitlib.show_study("../results", "data-size")
 # ## `compact`: what can half an hour of two processor cores do?
 #
 # A small ViT whose tokens come from convolutions {cite:p}`hassani2021`, on the images as
-# they are, 32 x 32. It multiplies matrices in {term}`bfloat16`, which has fewer digits and
-# is faster. `compact-float32` is the same training with all digits: what it gains in accuracy,
-# if anything, is what the faster format costs.
+# they are, 32 x 32. It multiplies matrices in {term}`bfloat16`, which has fewer digits;
+# [](#sec-speed) measures how much faster it is. (The minutes below do not: the machine had other
+# work.) `compact-float32` is the same training in `float32`: what it gains in accuracy, if
+# anything, is what the faster format costs.
 
 # %%
 vitlib.show_study("../results", "compact")
@@ -144,6 +150,9 @@ for name in ("compact", "compact-float32"):
     means.append(np.mean(points))
     print(f"{name}: from {min(points):.2f} to {max(points):.2f}")
 print(f"difference of the means: {means[1] - means[0]:.2f} points")
+
+# %% [markdown]
+# The ranges overlap, and the difference is smaller than either spread. It says nothing.
 
 # %% [markdown]
 # ## How did the trainings go?
