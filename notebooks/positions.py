@@ -998,8 +998,8 @@ Table(columns, tuple(rows))
 # %% [markdown]
 # Positions help on photographs, too. A table of one or of two dimensions is worth about four
 # points in every seed, many times the spread, and the study cannot tell these two apart. But the
-# order is not the published one. Our relative kind gains a point or less, and less than twice the
-# spread of its seeds: it may be nothing.
+# order is not the published one. Our relative kind gains less than a point on average, and less
+# than twice the spread of its seeds: it may be nothing.
 #
 # Why? Two things are different, and these runs cannot separate them. The relative kind of the
 # published measurement counts rows and columns apart. Ours counts along the sequence, where the

@@ -133,7 +133,9 @@ vitlib.show_study("../results", "data-size")
 # they are, 32 x 32. It multiplies matrices in {term}`bfloat16`, which has fewer digits;
 # [](#sec-speed) measures how much faster it is. (The minutes below do not: the machine had other
 # work.) `compact-float32` is the same training in `float32`: what it gains in accuracy, if
-# anything, is what the faster format costs.
+# anything, is what the faster format costs. `compact-decay` has a stronger
+# {term}`weight decay`. `pure-vit` has no convolutions: it is `small-vit` without dropout, trained
+# for as long.
 
 # %%
 vitlib.show_study("../results", "compact")

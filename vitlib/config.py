@@ -468,6 +468,18 @@ PRESETS = {
     "compact-float32": Preset(
         "compact", "laptop", COMPACT_VIT, replace(COMPACT_TRAIN, precision="float32")
     ),
+    # It knows its training images better than others: does stronger decay help?
+    "compact-decay": Preset(
+        "compact", "laptop", COMPACT_VIT, replace(COMPACT_TRAIN, weight_decay=0.3)
+    ),
+    # Patches in place of convolutions, in as much time. The small ViT does not know its
+    # training images better than others, so it gets no dropout.
+    "pure-vit": Preset(
+        "compact",
+        "laptop",
+        replace(SMALL_VIT, dropout=0.0, head_dropout=0.0),
+        replace(COMPACT_TRAIN, epochs=28),
+    ),
     "tiny": Preset("tiny", "quick", TINY_VIT, TINY_TRAIN, data="shapes"),
     "tiny-resnet": Preset("tiny", "quick", TINY_RESNET, TINY_TRAIN, data="shapes"),
 }
