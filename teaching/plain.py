@@ -11,7 +11,7 @@ from pathlib import Path
 from markup import name_sources
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
-TITLE = re.compile(r"^(?:# )?\((sec-[\w-]+)\)=\n(?:# )?# (.+)", re.MULTILINE)
+TITLE = re.compile(r"^(?:# )?\((sec-[\w-]+)\)=\n(?:# )?#+ (.+)", re.MULTILINE)
 EXERCISE = re.compile(
     r":::\{exercise\} (?P<title>.+)\n:label: (?P<label>\S+)\n\n(?P<text>(?s:.+?))\n:::"
 )
