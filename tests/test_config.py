@@ -279,12 +279,16 @@ def test_the_vision_transformer_of_the_report_has_the_numbers_that_it_prints():
     assert (REPORT_VIT.stem_filters, REPORT_VIT.augmentation) == ((), "report_vit")
 
 
-def test_each_trial_of_the_first_steps_changes_one_thing():
-    base = PRESETS["first-steps"]
-    assert base.model == REPORT_VIT
+@pytest.mark.parametrize(
+    ("first", "report", "number"),
+    [("first-steps", REPORT_VIT, 7), ("first-pass", REPORT_RESNET, 3)],
+)
+def test_each_trial_of_the_first_steps_changes_one_thing(first, report, number):
+    base = PRESETS[first]
+    assert base.model == report
     assert replace(base.train, epochs=30, steps_per_epoch=None) == REPORT_TRAIN
-    trials = {n: p for n, p in PRESETS.items() if n.startswith("first-steps-")}
-    assert len(trials) == 7
+    trials = {n: p for n, p in PRESETS.items() if n.startswith(f"{first}-")}
+    assert len(trials) == number
     for name, trial in trials.items():
         model = asdict(trial.model).items() - asdict(base.model).items()
         training = asdict(trial.train).items() - asdict(base.train).items()

@@ -12,10 +12,11 @@ MOMENTUM = 0.9  # of the batch norms: their means follow within tens of steps
 def build_resnet(config):
     """Builds ResNet101V2 without its top, and the report's head.
 
-    The weights start at random: the report's 47.93 % fits no ImageNet weights, and its
-    comparison is about training on CIFAR-100 alone. The model takes pixels from 0 to
-    255. The report's softmax is left to the loss, as for the ViT, so that one `train`
-    serves both: the function that is trained is the same.
+    The weights start at random. Keras loads those of ImageNet unless told not to, and
+    the report does not say which it did; but its comparison is about training on
+    CIFAR-100 alone. The model takes pixels from 0 to 255. The report's softmax is left
+    to the loss, as for the ViT, so that one `train` serves both: the function that is
+    trained is the same.
 
     Args:
         config: `ResNetConfig`.
