@@ -749,7 +749,8 @@ vitlib.show_study("../results", "report")
 
 # %% [markdown]
 # If the row `report-vit` is near 1 % and `report-resnet` near 47.93 %, the report's two
-# numbers are confirmed. The names that end in `hour` are the first epochs alone. The column
+# numbers are confirmed. The names that end in `hour` are the first epochs alone. The first five of
+# the ResNet are slow; [](#sec-training) finds most of its head dead, as that of the ViT. The column
 # "seeds" says how many runs stand behind a row; a {term}`recorded run` that failed is counted
 # there.
 #

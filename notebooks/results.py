@@ -59,11 +59,12 @@ plt.style.use("vitlib.course")
 vitlib.show_study("../results", "report")
 
 # %% [markdown]
-# ## `diagnosis`: what keeps the ViT from learning?
+# ## `diagnosis`: what keeps the two models from learning?
 #
 # The report's ViT with one change at a time. Names that begin with `first-steps` are short
 # trainings of 200 steps (300 with warm-up), tested on few images; an epoch is 25 steps there.
-# `narrow-vit` is a small copy. See [](#sec-training).
+# `narrow-vit` is a small copy. Names that begin with `first-pass` are the report's ResNet, which
+# sees each training image once, in ten short epochs. See [](#sec-training).
 
 # %%
 vitlib.show_study("../results", "diagnosis")
