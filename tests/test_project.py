@@ -41,7 +41,7 @@ def weights():
 def test_the_presets_that_the_page_offers_run_on_a_laptop():
     cells = [row[0] for row in rows(section("What can you run?").split("\n```\n")[0])]
     names = [name for cell in cells for name in re.findall("`(.+?)`", cell)]
-    assert len(names) == 9
+    assert len(names) == 11
     assert all(PRESETS[name].profile in ("quick", "laptop") for name in names)
 
 

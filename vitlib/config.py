@@ -483,7 +483,7 @@ PRESETS = {
     "compact-decay": Preset(
         "compact", "laptop", COMPACT_VIT, replace(COMPACT_TRAIN, weight_decay=0.3)
     ),
-    # A quiet machine needs 12 minutes for "compact". This one takes the whole half hour.
+    # A quiet machine needs 12 minutes for "compact". This one takes all of the 30.
     "compact-half-hour": Preset(
         "compact",
         "laptop",
