@@ -120,22 +120,6 @@ def test_a_learning_curve_has_validation_solid_and_training_dashed(ax):
     assert ax.get_ylabel() == "top-1 accuracy (%)"
 
 
-def test_learning_curves_of_one_name_share_a_colour_and_a_line_of_the_legend(ax):
-    history = {"top1": [0.1, 0.2], "val_top1": [0.3, 0.4]}
-    names = (("first", 0), ("first", 1), ("second", 0))
-    runs = [make_run(name=name, seed=n, history=history) for name, n in names]
-    failed = make_run(name="third", status="failed", test=None)
-    assert plotting.plot_learning_curves(ax, [*runs, failed]) is ax
-    colors = [line.get_color() for line in ax.get_lines()]
-    assert colors == ["C0"] * 4 + ["C1"] * 2
-    legend = ax.get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == [
-        "first, seeds: 2",
-        "second, seeds: 1",
-    ]
-    assert [line.get_color() for line in legend.get_lines()] == ["C0", "C1"]
-
-
 def test_recorded_runs_stand_below_each_other_with_mean_and_range(ax):
     top1 = {"first": [0.3, 0.5], "second": [0.6]}
     runs = [

@@ -123,25 +123,6 @@ def plot_learning_curve(ax, history, metric="top1", label="", color=None):
     return ax
 
 
-def plot_learning_curves(ax, runs, metric="top1"):
-    """Draws the learning curves of several runs, those of a name in one colour.
-
-    Args:
-        ax: Axes to draw on.
-        runs: List of `Run`. Those that did not finish are left out.
-        metric: `"top1"` or `"top5"`.
-    """
-    groups = _group(runs, lambda run: run.name)
-    lines = []
-    for number, group in enumerate(groups.values()):
-        for run in group:
-            plot_learning_curve(ax, run.history, metric, color=f"C{number}")
-        lines.append(ax.get_lines()[-2])  # validation of the last seed
-    names = [f"{name}, seeds: {len(group)}" for name, group in groups.items()]
-    ax.legend(lines, names)
-    return ax
-
-
 def show_map(ax, image, attention, limit=None, query=None):
     """Draws an attention map over an image: the less attention, the darker.
 
