@@ -132,8 +132,8 @@ vitlib.show_study("../results", "data-size")
 #
 # A small ViT whose tokens come from convolutions {cite:p}`hassani2021`, on the images as
 # they are, 32 x 32. It multiplies matrices in {term}`bfloat16`, which has fewer digits;
-# [](#sec-speed) measures how much faster it is. The minutes below do not: `compact` and
-# `compact-float32` ran beside other work, `compact-decay` alone on the machine.
+# [](#sec-speed) measures how much faster it is. The minutes below do not: `compact-decay`
+# and `compact-half-hour` had the machine nearly to themselves, the others ran beside other work.
 #
 # `compact-float32` is the same training in `float32`: what it gains in accuracy, if
 # anything, is what the faster format costs. `compact-decay` has a stronger
@@ -153,15 +153,16 @@ points = {}
 for run in runs:
     points.setdefault(run.name, []).append(100 * run.test["top1"])
 spread = np.std(points["compact"], ddof=1)
-for name in ("compact-float32", "compact-decay", "pure-vit"):
+others = sorted(points.keys() - {"compact"})
+for name in others:
     gain = np.mean(points[name]) - np.mean(points["compact"])
     print(f"{name}: {gain:+.2f} points", "counts:", abs(gain) > 2 * spread)
 
 # %% [markdown]
-# So the faster format costs nothing that three seeds can show. The stronger decay helps; `compact`
-# knew its training images better than others, as {numref}`fig-results-curves` shows. And patches
-# alone stay far behind convolutions in front of the tokens, in more epochs and more time. Where a row
-# has one seed, this is a first sign, not a measurement.
+# So the faster format costs nothing that three seeds can show. The stronger decay helps, and more
+# epochs on top help more. By then the model knows its training images far better than others, as
+# {numref}`fig-results-curves` shows. And patches alone stay far behind convolutions in front of the
+# tokens, in no less time. Where a row has one seed, this is a first sign, not a measurement.
 
 # %% [markdown]
 # ## How did the trainings go?

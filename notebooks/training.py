@@ -974,8 +974,9 @@ vitlib.show_study("../results", "report")
 # mean pooling in place of the flattened tokens, and more. Rows whose name begins with
 # `first-steps` train for 200 steps only (300 with warm-up) and are tested on few images:
 # compare their dead units, not their accuracy. `narrow-vit` is a small copy that trains for
-# all 30 epochs. Names that begin with `first-pass` are the report's ResNet, once over all images. The second table has what the instruments read at the end of each run. Of the
-# hidden layers of the head it shows the one with more dead units; [](#sec-results) draws both.
+# all 30 epochs. Names that begin with `first-pass` are the report's ResNet, once over all images.
+# The second table has what the instruments read at the end of each run. Of the hidden layers of
+# the head it shows the one with more dead units; [](#sec-results) draws both.
 
 # %%
 vitlib.show_study("../results", "diagnosis")
