@@ -450,9 +450,9 @@ PRESETS = {
     "first-pass-low-rate": _first_pass(learning_rate=1e-4),
     "first-pass-no-dropout": _first_pass(replace(REPORT_RESNET, head_dropout=0.0)),
     "first-pass-normalized": _first_pass(replace(REPORT_RESNET, normalize=True)),
-    # Does a dead head come back, if one waits? The head of the narrow ViT has 4,096 inputs
-    # in place of 18,432. The high rate makes the product of both that of the report, and
-    # with it the bound of a step.
+    # Does a dead head come back, if one waits? That of the narrow ViT has 4,096 inputs,
+    # the report's 18,432. At the high rate the product of inputs and rate, and so the
+    # bound of a step, is that of the report.
     "narrow-vit": Preset("diagnosis", "laptop", NARROW_VIT, REPORT_TRAIN),
     "narrow-vit-high-rate": Preset(
         "diagnosis", "laptop", NARROW_VIT, replace(REPORT_TRAIN, learning_rate=4.5e-3)
