@@ -243,6 +243,13 @@ def test_runs_are_sorted_by_study_name_and_seed(tmp_path):
     assert load_runs(str(tmp_path)) == runs
 
 
+def test_a_number_in_a_name_counts_as_a_number(tmp_path):
+    names = ("vit", "vit-images-2500", "vit-images-10000", "vit-position-2d")
+    for name in reversed(names):
+        save_run(tmp_path, make_run(name=name))
+    assert tuple(run.name for run in load_runs(tmp_path)) == names
+
+
 def test_the_runs_of_one_study_are_read_alone(tmp_path):
     for study in ("a", "a-b", "b"):
         save_run(tmp_path, make_run(study=study))
