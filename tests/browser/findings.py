@@ -31,6 +31,26 @@ WIDTH = """() => {
   return [`${page.scrollWidth} pixels wide, by ${wide.slice(-3).join(", ")}`];
 }"""
 
+# Where a reader can neither see the end of a line nor scroll to it. Formulas may scroll
+# on a telephone, which has no room for them, but not on a wide window.
+CUT = """() => {
+  const flow = part => getComputedStyle(part).overflowX;
+  const shown = part => part.getBoundingClientRect().width > 1
+    && !part.closest("mjx-assistive-mml");
+  const over = (part, box) =>
+    part.getBoundingClientRect().right > box.getBoundingClientRect().right + 1;
+  const scrolls = (part, box) => part !== box
+    && (["auto", "scroll"].includes(flow(part)) || scrolls(part.parentElement, box));
+  const boxes = [...document.querySelectorAll("article *")]
+    .filter(part => ["hidden", "clip"].includes(flow(part)) && shown(part));
+  const cut = boxes.flatMap(box => [...box.querySelectorAll("*")]
+    .filter(part => shown(part) && over(part, box) && !scrolls(part, box)));
+  const wide = window.innerWidth < 1000 ? []
+    : [...document.querySelectorAll("mjx-container[display=true]")]
+      .filter(formula => over(formula.firstElementChild, formula));
+  return [...cut, ...wide].map(part => `cut off: ${part.outerHTML.slice(0, 90)}`);
+}"""
+
 # What can be reached by the Tab key must be, and nothing may keep the focus.
 REACHABLE = """() => [...document.querySelectorAll(
     "a[href], button, input, summary, select, textarea, [tabindex='0']")]
@@ -79,7 +99,7 @@ def visit(context, path, folder):
 
 def look(page, axe):
     """Lists what a page shows wrongly at its width and in its theme."""
-    scripts = (FORMULAS, PICTURES, CAPTIONS, WIDTH)
+    scripts = (FORMULAS, PICTURES, CAPTIONS, WIDTH, CUT)
     return [f for script in scripts for f in page.evaluate(script)] + hinder(page, axe)
 
 

@@ -24,6 +24,13 @@ BROKEN = {
     "a caption": (r"<figcaption.*?</figcaption>", "", "figure without caption: "),
     "a formula": (r"\\\(", r"\\(\\frac{", "formula not rendered: "),
     "a width": (END, f'<p style="width: 3000px">wide</p>{END}', "pixels wide, by p."),
+    "a name": (
+        END,
+        '<div style="overflow-x: hidden; width: 9em"><code style="white-space: nowrap">'
+        f"{'name_' * 9}</code></div>{END}",
+        "cut off: <code",
+    ),
+    "a long formula": (r"\\\[", r"\\[\\hspace{90em}", "cut off: <mjx-container"),
     "a contrast": (
         END,
         f'<p style="color: #bbb; background: #fff">pale</p>{END}',
