@@ -101,8 +101,10 @@ plt.show()
 # {term}`Self-attention` with one head computes
 #
 # $$
-# \mathrm{SA}(X) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{d}}\right) V,
-# \qquad Q = X W_q, \quad K = X W_k, \quad V = X W_v .
+# \begin{gathered}
+# \mathrm{SA}(X) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{d}}\right) V, \\
+# Q = X W_q, \quad K = X W_k, \quad V = X W_v .
+# \end{gathered}
 # $$ (eq-attention)
 #
 # $W_q$, $W_k$ and $W_v$ are learned matrices, and $d$ is the length of a query.
@@ -1273,10 +1275,15 @@ if data_set == "shapes":
 # :::
 #
 # 1. Each pair of elements gives
-#    $\sin(\omega_i n) \sin(\omega_i m) + \cos(\omega_i n) \cos(\omega_i m) =
-#    \cos(\omega_i (m - n))$. The sum over $i$ depends on $m - n$ alone. The patch to the
-#    right has $m - n = 1$, the one below has $m - n = 12$. As the table knows one direction
-#    only, the right one is more alike.
+#
+#    $$
+#    \sin(\omega_i n) \sin(\omega_i m) + \cos(\omega_i n) \cos(\omega_i m)
+#    = \cos(\omega_i (m - n)) .
+#    $$
+#
+#    The sum over $i$ depends on $m - n$ alone. The patch to the right has $m - n = 1$, the
+#    one below has $m - n = 12$. As the table knows one direction only, the right one is more
+#    alike.
 # 2. The waves are the columns; sine and cosine are stacked side by side.
 # 3. In the joined table, the patch below is as much alike as the one to the right.
 

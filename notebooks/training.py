@@ -883,9 +883,10 @@ print(f"bound of a step at the highest rate: {highest:.1f}")
 # differently:
 #
 # $$
-# \text{TensorFlow Addons:} \quad w \leftarrow w - \lambda w ,
-# \qquad
-# \text{Keras, PyTorch:} \quad w \leftarrow w - \eta \lambda w .
+# \begin{aligned}
+# \text{TensorFlow Addons:} \quad & w \leftarrow w - \lambda w , \\
+# \text{Keras, PyTorch:} \quad & w \leftarrow w - \eta \lambda w .
+# \end{aligned}
 # $$ (eq-decay)
 #
 # The first follows the algorithm in the paper, which has a schedule but not the
