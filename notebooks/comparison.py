@@ -768,8 +768,8 @@ vitlib.show_study("../results", "comparison")
 # the study `positions`, which has nearly the same number of parameters and the same recipe;
 # `compact-resnet` belongs to `compact`, which has the same recipe and a little less arithmetic.
 # For each pair, ask first whether the difference is larger than two spreads, then what it
-# cost. [](#sec-findings) puts the small pair side by side. A row with 0 seeds is not recorded yet;
-# [](#sec-how-to-record) says how to record it.
+# cost. [](#sec-findings) puts both pairs of small models side by side. A row with 0 seeds is not
+# recorded yet; [](#sec-how-to-record) says how to record it.
 #
 # {numref}`fig-comparison-cost` sets the accuracy of all these runs against their arithmetic.
 # The `compact` ViT is among them: it has convolutions in front of its tokens
