@@ -781,7 +781,7 @@ records = vitlib.load_runs("../results")
 records = [
     run for run in records if run.study in studies or run.name == "small-vit"
 ]
-fig, ax = plt.subplots()
+fig, ax = plt.subplots(figsize=(6.4, 4.8))
 plotting.plot_accuracy_by_cost(ax, records)
 plt.show()
 

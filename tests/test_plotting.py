@@ -236,6 +236,20 @@ def test_accuracy_by_cost_has_a_named_point_an_experiment(ax):
     assert [text.get_text() for text in ax.texts] == ["report-vit", "other"]
 
 
+def test_names_of_neighbours_are_written_in_one_block(ax):
+    def run(name, top1, family="vit"):
+        return family_run(family, name=name, test={"top1": top1, "top5": 1, "loss": 1})
+
+    runs = [run("low", 0.1), run("near", 0.61), run("best", 0.64)]
+    runs += [run("resnet", 0.62, "resnet"), run("nearer", 0.59, "resnet")]
+    plotting.plot_accuracy_by_cost(ax, runs)
+    blocks = {text.get_text(): text for text in ax.texts}
+    assert blocks.keys() == {"best\nnear", "low", "resnet\nnearer"}
+    assert blocks["best\nnear"].xy[1] == pytest.approx(64)
+    assert blocks["resnet\nnearer"].xy[1] == pytest.approx(59)
+    assert ax.get_ylim()[0] == 0
+
+
 @pytest.mark.parametrize(
     "plot", [plotting.plot_accuracy_by_images, plotting.plot_accuracy_by_cost]
 )

@@ -26,6 +26,7 @@ SHADE = 0.8  # how dark a patch without attention is drawn, 1 being black
 FRAME = np.array([(0, 1, 1, 0, 0), (0, 0, 1, 1, 0)])  # x and y around a square
 FORWARD_PASSES = 3  # what a training step costs: forward, and back twice as much
 PETA = 1e15
+NEAR = 5  # per cent, between two points whose names would overlap
 EDGE = 0.5  # pixels, from the middle of a pixel, where `imshow` counts, to its border
 
 
@@ -256,22 +257,46 @@ def plot_accuracy_by_cost(ax, runs):
         ax: Axes to draw on.
         runs: List of `Run`; those that failed are left out.
     """
-    groups = _group(runs, lambda run: run.name)
+    groups, spots = _group(runs, lambda run: run.name), []
     for name, members in groups.items():
         run, values = members[0], _accuracies(members)
         images = TRAIN_IMAGES[run.data["name"]]  # of an epoch; fewer are repeated
         passes = FORWARD_PASSES * images * run.training["epochs"]
-        place, color = passes * run.flops_per_image / PETA, _color(run.model["family"])
-        _draw_means(ax, [place], [values], "o", color=color)
-        spot = (place, np.mean(values))
-        ax.annotate(name, spot, xytext=(6, 4), textcoords="offset points")
+        place, family = passes * run.flops_per_image / PETA, run.model["family"]
+        _draw_means(ax, [place], [values], "o", color=_color(family))
+        spots.append((family, place, np.mean(values), name))
     ax.set(xlabel="arithmetic of the training (PFLOP)")
     ax.set(ylabel="test top-1 accuracy (%)")
     if not groups:
         return _say_that_nothing_is_recorded(ax)
     ax.set_xscale("log")
     ax.margins(0.3)
+    ax.set_ylim(bottom=0)
+    _name_spots(ax, spots)
     return ax
+
+
+def _name_spots(ax, spots):
+    """Names points: a ViT above, a ResNet below, neighbours in one block.
+
+    Args:
+        ax: Axes that have the points already.
+        spots: A tuple a point: the model's family, x, y, and the name.
+    """
+    blocks = []
+    for family, place, height, name in sorted(spots, reverse=True):
+        last = blocks[-1] if blocks else (None, None, [], [])
+        near = last[:2] == (family, place) and last[2][-1] - height < NEAR
+        if not near:
+            blocks.append(last := (family, place, [], []))
+        last[2].append(height)
+        last[3].append(name)
+    for family, place, heights, names in blocks:
+        spot, up, align = (place, heights[0]), 4, "bottom"
+        if family != "vit":
+            spot, up, align = (place, heights[-1]), -4, "top"
+        look = {"textcoords": "offset points", "va": align, "fontsize": "small"}
+        ax.annotate("\n".join(names), spot, xytext=(6, up), **look)
 
 
 def _group(runs, key):
