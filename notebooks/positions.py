@@ -95,8 +95,8 @@ plt.show()
 # %% [markdown]
 # Let $X$ be the matrix of the {term}`tokens <token>`, one row a token. To shuffle the
 # tokens is to multiply $X$ from the left with a permutation matrix $\Pi$: a matrix of
-# zeros with a single 1 in each row and in each column. Undoing it is multiplying with
-# $\Pi^\top$, since $\Pi^\top \Pi = I$.
+# zeros with a single 1 in each row and in each column. As $\Pi^\top \Pi = I$, multiplying
+# with $\Pi^\top$ undoes it.
 #
 # {term}`Self-attention` with one head computes
 #
