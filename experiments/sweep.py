@@ -1,6 +1,7 @@
 """Run a study: every run of its grid that is not recorded yet, in a process of its own.
 
     python experiments/sweep.py positions --scale laptop
+    python experiments/sweep.py report --scale full --rehearse
     python experiments/sweep.py positions --scale full --cluster slurm --partition gpu
 
 STUDY.yml beside this file lists the runs. Stop the sweep at any time and start it
@@ -11,18 +12,20 @@ last lines that it said.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
 import submitit
 import yaml
-from submitit.core.utils import UncompletedJobError
+from submitit.core.utils import FailedJobError, UncompletedJobError
 from train import (
     BUSY,
     RESULTS,
@@ -35,12 +38,16 @@ from train import (
 
 from vitlib.checkpoints import PROGRESS
 from vitlib.config import PRESETS
+from vitlib.data import TRAIN_IMAGES
 from vitlib.files import replacing
 from vitlib.runs import load_run, record_path
 
 FOLDER = Path(__file__).resolve().parent
 TRAIN = FOLDER / "train.py"
 LOGS = FOLDER.parent / "runs/sweeps"
+REHEARSALS = FOLDER.parent / "runs/rehearsal"
+# Options of train.py: 20 steps, with more epochs than any preset warms up for.
+REHEARSAL = {"seed": 0, "epochs": 5, "steps-per-epoch": 4}
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.yml"))
 SCALES = ("laptop", "full")
 FAILURE = "failure.txt"  # in the checkpoint of a run that broke off
@@ -69,8 +76,29 @@ class Task:
     def failure(self):
         """Why the run failed, by its record or by what an earlier sweep wrote."""
         if self.path.exists():
-            return load_run(self.path).error
+            try:
+                return _read(self.path, self.path.stat().st_mtime_ns).error
+            except ValueError as error:  # damaged since: the others go on
+                return str(error)
         return self.failure_path.read_text() if self.failure_path.exists() else None
+
+    def seconds(self):
+        """How long each finished epoch of the run took, as far as its files say."""
+        progress = checkpoint_of(self.path) / PROGRESS
+        try:
+            if self.path.exists():
+                history = _read(self.path, self.path.stat().st_mtime_ns).history
+            else:
+                history = json.loads(progress.read_text())["history"]
+            return history["seconds"]
+        except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged
+            return []
+
+
+@cache
+def _read(path, changed):
+    """A record as it was at its last change; a sweep asks for it every few seconds."""
+    return load_run(path)
 
 
 def read_grid(path, scale):
@@ -104,15 +132,19 @@ def read_grid(path, scale):
     ]
 
 
-def plan(study, scale, out=RESULTS, data_dir=None):
+def plan(study, scale, out=RESULTS, data_dir=None, changes=None):
     """Makes the tasks of a study from its grid, in the order of the file.
+
+    `changes` are options of train.py for every run, such as `REHEARSAL`. Runs that
+    become one by them are planned once.
 
     Raises:
         ValueError: When the study has no such scale, or a run belongs to another study
             or scale or breaks a rule of train.py.
     """
     runs = read_grid(FOLDER / f"{study}.yml", scale)
-    return [_task(run, study, scale, out, data_dir) for run in runs]
+    tasks = [_task(run | (changes or {}), study, scale, out, data_dir) for run in runs]
+    return list(dict.fromkeys(tasks))
 
 
 def _task(run, study, scale, out, data_dir):
@@ -141,14 +173,15 @@ class Sweep:
         tasks: List of `Task`.
         executor: `submitit.AutoExecutor`.
         at_once: Integer, how many jobs may run or wait in a queue at a time.
-        share_gpus: Boolean, whether to give each job a GPU of this machine.
+        gpus: Names of the GPUs of this machine, as many as `at_once`, of which each job
+            gets one; none where jobs find theirs by themselves.
     """
 
-    def __init__(self, tasks, executor, at_once, share_gpus=False):
+    def __init__(self, tasks, executor, at_once, gpus=()):
         self.tasks, self.executor, self.at_once = tasks, executor, at_once
-        self.share_gpus = share_gpus
+        self.all_gpus = gpus
         self.jobs = {}  # task: job
-        self.gpus = {}  # task: the number of its GPU
+        self.gpus = {}  # task: the name of its GPU
         self.failed = {}  # task: why it broke off
         self.elsewhere = {}  # task: when another process was last seen to train it
 
@@ -172,13 +205,22 @@ class Sweep:
         now = time.monotonic()
         self.elsewhere = {t: s for t, s in self.elsewhere.items() if now < s + RETRY}
         left = [task for task in self.tasks if self.state(task) == "left"]
-        for task in left[: max(self.at_once - len(self.jobs), 0)]:
-            command = [sys.executable, str(TRAIN), *task.arguments]
-            if self.share_gpus:
-                free = set(range(self.at_once)) - set(self.gpus.values())
-                self.gpus[task] = min(free)
-                command = ["env", f"CUDA_VISIBLE_DEVICES={min(free)}", *command]
-            self.jobs[task] = self.executor.submit(subprocess.call, command)
+        # What another process trains here takes a place, too: of a GPU, or of the CPU.
+        places = self.at_once - len(self.jobs) - len(self.elsewhere)
+        for task in left[: max(places, 0)]:
+            self._submit(task)
+
+    def _submit(self, task):
+        # Unbuffered, so that the log has the last lines of a process that is killed.
+        command = [sys.executable, "-u", str(TRAIN), *task.arguments]
+        if self.all_gpus:
+            taken = self.gpus.values()
+            free = next(gpu for gpu in self.all_gpus if gpu not in taken)
+            self.gpus[task] = free
+            command = ["env", f"CUDA_VISIBLE_DEVICES={free}", *command]
+        self.jobs[task] = self.executor.submit(subprocess.call, command)
+        with suppress(OSError):  # the run is tried again: why it broke off is past
+            task.failure_path.unlink(missing_ok=True)
 
     def _collect(self, task, job):
         try:
@@ -215,28 +257,56 @@ class Sweep:
         ]
         if "failed" in states:
             counts.append(f"{states.count('failed')} failed")
-        seconds = self.seconds_left()
-        time_left = "unknown" if seconds is None else f"about {seconds / 60:.0f} min"
-        return f"{', '.join(counts)}; time left: {time_left}"
+        return f"{', '.join(counts)}; time left: {self.time_left()}"
 
-    def seconds_left(self):
-        """Estimates the time left; None while a preset that is left has no run."""
+    def time_left(self):
+        """Estimates the time left from the epochs of each preset that are finished."""
         open_tasks = [t for t in self.tasks if self.state(t) in ("left", "running")]
-        known = {t: load_run(t.path).seconds for t in self.tasks if t.path.exists()}
-        estimates = [_seconds(task, known) for task in open_tasks]
-        if None in estimates:
+        estimates = [self._seconds_left(task) for task in open_tasks]
+        known = [seconds for seconds in estimates if seconds is not None]
+        if estimates and not known:
+            return "unknown"
+        shared = sum(known) / min(self.at_once, max(len(open_tasks), 1))
+        minutes = max([shared, *known]) / 60  # no sooner than the longest of them
+        word = "about" if len(known) == len(estimates) else "at least"
+        return f"{word} {minutes:.0f} min"
+
+    def _seconds_left(self, task):
+        same = [t.seconds() for t in self.tasks if t.preset == task.preset]
+        seconds = [second for run in same for second in run]
+        if not seconds:
             return None
-        return sum(estimates) / min(self.at_once, max(len(open_tasks), 1))
+        return statistics.median(seconds) * (task.epochs - len(task.seconds()))
 
 
-def _seconds(task, known):
-    """Time left for a run, by its own epochs or by the other runs of its preset."""
-    progress = checkpoint_of(task.path) / PROGRESS
-    if progress.exists():
-        seconds = json.loads(progress.read_text())["history"]["seconds"]
-        return statistics.median(seconds) * (task.epochs - len(seconds))
-    same = [s for t, s in known.items() if t.preset == task.preset]
-    return statistics.mean(same) if same else None
+def visible_gpus():
+    """Names of the NVIDIA GPUs that a run on this machine may get, as CUDA has them."""
+    if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name for name in named.split(",") if name]
+    try:
+        command = ["nvidia-smi", "--list-gpus"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    lines = [line for line in said.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(number) for number in range(len(lines))]
+
+
+def choose_gpus(options):
+    """The GPUs that the jobs share; none where each finds its own.
+
+    Raises:
+        ValueError: When there are fewer of them than jobs at a time.
+    """
+    if options.scale != "full" or options.cluster != "local":
+        return []
+    gpus = visible_gpus()
+    if len(gpus) < options.jobs:
+        raise ValueError(
+            "--scale full must have an NVIDIA GPU for each job at a time "
+            f"(--jobs {options.jobs}). Received: a machine that shows {len(gpus)}."
+        )
+    return gpus[: options.jobs]
 
 
 def make_executor(options):
@@ -255,13 +325,20 @@ def make_executor(options):
         ) from error
     executor.update_parameters(
         name=f"vitlib-{options.study}",
-        timeout_min=round(60 * options.hours),
+        timeout_min=60 * options.hours,
         gpus_per_node=int(options.scale == "full"),
         stderr_to_stdout=True,
         slurm_partition=options.partition,
         slurm_cpus_per_task=options.cpus,
     )
     return executor
+
+
+def count(text):
+    """An integer of at least 1, from the command line."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}.")
+    return number
 
 
 def parse_command(arguments):
@@ -271,14 +348,16 @@ def parse_command(arguments):
     add("study", choices=STUDIES, help="which study to run")
     add("--scale", choices=SCALES, required=True, help="two CPU cores, or a GPU a run")
     add("--cluster", choices=("local", "slurm", "debug"), default="local")
-    add("--jobs", type=int, help="at a time; default: 1, or all with SLURM")
+    add("--jobs", type=count, help="at a time; default: 1, or all with SLURM")
     add("--partition", help="of SLURM")
-    add("--cpus", type=int, default=4, help="of a job of SLURM; default: 4")
-    add("--hours", type=float, default=24, help="most time of a run; default: 24")
+    add("--cpus", type=count, default=4, help="of a job of SLURM; default: 4")
+    add("--hours", type=count, default=24, help="most time of a run; default: 24")
     add("--data-dir", help="folder of cifar-100-binary.tar.gz")
-    add("--out", default=RESULTS, type=Path, help="default: results")
+    add("--out", type=Path, help="default: results, or runs/rehearsal")
     add("--dry-run", action="store_true", help="only say what would run")
+    add("--rehearse", action="store_true", help="only 20 steps of each run")
     options = parser.parse_args(arguments)
+    options.out = options.out or (REHEARSALS if options.rehearse else RESULTS)
     if options.jobs is None:
         options.jobs = sys.maxsize if options.cluster == "slurm" else 1
     return options
@@ -289,7 +368,7 @@ def show_plan(sweep, options):
     for task in sweep.tasks:
         print(f"{sweep.state(task):8}python experiments/train.py", *task.arguments)
     print(sweep.describe())
-    asked = f"{options.cluster}, {options.hours:g} hours at most"
+    asked = f"{options.cluster}, {options.hours} hours at most"
     if options.cluster == "slurm":
         asked += f", partition {options.partition or 'by default'}, {options.cpus} CPUs"
     if options.scale == "full":
@@ -310,24 +389,59 @@ def run(sweep):
         time.sleep(0 if sweep.is_over() else PAUSE)
 
 
+def start(sweep, options):
+    """Does what the command line asks for: the plan alone, a rehearsal, or all runs."""
+    if options.dry_run:
+        failures = {task: task.failure() for task in sweep.tasks}
+        sweep.failed = {task: why for task, why in failures.items() if why}
+        show_plan(sweep, options)
+        return
+    if options.rehearse:  # of the code and the machine as they are now
+        for task in sweep.tasks:
+            task.path.unlink(missing_ok=True)
+    run(sweep)
+    if options.rehearse:
+        show_forecast(sweep)
+
+
+def show_forecast(sweep):
+    """Prints how long the training of each rehearsed run would take as a whole."""
+    for task in sweep.tasks:
+        if sweep.state(task) == "done":
+            preset = PRESETS[task.preset]
+            rate = load_run(task.path).images_per_second
+            minutes = preset.train.epochs * _images(preset) / rate / 60
+            told = f"{rate:,.0f} images/s, so about {minutes:,.0f} min in all"
+            print(f"{task.name}: {told}, validation not counted")
+
+
+def _images(preset):
+    """How many training images an epoch of a preset has."""
+    if preset.train.steps_per_epoch is None:
+        return TRAIN_IMAGES[preset.data]
+    return preset.train.steps_per_epoch * preset.train.batch_size
+
+
 def main(arguments):
     """Runs the sweep. Returns 0, 1 when a run failed, 2 for bad input."""
     options = parse_command(arguments)
     try:
-        tasks = plan(options.study, options.scale, options.out, options.data_dir)
+        changes = REHEARSAL if options.rehearse else None
+        asked = options.study, options.scale, options.out, options.data_dir
+        tasks = plan(*asked, changes)
         for path in (task.path for task in tasks if task.path.exists()):
             load_run(path)  # a damaged record is told before anything starts
         executor = None if options.dry_run else make_executor(options)
+        gpus = () if options.dry_run else choose_gpus(options)
     except (ValueError, OSError) as error:
         print(f"sweep.py: {error}", file=sys.stderr)
         return 2
-    share_gpus = options.scale == "full" and options.cluster == "local"
-    sweep = Sweep(tasks, executor, options.jobs, share_gpus)
-    if options.dry_run:
-        sweep.failed = {task: task.failure() for task in tasks if task.failure()}
-        show_plan(sweep, options)
-    else:
-        run(sweep)
+    sweep = Sweep(tasks, executor, options.jobs, gpus)
+    try:
+        start(sweep, options)
+    except FailedJobError as error:
+        print(f"sweep.py: SLURM must take a job. Received: {error}", file=sys.stderr)
+        return 2
     for task, reason in sweep.failures().items():
         print(f"\n{task.name} failed: {reason}", file=sys.stderr)
     return 1 if sweep.failures() else 0

@@ -40,6 +40,9 @@ def parse_arguments(arguments):
     parser.add_argument("--position", choices=POSITIONS, help="of a ViT's patches")
     parser.add_argument("--epochs", type=int, help="in place of the preset's")
     parser.add_argument(
+        "--steps-per-epoch", type=int, help="in place of a pass over all images"
+    )
+    parser.add_argument(
         "--train-images", type=int, help="train on so many, in as many steps"
     )
     parser.add_argument(
@@ -69,9 +72,11 @@ def configure(preset, options):
         model = replace(model, position=options.position)
     if options.train_images not in (None, TRAIN_IMAGES[preset.data]):
         overrides["train_images"] = options.train_images
-    if options.epochs not in (None, training.epochs):
-        overrides["epochs"] = options.epochs
-        training = replace(training, epochs=options.epochs)
+    for name in ("epochs", "steps_per_epoch"):
+        value = getattr(options, name)
+        if value not in (None, getattr(training, name)):
+            overrides[name] = value
+            training = replace(training, **{name: value})
     return model, training, overrides
 
 

@@ -1,8 +1,8 @@
 """Plays `experiments/train.py` for the tests of the sweep, without loading Keras.
 
 It copies `sample.json`, the record of a run, from the folder above the results. A seed
-of 1 fails with a traceback, 2 kills its process, 3 takes a while, and 4 always finds
-that another process trains it.
+of 1 fails with a traceback, 2 says a line and kills its process, 3 takes a while, and 4
+always finds that another process trains it.
 """
 
 import json
@@ -21,14 +21,17 @@ if __name__ == "__main__":
     if seed == 1:
         raise RuntimeError("the disk is full of holes")
     if seed == 2:
+        sys.stdout.write("epoch 7/30\n")
         os.kill(os.getpid(), signal.SIGKILL)
     if seed == 3:
         time.sleep(2)
     if seed == 4:
         sys.exit(BUSY)
     record = json.loads((out.parent / "sample.json").read_text())
-    record |= {"preset": preset, "name": preset, "seed": seed}
-    path = out / record["study"] / f"{preset}-seed{seed}.json"
+    changes = [f"{key}-{options[key]}" for key in options if "epoch" in key]
+    name = "-".join([preset, *changes])
+    record |= {"preset": preset, "name": name, "seed": seed}
+    path = out / record["study"] / f"{name}-seed{seed}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     (out / f"gpu-of-{path.stem}").write_text(
         os.environ.get("CUDA_VISIBLE_DEVICES", "unset")

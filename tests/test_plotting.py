@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -213,7 +215,7 @@ def ends(ax):
 
 def test_accuracy_by_images_has_a_line_a_family_with_means_and_ranges(ax):
     runs = [*sized("vit", 20_000, 0.4), *sized("vit", 5_000, 0.1, 0.3, 0.2)]
-    runs += sized("small-resnet", 5_000, 0.5)
+    runs += [replace(run, profile="laptop") for run in sized("resnet", 5_000, 0.5)]
     assert plotting.plot_accuracy_by_images(ax, runs) is ax
     vit, resnet = (container.lines[0] for container in ax.containers)
     np.testing.assert_allclose(vit.get_xydata(), [(5_000, 20), (20_000, 40)])
@@ -221,7 +223,8 @@ def test_accuracy_by_images_has_a_line_a_family_with_means_and_ranges(ax):
     assert ends(ax) == [[10, 30], [40, 40], [50, 50]]
     assert (vit.get_color(), resnet.get_color()) == ("C0", "C1")
     words = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert words == ["vit", "small-resnet"]
+    assert words == ["vit, full", "resnet, laptop"]
+    assert (vit.get_linestyle(), resnet.get_linestyle()) == ("--", "-")
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["5,000", "20,000"]
 
 

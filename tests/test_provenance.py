@@ -169,3 +169,19 @@ def test_the_peak_of_the_memory_never_falls():
 def test_windows_tells_no_peak_of_the_memory(monkeypatch):
     monkeypatch.setitem(sys.modules, "resource", None)  # as if it were not there
     assert provenance.peak_memory_bytes() is None
+
+
+@pytest.mark.parametrize(
+    ("began", "went_on", "joined"),
+    [
+        ("a1", "a1", "a1"),
+        ("a1-dirty", "a1-dirty", "a1-dirty"),
+        ("a1", "b2", "a1-dirty"),
+        ("a1-dirty", "b2", "a1-dirty"),
+        ("a1", "a1-dirty", "a1-dirty"),
+        (None, "b2", None),
+        ("a1", None, None),
+    ],
+)
+def test_a_run_of_two_commits_is_of_neither(began, went_on, joined):
+    assert provenance.join_commits(began, went_on) == joined

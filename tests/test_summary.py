@@ -106,9 +106,8 @@ def test_a_preset_that_is_not_recorded_has_no_seeds(tmp_path):
 def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):
     table = show_study(tmp_path, "data-size")
     assert "No run of the study 'data-size' is recorded yet" in table.columns[0]
-    assert table.rows == (
-        (".venv/bin/python experiments/sweep.py data-size --scale laptop",),
-    )
+    command = ".venv/bin/python experiments/sweep.py data-size --scale"
+    assert table.rows == ((f"{command} laptop",), (f"{command} full",))
 
 
 def test_a_study_of_two_scales_shows_a_command_for_each(tmp_path):

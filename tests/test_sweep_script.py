@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import signal
 import subprocess
@@ -36,6 +37,7 @@ def sweep(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(module, "PAUSE", 0.05)
     monkeypatch.setattr(module, "FOLDER", tmp_path)
+    monkeypatch.setattr(module, "visible_gpus", lambda: ["0", "1"])
     return module
 
 
@@ -67,6 +69,10 @@ def test_every_study_has_a_grid_of_runs(study, monkeypatch, tmp_path):
     assert len({task.path for task in planned}) == len(planned)
     presets = {name for name, preset in PRESETS.items() if preset.study == study}
     assert {task.preset for task in planned} == presets
+    for scale in scales:  # a recipe that warms up for longer would be refused
+        rehearsed = sweep.plan(study, scale, changes=sweep.REHEARSAL)
+        assert {task.epochs for task in rehearsed} == {5}
+        assert not {task.path for task in rehearsed} & {task.path for task in planned}
     shown = [row[0] for row in show_study(tmp_path, study).rows]
     assert shown == [
         f".venv/bin/python experiments/sweep.py {study} --scale {scale}"
@@ -91,9 +97,10 @@ def test_the_how_to_counts_the_runs_of_every_study(monkeypatch):
 
 def test_the_study_of_data_goes_down_from_all_images_in_equal_parts_of_each_class():
     grid = yaml.safe_load((ROOT / "experiments/data-size.yml").read_text())
-    (entry,) = grid["laptop"]
-    assert entry["train-images"][-1] == TRAIN_IMAGES["cifar100"]
-    assert all(images % 100 == 0 for images in entry["train-images"])
+    assert set(grid) == {"laptop", "full"}
+    for (entry,) in grid.values():
+        assert entry["train-images"][-1] == TRAIN_IMAGES["cifar100"]
+        assert all(images % 100 == 0 for images in entry["train-images"])
 
 
 def test_there_is_no_grid_without_a_study():
@@ -127,7 +134,10 @@ def test_a_sweep_records_every_run_once(sweep, tmp_path, capfd, cluster):
     assert "2 done, 0 running, 0 left; time left: about 0 min" in lines[-1]
 
 
-def test_a_run_that_fails_is_told_and_does_not_stop_the_others(sweep, tmp_path, capfd):
+def test_a_run_that_fails_is_told_and_does_not_stop_the_others(
+    sweep, tmp_path, capfd, monkeypatch
+):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     write_grid(tmp_path, [1, 2, 0])
     assert run(sweep, tmp_path) == 1
     assert recorded(tmp_path) == [("report-vit", 0)]
@@ -136,6 +146,7 @@ def test_a_run_that_fails_is_told_and_does_not_stop_the_others(sweep, tmp_path, 
     assert "report-vit-seed1 failed: exit status 1\n" in said.err
     assert "RuntimeError: the disk is full of holes\n" in said.err
     assert "report-vit-seed2 failed: exit status -9\n" in said.err
+    assert "epoch 7/30\n" in said.err  # what a killed process said last
 
 
 def test_a_dry_run_tells_why_a_run_of_an_earlier_sweep_failed(sweep, tmp_path, capfd):
@@ -184,6 +195,7 @@ def test_a_killed_sweep_leaves_its_run_alone_and_the_next_one_goes_on(sweep, tmp
         [sys.executable, "-c", code, *map(str, places), *asked],
         stdout=subprocess.PIPE,
         text=True,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "0"},
     )
     assert "1 running" in process.stdout.readline()
     process.send_signal(signal.SIGKILL)
@@ -248,15 +260,134 @@ def test_a_dry_run_shows_every_command_and_starts_none(sweep, tmp_path, capsys):
     assert not (tmp_path / "logs").exists()
 
 
+def test_a_rehearsal_makes_a_few_steps_of_each_run_elsewhere(sweep, tmp_path, capsys):
+    write_grid(tmp_path, [0, 1])
+    asked = ["report", "--scale=full", "--rehearse", "--dry-run"]
+    assert sweep.main(asked) == 0
+    lines = capsys.readouterr().out.splitlines()
+    steps = "--epochs=5 --steps-per-epoch=4"
+    command = f"experiments/train.py report-vit --seed=0 {steps}"
+    assert lines[0] == f"left    python {command} --out={sweep.REHEARSALS}"
+    assert lines[1].startswith("0 done, 0 running, 1 left")  # one seed is enough
+    assert sweep.main([*asked, f"--out={tmp_path}"]) == 0
+    assert str(sweep.REHEARSALS) not in capsys.readouterr().out
+
+
+def test_a_rehearsal_starts_anew_and_tells_how_long_all_would_take(
+    sweep, tmp_path, capfd
+):
+    write_grid(tmp_path, [0, 1])
+    (task,) = sweep.plan("report", "full", tmp_path / "results", None, sweep.REHEARSAL)
+    old = make_run(name=task.name.removesuffix("-seed0"), utc="2020-01-01T00:00:00Z")
+    save_run(tmp_path / "results", old)
+    assert run(sweep, tmp_path, "--rehearse") == 0
+    (made,) = load_runs(tmp_path / "results")
+    assert made.utc != old.utc
+    minutes = 30 * 40_000 / made.images_per_second / 60
+    told = f"{made.images_per_second:,.0f} images/s, so about {minutes:,.0f} min in all"
+    assert told in capfd.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", ["--jobs=0", "--jobs=-1", "--cpus=0", "--hours=0"])
+def test_a_number_below_one_is_refused(sweep, tmp_path, capsys, option):
+    write_grid(tmp_path, [0])
+    with pytest.raises(SystemExit):
+        run(sweep, tmp_path, option)
+    assert "must be at least 1. Received: " in capsys.readouterr().err
+
+
+def test_more_jobs_than_gpus_are_refused(sweep, tmp_path, capsys):
+    write_grid(tmp_path, [0])
+    assert run(sweep, tmp_path, "--jobs=3") == 2
+    assert capsys.readouterr().err == (
+        "sweep.py: --scale full must have an NVIDIA GPU for each job at a time "
+        "(--jobs 3). Received: a machine that shows 2.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "gpus"), [("", []), ("3", ["3"]), ("2,GPU-1f", ["2", "GPU-1f"])]
+)
+def test_the_reader_may_name_the_gpus(monkeypatch, named, gpus):
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert importlib.import_module("sweep").visible_gpus() == gpus
+
+
+def test_the_driver_lists_the_gpus(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    sweep = importlib.import_module("sweep")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert sweep.visible_gpus() == []
+    listed = "GPU 0: NVIDIA A (UUID: GPU-1)\n  MIG 1g\nGPU 1: NVIDIA A (UUID: GPU-2)"
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\necho '{listed}'\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    assert sweep.visible_gpus() == ["0", "1"]
+
+
 def test_time_left_counts_the_epochs_that_a_run_has_done(sweep, tmp_path):
     write_grid(tmp_path, [0])
     (task,) = sweep.plan("report", "full", tmp_path / "results")
     plan = sweep.Sweep([task], None, 1)
-    assert plan.seconds_left() is None
+    assert plan.time_left() == "unknown"
     folder = sweep.checkpoint_of(task.path)
     folder.mkdir(parents=True)
     (folder / "progress.json").write_text('{"history": {"seconds": [60, 61, 90]}}')
-    assert plan.seconds_left() == 61 * 27
+    assert plan.time_left() == f"about {61 * 27 / 60:.0f} min"
+
+
+def begin(sweep, task, *seconds):
+    """A run that was stopped after some epochs."""
+    folder = sweep.checkpoint_of(task.path)
+    folder.mkdir(parents=True)
+    history = {"history": {"seconds": seconds}}
+    (folder / "progress.json").write_text(json.dumps(history))
+
+
+def test_time_left_learns_from_the_epochs_of_another_seed(sweep, tmp_path):
+    write_grid(tmp_path, [0, 1])
+    first, second = sweep.plan("report", "full", tmp_path / "results")
+    begin(sweep, first, *[60] * 29)
+    one, two = (sweep.Sweep([first, second], None, jobs) for jobs in (1, 2))
+    assert (one.time_left(), two.time_left()) == ("about 31 min", "about 30 min")
+
+
+def test_time_left_says_when_it_knows_a_part_alone(sweep, tmp_path):
+    grid = {"full": [{"preset": ["report-vit", "report-resnet"], "seed": 0}]}
+    (tmp_path / "report.yml").write_text(yaml.safe_dump(grid))
+    tasks = sweep.plan("report", "full", tmp_path / "results")
+    begin(sweep, tasks[0], 60)
+    assert sweep.Sweep(tasks, None, 1).time_left() == "at least 29 min"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"history": {}}', '{"history": 3}'])
+def test_a_damaged_checkpoint_does_not_stop_a_sweep(sweep, tmp_path, content):
+    write_grid(tmp_path, [0])
+    (task,) = sweep.plan("report", "full", tmp_path / "results")
+    begin(sweep, task)
+    (sweep.checkpoint_of(task.path) / "progress.json").write_text(content)
+    assert sweep.Sweep([task], None, 1).time_left() == "unknown"
+
+
+def test_a_record_that_is_damaged_meanwhile_has_failed(sweep, tmp_path):
+    write_grid(tmp_path, [0])
+    (task,) = sweep.plan("report", "full", tmp_path / "results")
+    path = save_run(tmp_path / "results", make_run())
+    plan = sweep.Sweep([task], None, 1)
+    assert plan.state(task) == "done"
+    path.write_text("no run")
+    assert plan.state(task) == "failed"
+    assert str(path) in plan.failures()[task]
+
+
+def test_a_run_of_another_process_takes_a_place(sweep, tmp_path):
+    write_grid(tmp_path, [4, 0])
+    tasks = sweep.plan("report", "full", tmp_path / "results")
+    plan = sweep.Sweep(tasks, None, 1)
+    plan.elsewhere = {tasks[0]: time.monotonic()}
+    plan.step()  # whoever starts a job without an executor breaks
+    assert plan.jobs == {}
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_a_position_goes_with_a_vit_alone(script, executed, capsys, position):
             ("report-vit", "--epochs", "-3"),
             "TrainConfig.epochs must be .*Received: -3.",
         ),
+        (("tiny", "--steps-per-epoch", "0"), "steps_per_epoch must be .* Received: 0."),
         (("repaired-vit", "--epochs", "1"), "warmup_epochs must be .* Received: 2."),
         (("report-vit", "--seed", "-1"), "TrainConfig.seed must be .* Received: -1."),
         (
@@ -135,7 +136,8 @@ def test_help_lists_every_option(script, capsys):
         script.main(["--help"])
     said = capsys.readouterr().out
     assert caught.value.code == 0
-    options = ("--seed", "--position", "--epochs", "--train-images")
+    options = ("--seed", "--position", "--epochs", "--steps-per-epoch")
+    options += ("--train-images",)
     options += ("--devices", "--data-dir", "--out", "--force")
     assert all(option in said for option in options)
 
@@ -165,6 +167,10 @@ def test_records_go_to_the_results_of_the_project_by_default(script, executed):
         (("--position", "1d", "--epochs", "30"), "report-vit-seed0"),  # as they are
         (("--epochs", "2"), "report-vit-epochs-2-seed0"),
         (
+            ("--epochs", "2", "--steps-per-epoch", "10"),
+            "report-vit-epochs-2-steps-per-epoch-10-seed0",
+        ),
+        (
             ("--epochs", "2", "--seed", "1", "--position", "relative"),
             "report-vit-position-relative-epochs-2-seed1",
         ),
@@ -179,12 +185,14 @@ def test_the_name_of_a_record_tells_what_differs_from_the_preset(
 
 
 def test_the_changes_reach_the_configs(script):
-    arguments = ["report-vit", "--position=2d", "--epochs=2", "--seed=3"]
+    arguments = ["report-vit", "--position=2d", "--epochs=2", "--steps-per-epoch=10"]
+    arguments += ["--seed=3"]
     options = script.parse_arguments(arguments)
     model, training, overrides = script.configure(PRESETS["report-vit"], options)
     assert model == replace(REPORT_VIT, position="2d")
-    assert training == replace(PRESETS["report-vit"].train, epochs=2, seed=3)
-    assert overrides == {"position": "2d", "epochs": 2}
+    changes = {"epochs": 2, "steps_per_epoch": 10}
+    assert training == replace(PRESETS["report-vit"].train, seed=3, **changes)
+    assert overrides == {"position": "2d", **changes}
 
 
 @pytest.mark.parametrize(

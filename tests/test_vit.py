@@ -13,6 +13,7 @@ from vitlib import (
     build_vit,
     join_patches,
 )
+from vitlib.config import PRESETS
 from vitlib.instruments import head_layers
 from vitlib.patches import Patches
 
@@ -127,3 +128,10 @@ def test_the_first_weights_of_the_hidden_head_can_be_scaled():
 
 def test_the_compact_vit_is_compact():
     assert build_vit(COMPACT_VIT).count_params() < 0.05 * 45_923_307
+
+
+def test_the_hybrid_for_a_gpu_has_the_size_of_its_model():
+    """CCT-7/3x1 of Hassani et al., 2021, has 3.76 million; ours adds a projection."""
+    model = build_vit(PRESETS["small-image-hybrid"].model)
+    assert model.count_params() == pytest.approx(3.76e6, rel=0.03)
+    assert PRESETS["small-image-hybrid"].model.num_patches == 256

@@ -396,6 +396,30 @@ FAIR_RESNET = replace(
 # It was not tuned, and neither was the ViT's: nobody may call one of them the best.
 FAIR_RESNET_TRAIN = replace(REPAIRED_TRAIN, learning_rate=1e-3)
 
+# Two ViTs for small images, sized for 30 epochs of a GPU: seven blocks on patches of
+# 4 x 4 pixels, and seven blocks on 256 tokens behind a convolution, the sizes of
+# CCT-7/3x1 (Hassani et al., 2021, https://arxiv.org/abs/2104.05704). Their recipe is
+# that of "compact-half-hour" with the rate of the small ViT; nobody has tuned it.
+SMALL_IMAGE_VIT = replace(
+    SMALL_VIT,
+    projection_dim=384,
+    num_heads=6,
+    key_dim=64,
+    num_layers=7,
+    mlp_units=(768, 384),
+)
+SMALL_IMAGE_HYBRID = replace(
+    SMALL_IMAGE_VIT,
+    patch_size=1,
+    projection_dim=256,
+    num_heads=4,
+    mlp_units=(512, 256),
+    stem_filters=(256,),
+)
+SMALL_IMAGE_TRAIN = replace(
+    COMPACT_TRAIN, epochs=30, learning_rate=1e-3, weight_decay=0.3
+)
+
 
 def _first_steps(model=REPORT_VIT, base=FIRST_STEPS, **changes):
     training = replace(base, **changes)
@@ -421,7 +445,7 @@ PRESETS = {
     "report-resnet-hour": Preset(
         "report", "laptop", REPORT_RESNET, replace(REPORT_TRAIN, epochs=5)
     ),
-    # One change each to the report's ViT: which of them lets it learn?
+    # One change each to the report's two models: which of them lets them learn?
     "report-vit-low-rate": Preset(
         "diagnosis", "full", REPORT_VIT, replace(REPORT_TRAIN, learning_rate=1e-4)
     ),
@@ -433,6 +457,21 @@ PRESETS = {
     ),
     "report-vit-pooled": Preset(
         "diagnosis", "full", replace(REPORT_VIT, pooling="mean"), REPORT_TRAIN
+    ),
+    "report-vit-decay": Preset(
+        "diagnosis", "full", REPORT_VIT, replace(REPORT_TRAIN, weight_decay=0.1)
+    ),
+    "report-vit-small-init": Preset(
+        "diagnosis", "full", replace(REPORT_VIT, head_init_scale=0.1), REPORT_TRAIN
+    ),
+    "report-vit-no-dropout": Preset(
+        "diagnosis", "full", replace(REPORT_VIT, head_dropout=0.0), REPORT_TRAIN
+    ),
+    "report-resnet-low-rate": Preset(
+        "diagnosis", "full", REPORT_RESNET, replace(REPORT_TRAIN, learning_rate=1e-4)
+    ),
+    "report-resnet-no-dropout": Preset(
+        "diagnosis", "full", replace(REPORT_RESNET, head_dropout=0.0), REPORT_TRAIN
     ),
     # The same and more on two CPU cores, for the first steps alone.
     "first-steps": _first_steps(),
@@ -476,6 +515,10 @@ PRESETS = {
     # With --train-images: is it the amount of data?
     "data-size-vit": Preset("data-size", "laptop", SMALL_VIT, SMALL_TRAIN),
     "data-size-resnet": Preset("data-size", "laptop", SMALL_RESNET, SMALL_TRAIN),
+    "data-size-fair-vit": Preset("data-size", "full", FAIR_VIT, REPAIRED_TRAIN),
+    "data-size-fair-resnet": Preset(
+        "data-size", "full", FAIR_RESNET, FAIR_RESNET_TRAIN
+    ),
     "compact": Preset("compact", "laptop", COMPACT_VIT, COMPACT_TRAIN),
     # Does the shorter number format cost accuracy? The same training without it.
     "compact-float32": Preset(
@@ -499,6 +542,11 @@ PRESETS = {
         "laptop",
         replace(SMALL_VIT, dropout=0.0, head_dropout=0.0),
         replace(COMPACT_TRAIN, epochs=28),
+    ),
+    # The same question to a GPU and the report's 30 epochs.
+    "small-image-vit": Preset("compact", "full", SMALL_IMAGE_VIT, SMALL_IMAGE_TRAIN),
+    "small-image-hybrid": Preset(
+        "compact", "full", SMALL_IMAGE_HYBRID, SMALL_IMAGE_TRAIN
     ),
     "tiny": Preset("tiny", "quick", TINY_VIT, TINY_TRAIN, data="shapes"),
     "tiny-resnet": Preset("tiny", "quick", TINY_RESNET, TINY_TRAIN, data="shapes"),

@@ -221,24 +221,27 @@ def show_images(axes, images, labels=None):
 
 
 def plot_accuracy_by_images(ax, runs):
-    """Draws test top-1 against the number of training images, one line a family.
+    """Draws test top-1 against the number of training images.
 
-    A point is the mean over seeds, its bar goes from the lowest to the highest. Where
-    no run is finished, the axes say so.
+    A family has a line at each scale: solid at laptop scale, dashed at the others. A
+    point is the mean over seeds, its bar goes from the lowest to the highest. Where no
+    run is finished, the axes say so.
 
     Args:
         ax: Axes to draw on.
         runs: List of `Run`; those that failed are left out.
     """
     ax.set(xlabel="training images", ylabel="test top-1 accuracy (%)")
-    families = _group(runs, lambda run: run.model["family"])
-    for family, members in families.items():
+    lines = _group(runs, lambda run: (run.model["family"], run.profile))
+    for (family, profile), members in lines.items():
         sizes = _group(members, lambda run: run.data["train"])
         values = [_accuracies(sizes[count]) for count in sorted(sizes)]
-        _draw_means(ax, sorted(sizes), values, "o-", color=_color(family), label=family)
-    if not families:
+        style = "o-" if profile == "laptop" else "s--"
+        look = {"color": _color(family), "label": f"{family}, {profile}"}
+        _draw_means(ax, sorted(sizes), values, style, **look)
+    if not lines:
         return _say_that_nothing_is_recorded(ax)
-    counts = sorted({run.data["train"] for group in families.values() for run in group})
+    counts = sorted({run.data["train"] for group in lines.values() for run in group})
     ax.set_xscale("log")
     ax.set_xticks(counts, [f"{count:,}" for count in counts])
     ax.minorticks_off()

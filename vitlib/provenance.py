@@ -35,6 +35,16 @@ def git_commit():
     return f"{commit}-dirty" if changed else commit
 
 
+def join_commits(began, went_on):
+    """The commit of a run that was begun under one and went on under another.
+
+    Where they differ no commit has all of its code, so that the first one is "-dirty".
+    """
+    if None in (began, went_on):
+        return None
+    return began if began == went_on else f"{began.removesuffix('-dirty')}-dirty"
+
+
 def versions():
     """Versions of Python, and of those of `PACKAGES` that are installed."""
     found = {"python": platform.python_version()}

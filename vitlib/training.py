@@ -329,6 +329,9 @@ def _train_epochs(model, watcher, data, config, folder, report):
     progress = load_progress(folder, key)
     if progress is None:
         progress = {"history": {}, "best_epoch": None, "images_per_second": []}
+    now = provenance.git_commit()
+    began = progress.get("git_commit", now)
+    progress["git_commit"] = provenance.join_commits(began, now)
     finished = len(progress["history"].get("loss", ()))
     _require_same_start(finished)
     if finished:
@@ -398,6 +401,6 @@ def _record(model, data, config, progress, error):
         device=provenance.device(),
         backend=keras.backend.backend(),
         versions=provenance.versions(),
-        git_commit=provenance.git_commit(),
+        git_commit=progress["git_commit"],
         utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
