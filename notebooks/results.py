@@ -103,6 +103,17 @@ plt.show()
 vitlib.show_study("../results", "repair")
 
 # %% [markdown]
+# And what did the instruments read of the exact models, under the report's recipes and the repaired
+# one?
+
+# %%
+runs = [
+    *vitlib.load_runs("../results", "report"),
+    *vitlib.load_runs("../results", "repair"),
+]
+summarize_readings(runs)
+
+# %% [markdown]
 # ## `positions`: what does each positional variant add?
 #
 # The four variants under {term}`mean pooling`, at two sizes. See [](#sec-positions).
@@ -129,7 +140,7 @@ vitlib.show_study("../results", "comparison")
 vitlib.show_study("../results", "data-size")
 
 # %% [markdown]
-# ## `compact`: what can half an hour of two processor cores do?
+# ## `compact`: what can half an hour of two processor cores do, or 30 epochs of a GPU?
 #
 # A small ViT whose tokens come from convolutions {cite:p}`hassani2021`, on the images as
 # they are, 32 x 32. It multiplies matrices in {term}`bfloat16`, which has fewer digits;
@@ -140,6 +151,7 @@ vitlib.show_study("../results", "data-size")
 # anything, is what the faster format costs. `compact-decay` has a stronger
 # {term}`weight decay`, and `compact-half-hour` more than twice the epochs on top.
 # `pure-vit` has no convolutions: it is `small-vit` without dropout, in 28 epochs.
+# The two `small-image` models are larger, and meant for a GPU and the report's 30 epochs.
 
 # %%
 vitlib.show_study("../results", "compact")

@@ -60,5 +60,19 @@ def test_the_table_and_the_sections_give_the_same_verdicts():
     assert verdicts == {label: [verdict] for label, verdict in table().items()}
 
 
+def test_a_verdict_that_rests_on_records_has_a_cell_that_reads_them():
+    _, *parts = re.split(
+        r"^# \((sec-found-\S+)\)=$", PAGE.read_text("utf-8"), flags=re.M
+    )
+    cells = {
+        label: [cell for cell in text.split("\n# %%\n")[1:] if "run" in cell]
+        for label, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+    assert cells.keys() == table().keys()
+    for label, verdict in table().items():
+        if verdict.startswith(("supported", "contradicted", "reproduced")):
+            assert cells[label] or label == "sec-found-cost", label  # of benchmarks
+
+
 def test_every_verdict_is_one_of_those_that_the_page_explains():
     assert all(verdict.startswith(VERDICTS) for verdict in table().values())
