@@ -732,8 +732,8 @@ print("on few images, ResNet ahead by 20 points:", lead > 20)
 # Is this the report's sentence, that a convolution's bias helps on *small* sets? Only half of
 # it. The other half says that the lead shrinks as the data grow. Our two points cannot tell:
 # in so few passes the ViT has not finished learning on all images either, as
-# {numref}`fig-comparison-budget` shows. The study `data-size` below has five points and
-# longer trainings.
+# {numref}`fig-comparison-budget` shows. The study `data-size` below has five points, and
+# eight passes.
 #
 # Note how much this does not say. The embedded images hold two simple shapes on a grid, which
 # suits a convolution. It is one seed, one recipe, one small size of either model. The two
@@ -750,7 +750,7 @@ vitlib.show_study("../results", "report")
 # %% [markdown]
 # If the row `report-vit` is near 1 % and `report-resnet` near 47.93 %, the report's two
 # numbers are confirmed. The names that end in `hour` are the first epochs alone. The first five of
-# the ResNet are slow; [](#sec-training) finds most of its head dead, as that of the ViT. The column
+# the ResNet are slow; [](#sec-training) finds most of its first hidden layer dead. The column
 # "seeds" says how many runs stand behind a row; a {term}`recorded run` that failed is counted
 # there.
 #
@@ -766,7 +766,8 @@ vitlib.show_study("../results", "comparison")
 # parameters and does much less arithmetic. Read `fair-resnet` against `cifar-resnet` for
 # the stem, knowing that their sizes differ, too. `small-resnet` belongs to `small-vit` of
 # the study `positions`, which has nearly the same number of parameters and the same recipe;
-# `compact-resnet` belongs to `compact`, which has the same recipe and a little less arithmetic.
+# `compact-resnet` belongs to `compact`, which has the same recipe, a little less arithmetic, twice the
+# parameters, and convolutions of its own in front.
 # For each pair, ask first whether the difference is larger than two spreads, then what it
 # cost. [](#sec-findings) puts both pairs of small models side by side. A row with 0 seeds is not
 # recorded yet; [](#sec-how-to-record) says how to record it.

@@ -59,7 +59,7 @@ plt.style.use("vitlib.course")
 vitlib.show_study("../results", "report")
 
 # %% [markdown]
-# ## `diagnosis`: what keeps the two models from learning?
+# ## `diagnosis`: what stops the one model, and slows the other?
 #
 # The report's ViT with one change at a time. Names that begin with `first-steps` are short
 # trainings of 200 steps (300 with warm-up), tested on few images; an epoch is 25 steps there.
@@ -175,7 +175,8 @@ for name in others:
 # So the faster format costs nothing that three seeds can show. The stronger decay helps, and more
 # epochs on top help more. By then the model knows its training images far better than others, as
 # {numref}`fig-results-curves` shows. And patches alone stay far behind convolutions in front of the
-# tokens, in no less time. Where a row has one seed, this is a first sign, not a measurement.
+# tokens, with half the parameters and more epochs. Where a row has one seed, this is a first sign, not
+# a measurement.
 
 # %% [markdown]
 # ## How did the trainings go?
