@@ -325,7 +325,7 @@ def make_executor(options):
         ) from error
     executor.update_parameters(
         name=f"vitlib-{options.study}",
-        timeout_min=60 * options.hours,
+        timeout_min=round(60 * options.hours),
         gpus_per_node=int(options.scale == "full"),
         stderr_to_stdout=True,
         slurm_partition=options.partition,
@@ -341,6 +341,13 @@ def count(text):
     return number
 
 
+def hours(text):
+    """A time of at least a minute in hours, from the command line."""
+    if not (number := float(text)) >= 1 / 60:
+        raise argparse.ArgumentTypeError(f"must be at least 1/60. Received: {text}.")
+    return number
+
+
 def parse_command(arguments):
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -351,7 +358,7 @@ def parse_command(arguments):
     add("--jobs", type=count, help="at a time; default: 1, or all with SLURM")
     add("--partition", help="of SLURM")
     add("--cpus", type=count, default=4, help="of a job of SLURM; default: 4")
-    add("--hours", type=count, default=24, help="most time of a run; default: 24")
+    add("--hours", type=hours, default=24, help="most time of a run; default: 24")
     add("--data-dir", help="folder of cifar-100-binary.tar.gz")
     add("--out", type=Path, help="default: results, or runs/rehearsal")
     add("--dry-run", action="store_true", help="only say what would run")
@@ -368,7 +375,7 @@ def show_plan(sweep, options):
     for task in sweep.tasks:
         print(f"{sweep.state(task):8}python experiments/train.py", *task.arguments)
     print(sweep.describe())
-    asked = f"{options.cluster}, {options.hours} hours at most"
+    asked = f"{options.cluster}, {options.hours:g} hours at most"
     if options.cluster == "slurm":
         asked += f", partition {options.partition or 'by default'}, {options.cpus} CPUs"
     if options.scale == "full":
@@ -399,6 +406,7 @@ def start(sweep, options):
     if options.rehearse:  # of the code and the machine as they are now
         for task in sweep.tasks:
             task.path.unlink(missing_ok=True)
+            clear(task.path)  # what a killed rehearsal has left
     run(sweep)
     if options.rehearse:
         show_forecast(sweep)

@@ -280,7 +280,9 @@ def test_a_rehearsal_starts_anew_and_tells_how_long_all_would_take(
     (task,) = sweep.plan("report", "full", tmp_path / "results", None, sweep.REHEARSAL)
     old = make_run(name=task.name.removesuffix("-seed0"), utc="2020-01-01T00:00:00Z")
     save_run(tmp_path / "results", old)
+    begin(sweep, task, 60)  # by a rehearsal that was killed
     assert run(sweep, tmp_path, "--rehearse") == 0
+    assert not sweep.checkpoint_of(task.path).exists()
     (made,) = load_runs(tmp_path / "results")
     assert made.utc != old.utc
     minutes = 30 * 40_000 / made.images_per_second / 60
@@ -288,12 +290,21 @@ def test_a_rehearsal_starts_anew_and_tells_how_long_all_would_take(
     assert told in capfd.readouterr().out.splitlines()[-1]
 
 
-@pytest.mark.parametrize("option", ["--jobs=0", "--jobs=-1", "--cpus=0", "--hours=0"])
+@pytest.mark.parametrize(
+    "option", ["--jobs=0", "--jobs=-1", "--cpus=0", "--hours=0", "--hours=nan"]
+)
 def test_a_number_below_one_is_refused(sweep, tmp_path, capsys, option):
     write_grid(tmp_path, [0])
     with pytest.raises(SystemExit):
         run(sweep, tmp_path, option)
-    assert "must be at least 1. Received: " in capsys.readouterr().err
+    least = "1/60" if "hours" in option else "1"
+    assert f"must be at least {least}. Received: " in capsys.readouterr().err
+
+
+def test_half_an_hour_may_be_asked_for(sweep, tmp_path, capsys):
+    write_grid(tmp_path, [0])
+    assert run(sweep, tmp_path, "--dry-run", "--hours=0.5") == 0
+    assert "each job: local, 0.5 hours at most" in capsys.readouterr().out
 
 
 def test_more_jobs_than_gpus_are_refused(sweep, tmp_path, capsys):
