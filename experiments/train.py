@@ -40,6 +40,9 @@ def parse_arguments(arguments):
     parser.add_argument("--position", choices=POSITIONS, help="of a ViT's patches")
     parser.add_argument("--epochs", type=int, help="in place of the preset's")
     parser.add_argument(
+        "--learning-rate", type=float, help="the highest of the schedule"
+    )
+    parser.add_argument(
         "--steps-per-epoch", type=int, help="in place of a pass over all images"
     )
     parser.add_argument(
@@ -72,7 +75,7 @@ def configure(preset, options):
         model = replace(model, position=options.position)
     if options.train_images not in (None, TRAIN_IMAGES[preset.data]):
         overrides["train_images"] = options.train_images
-    for name in ("epochs", "steps_per_epoch"):
+    for name in ("epochs", "learning_rate", "steps_per_epoch"):
         value = getattr(options, name)
         if value not in (None, getattr(training, name)):
             overrides[name] = value

@@ -334,6 +334,8 @@ POOLED_VIT = replace(REPORT_VIT, pooling="mean", head_units=())
 # at few images, because a forward pass of all 20,000 takes as long as the steps.
 FIRST_STEPS = replace(REPORT_TRAIN, epochs=8, steps_per_epoch=25)
 FIRST_IMAGES = 500
+# The same in the shorter format, for what takes more images than these 200 steps.
+SHORT_STEPS = replace(FIRST_STEPS, precision="mixed_bfloat16")
 # All images once, for the report's ResNet, which is several times as fast.
 FIRST_PASS = replace(REPORT_TRAIN, epochs=10, steps_per_epoch=125)
 
@@ -350,6 +352,13 @@ NARROW_VIT = replace(
     mlp_units=(128, 64),
     head_units=(1024, 512),
 )
+
+# The same trunk with fewer or more tokens side by side, and with their mean: from 64 to
+# 16,384 inputs of the head. Its hidden layers stay as they are.
+NARROW_HEADS = {
+    f"narrow-{(32 // side) ** 2}-tokens": replace(NARROW_VIT, patch_size=side)
+    for side in (16, 8, 4, 2)  # pixels
+} | {"narrow-pooled": replace(NARROW_VIT, pooling="mean")}
 
 # A pure ViT for 10 minutes of two CPU cores: 64 tokens, so that its maps have a shape.
 SMALL_VIT = replace(
@@ -421,11 +430,9 @@ SMALL_IMAGE_TRAIN = replace(
 )
 
 
-def _first_steps(model=REPORT_VIT, base=FIRST_STEPS, **changes):
+def _first_steps(model=REPORT_VIT, base=FIRST_STEPS, study="diagnosis", **changes):
     training = replace(base, **changes)
-    return Preset(
-        "diagnosis", "laptop", model, training, evaluation_images=FIRST_IMAGES
-    )
+    return Preset(study, "laptop", model, training, evaluation_images=FIRST_IMAGES)
 
 
 def _first_pass(model=REPORT_RESNET, **changes):
@@ -484,6 +491,13 @@ PRESETS = {
     "first-steps-pooled": _first_steps(replace(REPORT_VIT, pooling="mean")),
     "first-steps-small-init": _first_steps(replace(REPORT_VIT, head_init_scale=0.1)),
     "first-steps-no-dropout": _first_steps(replace(REPORT_VIT, head_dropout=0.0)),
+    # Is it the batch of 32? And at equal distance: ten times the steps at a tenth of the
+    # rate. Both are too long for float32, so the report's recipe has a twin here.
+    "bfloat16-steps": _first_steps(base=SHORT_STEPS),
+    "bfloat16-steps-batch-256": _first_steps(base=SHORT_STEPS, batch_size=256),
+    "bfloat16-steps-low-rate": _first_steps(
+        base=SHORT_STEPS, learning_rate=1e-4, epochs=20, steps_per_epoch=100
+    ),
     # What slows the report's ResNet?
     "first-pass": _first_pass(),
     "first-pass-low-rate": _first_pass(learning_rate=1e-4),
@@ -496,6 +510,11 @@ PRESETS = {
     "narrow-vit-high-rate": Preset(
         "diagnosis", "laptop", NARROW_VIT, replace(REPORT_TRAIN, learning_rate=4.5e-3)
     ),
+    # With --learning-rate: at which rate, for how many inputs, does a head die?
+    **{
+        name: _first_steps(model, study="dead-units")
+        for name, model in NARROW_HEADS.items()
+    },
     "repaired-vit": Preset("repair", "full", REPORT_VIT, REPAIRED_TRAIN),
     # As many images as "report-vit-hour" sees, of a schedule of its own.
     "repaired-vit-hour": Preset(
@@ -553,7 +572,7 @@ PRESETS = {
 }
 
 # The studies that ask why a model does not learn: their records have the instruments.
-WATCHED_STUDIES = ("report", "diagnosis", "repair")
+WATCHED_STUDIES = ("report", "diagnosis", "dead-units", "repair")
 
 # What a chapter trains while it is read, by the profile of its notebook.
 PROFILE_PRESETS = {
