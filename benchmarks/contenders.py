@@ -35,8 +35,9 @@ def keras_contender(build, preset, precision, batch):
     """Times a Keras model as `vitlib.train` feeds it."""
     import keras
 
+    from vitlib.batches import run_batches
     from vitlib.optimizer import AdamW
-    from vitlib.training import BUILDERS, compile_model, run_batches
+    from vitlib.training import BUILDERS, compile_model
 
     keras.config.set_dtype_policy(precision)
     model = (build or BUILDERS[type(preset.model)])(preset.model)

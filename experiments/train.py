@@ -1,7 +1,7 @@
 """Run one experiment and record it: `python experiments/train.py compact`.
 
 One run becomes one JSON file, OUT/STUDY/NAME-seed<k>.json. Stop it at any time and
-start the same command again: it goes on after the last finished epoch.
+start the same command again: it goes on after what was saved last, a few minutes ago.
 """
 
 import argparse
@@ -26,10 +26,17 @@ from vitlib.config import POSITIONS, PRESETS, WATCHED_STUDIES, ViTConfig
 from vitlib.data import TRAIN_IMAGES, limit_evaluation, limit_train, load_data_set
 from vitlib.parallel import process, use_devices
 from vitlib.runs import load_run, record_path, save_run
-from vitlib.training import PERCENT, build_model, train
+from vitlib.training import PERCENT, SAVE_MINUTES, build_model, train
 
 BUSY = 3  # the exit status when another process is training the run
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+def _minutes(text):
+    """A time of at least 0 in minutes, from the command line."""
+    if not (number := float(text)) >= 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0. Received: {text}.")
+    return number
 
 
 def parse_arguments(arguments):
@@ -50,6 +57,12 @@ def parse_arguments(arguments):
     )
     parser.add_argument(
         "--devices", type=int, default=1, help="that share each batch; default: 1"
+    )
+    parser.add_argument(
+        "--save-minutes",
+        type=_minutes,
+        default=SAVE_MINUTES,
+        help=f"between two saves within an epoch; default: {SAVE_MINUTES}",
     )
     parser.add_argument("--data-dir", help="folder of cifar-100-binary.tar.gz")
     parser.add_argument("--out", default=RESULTS, type=Path, help="default: results")
@@ -171,7 +184,10 @@ def train_preset(options, checkpoint):
     data = load_images(preset, images, options.data_dir)
     model = build_model(model_config, train_config)
     watch = preset.study in WATCHED_STUDIES
-    run = train(model, data, train_config, checkpoint, watch=watch)
+    minutes = options.save_minutes
+    run = train(
+        model, data, train_config, checkpoint, watch=watch, save_minutes=minutes
+    )
     return replace(
         run,
         data=run.data if images is None else run.data | {"train": images},

@@ -5,9 +5,10 @@
 
 `experiments` must be among Python's folders. With KILL_AT=n in its environment a
 training kills itself at its n-th operation on a file below OUT: a folder made, a file
-opened, renamed or deleted.
+opened, renamed or deleted. A training saves after every batch.
 """
 
+import math
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ import sweep
 import train
 from train_micro import MODEL, TRAINING
 
+from vitlib import checkpoints
 from vitlib.config import PRESETS, Preset
 
 OPERATIONS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
@@ -43,7 +45,8 @@ if __name__ == "__main__":
     if sys.argv[1] == "micro":
         if "KILL_AT" in os.environ:
             die_at(int(os.environ["KILL_AT"]), out)
-        sys.exit(train.main(sys.argv[1:]))
+        checkpoints.MOST_SAVING = math.inf
+        sys.exit(train.main([*sys.argv[1:], "--save-minutes=0"]))
     sweep.FOLDER, sweep.LOGS = Path(out), Path(out) / "logs"
     sweep.TRAIN, sweep.RETRY, sweep.PAUSE = Path(__file__), 1.0, 0.1
     sweep.STUDIES.append("micro")

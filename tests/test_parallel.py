@@ -11,6 +11,7 @@ import re
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -20,6 +21,8 @@ from train_micro import outcome
 from train_parallel import MODEL, TRAINING, micro_data
 
 from vitlib import build_model, load_runs, parallel, train
+from vitlib import training as training_module
+from vitlib.checkpoints import ASK_EVERY
 from vitlib.instruments import READINGS
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +63,7 @@ def end(*processes):
     return [(p.returncode, *texts) for p, texts in zip(processes, said, strict=True)]
 
 
-def start_pair(*arguments):
+def start_pair(*arguments, **more):
     """Two processes of two devices each, which meet at a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -76,6 +79,7 @@ def start_pair(*arguments):
             devices=2,
             KERAS_DISTRIBUTION_PROCESS_ID=number,
             **variables,
+            **more,
         )
         for number in "01"
     ]
@@ -126,6 +130,32 @@ def test_processes_that_would_go_on_after_different_epochs_are_refused(tmp_path)
     for (status, _, errors), epoch in zip(said, (1, 0), strict=True):
         assert status == 2, errors
         assert f"Received: epoch {epoch} in this process, another" in errors
+
+
+@on_jax
+def test_two_processes_stop_after_the_same_batch_and_go_on_from_it(tmp_path):
+    changes = {"epochs": 2, "steps_per_epoch": 20}
+    training = replace(TRAINING, **changes)
+    alone = train(build_model(MODEL, training), micro_data(), training, watch=True)
+    arguments = ["--epochs=2", "--steps-per-epoch=20", "--save-minutes=0"]
+    arguments += ["--devices=4", f"--out={tmp_path}"]
+    stopped = end(*start_pair(*arguments, STOP_AFTER="3"))
+    assert [status for status, *_ in stopped] == [1, 1], stopped
+    for status, output, errors in end(*start_pair(*arguments)):
+        assert status == 0, errors
+        assert f"after epoch 1 and batch {ASK_EVERY} of the next" in output
+    (run,) = load_runs(tmp_path)
+    for name, values in outcome(alone)["history"].items():
+        np.testing.assert_allclose(run.history[name], values, rtol=0, atol=1e-4)
+
+
+@on_jax
+def test_processes_that_saved_different_batches_go_back_to_the_epoch(monkeypatch):
+    same = lambda number: number == 3  # noqa: E731  3 whole epochs in all of them
+    monkeypatch.setattr(parallel, "is_same_everywhere", same)
+    progress = {"history": {"loss": [4.6] * 3}, "within": {"batches": 16}}
+    training_module._require_same_start(progress)
+    assert progress == {"history": {"loss": [4.6] * 3}}
 
 
 @on_jax
@@ -190,22 +220,34 @@ def test_the_processes_take_a_batch_apart(monkeypatch):
 
 
 @on_tensorflow
-def test_each_replica_draws_its_own_dropout():
+def test_each_replica_draws_its_own_dropout_after_a_stop_too(tmp_path):
     code = """
-import keras, numpy, train_parallel, tensorflow
-from vitlib import parallel
+import keras, numpy, sys, train_parallel, tensorflow
+from vitlib import checkpoints, parallel
 train_parallel.play_devices()
 parallel.use_devices(2)
 dropout = keras.layers.Dropout(0.5)
 parallel.assign_seed(dropout.seed_generator.state, numpy.array([3, 4]))
 draw = lambda: dropout(numpy.ones(64, "float32"), training=True)
-first, second = tensorflow.distribute.get_strategy().run(draw).values
-first, second = first.numpy().tolist(), second.numpy().tolist()
+def draw_all():
+    values = tensorflow.distribute.get_strategy().run(draw).values
+    return [value.numpy().tolist() for value in values]
+first, second = draw_all()
 assert set(first) == set(second) == {0.0, 2.0}
 assert first != second
+
+model = keras.Sequential([keras.Input((64,)), dropout])
+model.compile("adam")
+model.optimizer.build([])
+progress = {"history": {}, "best_epoch": None, "within": {"batches": 1}}
+checkpoints.save_checkpoint(sys.argv[1], model, "key", progress)
+drawn = draw_all()
+assert draw_all() != drawn
+checkpoints.load_weights(sys.argv[1], model, progress)
+assert draw_all() == drawn
 """
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, tmp_path],
         env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         capture_output=True,
         text=True,

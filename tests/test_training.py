@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 from train_micro import MODEL, TRAINING, micro_data, outcome
 
-from vitlib import Split, TrainConfig, build_model, evaluate, save_run, train
+from vitlib import (
+    Split,
+    TrainConfig,
+    build_model,
+    checkpoints,
+    evaluate,
+    save_run,
+    train,
+)
 from vitlib.instruments import READINGS
 from vitlib.training import draw_order
 
@@ -59,6 +67,70 @@ def test_an_interrupted_run_goes_on_to_the_same_end(data, whole_run, tmp_path):
     assert [line[:7] for line in lines] == ["going o", "epoch 4", "epoch 5"]
     assert outcome(run) == outcome(whole_run)
     assert len(list((tmp_path / "checkpoint").glob("*.npz"))) <= 2
+
+
+def stop_within_an_epoch(monkeypatch, saves):
+    """Has a training save after every batch, and break off after so many saves."""
+    left, save = iter(range(saves, 0, -1)), checkpoints.Saver.save
+
+    def save_and_stop(saver):
+        save(saver)
+        if next(left) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "MOST_SAVING", math.inf)
+    monkeypatch.setattr(checkpoints.Saver, "save", save_and_stop)
+
+
+@pytest.mark.parametrize("watch", [False, True])
+def test_a_run_that_was_stopped_within_epochs_goes_on_to_the_same_end(
+    data, whole_run, tmp_path, watch
+):
+    """Order, dropout, augmentation and the means of the epoch go on, too."""
+    lines = []
+
+    def go_on():
+        model = build_model(MODEL, TRAINING)
+        options = {"watch": watch, "save_minutes": 0}
+        return train(model, data, TRAINING, tmp_path, lines.append, **options)
+
+    for saves in (1, 7, 15, 30):  # an epoch of 12 batches has 11 saves within, 1 after
+        with pytest.MonkeyPatch.context() as patch:
+            stop_within_an_epoch(patch, saves)
+            with pytest.raises(KeyboardInterrupt):
+                go_on()
+        assert len(list(tmp_path.glob("*.npz"))) <= 3
+    run = go_on()
+    assert [line for line in lines if line.startswith("going on")] == [
+        "going on after epoch 0 and batch 1 of the next",
+        "going on after epoch 0 and batch 8 of the next",
+        "going on after epoch 1 and batch 11 of the next",
+        "going on after epoch 4 and batch 5 of the next",
+    ]
+    expected = outcome(micro_run(data, watch=True) if watch else whole_run)
+    assert outcome(run) == expected
+
+
+@pytest.mark.parametrize(
+    ("minutes", "cost", "saved"),
+    [(5, 0.0, [300, 600, 900]), (0, 0.5, [25, 50, 75]), (5, 10.0, [500, 1000])],
+)
+def test_saves_within_an_epoch_keep_their_distance(
+    monkeypatch, tmp_path, minutes, cost, saved
+):
+    """At least the minutes, and at most 2 % of the time; the clock is played."""
+    now, seen = [0.0], []
+    monkeypatch.setattr(checkpoints.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(checkpoints, "save_checkpoint", lambda *_: None)
+    saver = checkpoints.Saver(tmp_path, None, "key", {"history": {}}, minutes)
+    saver.cost = cost
+    for second in range(1, saved[-1] + 5):
+        now[0] = float(second)
+        saver.save_within(second, list, second)
+        if saver.last == second:
+            seen.append(second)
+            saver.cost = cost
+    assert seen == saved
 
 
 def start(folder):

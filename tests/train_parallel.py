@@ -2,10 +2,13 @@
 
 `python train_parallel.py ARGUMENTS` runs the script's `main` on a preset of its own,
 "micro": 20 epochs of one step. The processor plays four devices on TensorFlow; on JAX
-the environment says how many.
+the environment says how many. With STOP_AFTER=n in its environment it breaks off after
+its n-th save.
 """
 
 import importlib.util
+import math
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,7 @@ from pathlib import Path
 import keras
 from train_micro import MODEL, TRAINING
 
-from vitlib import load_shapes
+from vitlib import checkpoints, load_shapes
 from vitlib.config import Preset
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "train.py"
@@ -39,6 +42,17 @@ def play_devices():
         tf.config.set_logical_device_configuration(cpu, four)
 
 
+def stop_after(saves):
+    save, left = checkpoints.Saver.save, iter(range(saves, 0, -1))
+
+    def save_and_stop(saver):
+        save(saver)
+        if next(left) == 1:
+            sys.exit("stopped")
+
+    checkpoints.Saver.save = save_and_stop
+
+
 def main(arguments):
     spec = importlib.util.spec_from_file_location("train_script", SCRIPT)
     script = importlib.util.module_from_spec(spec)
@@ -50,4 +64,7 @@ def main(arguments):
 
 if __name__ == "__main__":
     play_devices()
+    checkpoints.MOST_SAVING = math.inf
+    if "STOP_AFTER" in os.environ:
+        stop_after(int(os.environ["STOP_AFTER"]))
     sys.exit(main(sys.argv[1:]))

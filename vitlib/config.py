@@ -491,8 +491,8 @@ PRESETS = {
     "first-steps-pooled": _first_steps(replace(REPORT_VIT, pooling="mean")),
     "first-steps-small-init": _first_steps(replace(REPORT_VIT, head_init_scale=0.1)),
     "first-steps-no-dropout": _first_steps(replace(REPORT_VIT, head_dropout=0.0)),
-    # Is it the batch of 32? And at equal distance: ten times the steps at a tenth of the
-    # rate. Both are too long for float32, so the report's recipe has a twin here.
+    # Is it the batch of 32? And at equal distance: ten times the steps at a tenth of
+    # the rate. Too long for float32, so the report's recipe has a twin here.
     "bfloat16-steps": _first_steps(base=SHORT_STEPS),
     "bfloat16-steps-batch-256": _first_steps(base=SHORT_STEPS, batch_size=256),
     "bfloat16-steps-low-rate": _first_steps(

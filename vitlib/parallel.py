@@ -113,6 +113,15 @@ def is_same_everywhere(number):
     return np.unique(multihost_utils.process_allgather(np.array(number))).size == 1
 
 
+def first_says(flag):
+    """What the first of the processes answers. All of them must ask."""
+    if process()[1] == 1:
+        return flag
+    from jax.experimental import multihost_utils  # Keras has no such question
+
+    return bool(multihost_utils.broadcast_one_to_all(np.array(flag)))
+
+
 def split(batch):
     """Gives each replica of TensorFlow its part of a batch; JAX needs no such help.
 

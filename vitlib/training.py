@@ -11,12 +11,8 @@ import numpy as np
 from keras import ops
 
 from vitlib import parallel, provenance
-from vitlib.checkpoints import (
-    describe,
-    load_progress,
-    load_weights,
-    save_checkpoint,
-)
+from vitlib.batches import run_batches
+from vitlib.checkpoints import Saver, describe, load_progress, load_weights
 from vitlib.compilation import explain_no_compilation
 from vitlib.config import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.flops import count_flops
@@ -27,6 +23,7 @@ from vitlib.runs import Run
 from vitlib.vit import build_vit
 
 EVALUATION_BATCH = 500  # images; divides 2,000 and 10,000: one compilation on JAX
+SAVE_MINUTES = 5  # what a kill costs at most, where an epoch takes longer
 PERCENT = 100
 BUILDERS = {
     ViTConfig: build_vit,
@@ -211,49 +208,35 @@ def seed_epoch(model, seed, epoch):
             parallel.assign_seed(variable, state)
 
 
-def run_batches(model, images, labels, batch_size):
-    """Trains on images as they stand, batch after batch.
+def _train_epoch(model, watcher, data, config, epoch, saver):
+    """Trains one epoch, or what is left of it, and measures it.
 
-    Args:
-        model: Compiled `keras.Model`.
-        images: Array of shape `(N, H, W, C)`, pixels from 0 to 255.
-        labels: Integer array of shape `(N,)`.
-        batch_size: Integer that divides N.
-
-    Returns:
-        Dict: the means of the loss and of each metric over the batches.
+    Returns one value for each list of the history, and the images a second.
     """
-    if keras.backend.backend() != "tensorflow":
-        fit = model.fit(images, labels, batch_size, shuffle=False, verbose=0)
-        return {name: float(values[0]) for name, values in fit.history.items()}
-    # Keras would hand the arrays to tf.data. There TensorFlow 2.21 may wait at the end
-    # of an epoch for its autotuning thread, which sleeps as long as the epoch took.
-    batches = []
-    for i in range(0, len(labels), batch_size):
-        pair = images[i : i + batch_size], labels[i : i + batch_size]
-        pair = map(parallel.split, pair)
-        batches.append(model.train_on_batch(*pair, return_dict=True))
-        model.reset_metrics()  # so that each value is that of its own batch
-    return {n: float(np.mean([batch[n] for batch in batches])) for n in batches[0]}
-
-
-def _train_epoch(model, watcher, data, config, epoch):
-    """Trains one epoch and measures it: one value for each list of the history."""
-    start = time.perf_counter()
-    train = data.train
-    seed_epoch(model, config.seed, epoch)
+    start, train = time.perf_counter(), data.train
+    nothing = {"batches": 0, "means": None, "seconds": 0.0}
+    done = saver.progress.get("within") or nothing
+    if not done["batches"]:  # else the seeds are those of the last save
+        seed_epoch(model, config.seed, epoch)
     order = draw_order(config, epoch, len(train.labels))
-    rows = parallel.own_rows(order, config.batch_size)
+    rows = order[done["batches"] * config.batch_size :]
+    rows = parallel.own_rows(rows, config.batch_size)
     batch_size = config.batch_size // parallel.process()[1]
-    row = run_batches(model, train.images[rows], train.labels[rows], batch_size)
-    seconds_of_training = time.perf_counter() - start
+
+    def after_batch(batches, means):
+        seconds = done["seconds"] + time.perf_counter() - start
+        saver.save_within(done["batches"] + batches, means, seconds)
+
+    images, labels = train.images[rows], train.labels[rows]
+    row = run_batches(model, images, labels, batch_size, done["means"], after_batch)
+    seconds_of_training = done["seconds"] + time.perf_counter() - start
     validation = evaluate(model, data.validation)
     row |= {f"val_{name}": value for name, value in validation.items()}
     if watcher is not None:
         watched = parallel.split(data.validation.images[:WATCHED])
         row |= read(model.optimizer, watcher.predict_on_batch(watched))
     row["learning_rate"] = float(ops.convert_to_numpy(model.optimizer.learning_rate))
-    row["seconds"] = time.perf_counter() - start
+    row["seconds"] = done["seconds"] + time.perf_counter() - start
     return row, len(order) / seconds_of_training
 
 
@@ -273,7 +256,15 @@ def _not_finite(row):
     return [name for name, value in row.items() if not np.all(np.isfinite(value))]
 
 
-def train(model, data, config, checkpoint_dir=None, report=print, watch=False):
+def train(
+    model,
+    data,
+    config,
+    checkpoint_dir=None,
+    report=print,
+    watch=False,
+    save_minutes=SAVE_MINUTES,
+):
     """Trains a model, keeps its best weights on validation, and tests those once.
 
     AdamW (`make_optimizer` says what its weight decay means), a constant or a cosine
@@ -282,8 +273,9 @@ def train(model, data, config, checkpoint_dir=None, report=print, watch=False):
     and only then the test images are looked at.
 
     With a `checkpoint_dir` the training survives a kill: the same call in a new process
-    goes on after the last finished epoch, and ends with the same history, number for
-    number on the same machine, as if it had never been stopped.
+    goes on after what was saved last, and ends with the same history, number for number
+    on the same machine, as if it had never been stopped. It is saved after each epoch,
+    and in long epochs every few minutes.
 
     After `vitlib.parallel.use_devices` several devices share each batch. Where they
     belong to several processes, each of these makes the same call with a
@@ -298,6 +290,8 @@ def train(model, data, config, checkpoint_dir=None, report=print, watch=False):
             layer keeps the model from being compiled where that matters.
         watch: Boolean, whether to read the instruments after each epoch, on the first
             validation images; the history then has the lists of `READINGS`, too.
+        save_minutes: Number of at least 0. At least so much time is between two saves
+            within an epoch; more where they would take over 2 % of the time.
 
     Returns:
         `Run`. When the loss became NaN or infinite, its status is "failed", `error`
@@ -316,53 +310,74 @@ def train(model, data, config, checkpoint_dir=None, report=print, watch=False):
         report(slow)
     with tempfile.TemporaryDirectory() as scratch:
         folder = checkpoint_dir or scratch
-        progress, error = _train_epochs(model, watcher, data, config, folder, report)
+        minutes = math.inf if checkpoint_dir is None else save_minutes
+        saver = _open_saver(model, data, config, folder, watch, minutes)
+        error = _train_epochs(model, watcher, data, config, saver, report)
+        progress = saver.progress
         if error is None:
             load_weights(folder, model, progress, progress["best_epoch"])
     return _record(model, data, config, progress, error)
 
 
-def _train_epochs(model, watcher, data, config, folder, report):
-    """Runs the epochs that are left. Returns the progress, and the error or None."""
-    facts = asdict(config), data.fingerprint, len(data.train.labels)
-    key = describe(model, *facts, watcher is not None)
+def _open_saver(model, data, config, folder, watch, minutes):
+    """Reads how far the training had got, and prepares to save it from there on."""
+    key = describe(
+        model, asdict(config), data.fingerprint, len(data.train.labels), watch
+    )
     progress = load_progress(folder, key)
     if progress is None:
         progress = {"history": {}, "best_epoch": None, "images_per_second": []}
     now = provenance.git_commit()
     began = progress.get("git_commit", now)
     progress["git_commit"] = provenance.join_commits(began, now)
-    finished = len(progress["history"].get("loss", ()))
-    _require_same_start(finished)
-    if finished:
-        load_weights(folder, model, progress, finished)
-        report(f"going on after epoch {finished}")
+    _require_same_start(progress)
+    return Saver(folder, model, key, progress, minutes)
+
+
+def _train_epochs(model, watcher, data, config, saver, report):
+    """Runs the epochs that are left. Returns why it had to stop, or None."""
+    progress = saver.progress
+    history = progress["history"]
+    finished = len(history.get("loss", ()))
+    within = progress.get("within")
+    if finished or within:
+        load_weights(saver.folder, model, progress)
+        batches = f" and batch {within['batches']} of the next" if within else ""
+        report(f"going on after epoch {finished}{batches}")
     for epoch in range(finished, config.epochs):
-        row, rate = _train_epoch(model, watcher, data, config, epoch)
+        row, rate = _train_epoch(model, watcher, data, config, epoch, saver)
         if _not_finite(row):
             error = (
                 f"Epoch {epoch + 1} ended with {', '.join(_not_finite(row))} not a "
                 "finite number; a lower learning rate, a warm-up or clipping may help."
             )
             report(error)
-            return progress, error
-        history = progress["history"]
+            return error
         for name, value in row.items():
             history.setdefault(name, []).append(value)
+        progress.pop("within", None)
         progress["images_per_second"].append(rate)
         progress["best_epoch"] = int(np.argmax(history["val_top1"])) + 1
-        save_checkpoint(folder, model, key, progress)
+        saver.save()
         report(_progress_line(history, config))
-    return progress, None
+    return None
 
 
-def _require_same_start(finished):
-    """A kill can come when some processes have saved an epoch and others have not."""
+def _require_same_start(progress):
+    """A kill can come when some processes have saved and others have not.
+
+    In the middle of an epoch they go back to its beginning, of which all have the
+    weights. Where they differ in whole epochs, they must be told.
+    """
+    finished = len(progress["history"].get("loss", ()))
     if not parallel.is_same_everywhere(finished):
         raise ValueError(
             "All processes must go on after the same epoch: delete their checkpoints. "
             f"Received: epoch {finished} in this process, another in another."
         )
+    batches = progress.get("within", {}).get("batches", 0)
+    if not parallel.is_same_everywhere(batches):
+        progress.pop("within", None)
 
 
 def _sizes(model):

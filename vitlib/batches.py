@@ -1,0 +1,81 @@
+"""Train on one batch after the other, in a way that can be broken off and gone on with.
+
+The means of an epoch go on, too, so that they come out number for number as if the
+epoch had never been broken off.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from vitlib import parallel
+
+
+def run_batches(model, images, labels, batch_size, means=None, after_batch=None):
+    """Trains on images as they stand, batch after batch.
+
+    Args:
+        model: Compiled `keras.Model`.
+        images: Array of shape `(N, H, W, C)`, pixels from 0 to 255.
+        labels: Integer array of shape `(N,)`.
+        batch_size: Integer that divides N.
+        means: What the second argument of `after_batch` gave after the batches before
+            these ones; None where these are the first.
+        after_batch: Called after each batch but the last, with the number of batches
+            since the call and a function. While it is called, the model has the weights
+            of that moment for who reads them after calling the function, which gives
+            the means so far as JSON can hold them.
+
+    Returns:
+        Dict: the means of the loss and of each metric over the batches, those before
+        these ones included.
+    """
+    after_batch = after_batch or (lambda *_: None)
+    if keras.backend.backend() == "tensorflow":
+        return _one_by_one(model, images, labels, batch_size, means, after_batch)
+    callback = _BetweenBatches(means, after_batch)
+    fit = model.fit(
+        images, labels, batch_size, shuffle=False, verbose=0, callbacks=[callback]
+    )
+    return {name: float(values[0]) for name, values in fit.history.items()}
+
+
+def _one_by_one(model, images, labels, batch_size, means, after_batch):
+    # Keras would hand the arrays to tf.data. There TensorFlow 2.21 may wait at the end
+    # of an epoch for its autotuning thread, which sleeps as long as the epoch took.
+    batches = list(means or [])
+    for i in range(0, len(labels), batch_size):
+        if i:
+            after_batch(i // batch_size, batches.copy)
+        pair = images[i : i + batch_size], labels[i : i + batch_size]
+        pair = map(parallel.split, pair)
+        batches.append(model.train_on_batch(*pair, return_dict=True))
+        model.reset_metrics()  # so that each value is that of its own batch
+    return {n: float(np.mean([batch[n] for batch in batches])) for n in batches[0]}
+
+
+class _BetweenBatches(keras.callbacks.Callback):
+    """Looks in between the batches of `fit`; Keras' metrics hold the means so far.
+
+    It looks before each batch: on JAX a callback after a batch would have every step
+    wait for the numbers of the step before. To ask for `self.model` fetches the weights
+    from the running step.
+    """
+
+    def __init__(self, means, after_batch):
+        super().__init__()
+        self.means, self.after_batch = means, after_batch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.means is not None:  # `fit` has just set them to zero
+            variables = self.model.metrics_variables
+            for variable, value in zip(variables, self.means, strict=True):
+                variable.assign(value)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch:
+            self.after_batch(batch, self._values)
+
+    def _values(self):
+        variables = self.model.metrics_variables
+        return [ops.convert_to_numpy(variable).tolist() for variable in variables]
