@@ -5,8 +5,8 @@
     python experiments/sweep.py positions --scale full --cluster slurm --partition gpu
 
 STUDY.yml beside this file lists the runs. Stop the sweep at any time and start it
-again: what is recorded is not repeated, and what was stopped goes on after its last
-finished epoch. A run that broke off is tried again; until then its checkpoint keeps the
+again: what is recorded is not repeated, and what was stopped goes on from where it was
+saved last. A run that broke off is tried again; until then its checkpoint keeps the
 last lines that it said.
 """
 
