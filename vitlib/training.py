@@ -74,8 +74,7 @@ def evaluate(model, split):
     """
     starts = range(0, len(split.labels), EVALUATION_BATCH)
     batches = (split.images[i : i + EVALUATION_BATCH] for i in starts)
-    batches = map(parallel.split, batches)
-    logits = np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    logits = np.concatenate([parallel.predict(model, batch) for batch in batches])
     return score(logits, split.labels)
 
 
@@ -233,8 +232,8 @@ def _train_epoch(model, watcher, data, config, epoch, saver):
     validation = evaluate(model, data.validation)
     row |= {f"val_{name}": value for name, value in validation.items()}
     if watcher is not None:
-        watched = parallel.split(data.validation.images[:WATCHED])
-        row |= read(model.optimizer, watcher.predict_on_batch(watched))
+        outputs = parallel.predict(watcher, data.validation.images[:WATCHED])
+        row |= read(model.optimizer, outputs)
     row["learning_rate"] = float(ops.convert_to_numpy(model.optimizer.learning_rate))
     row["seconds"] = done["seconds"] + time.perf_counter() - start
     return row, len(order) / seconds_of_training
