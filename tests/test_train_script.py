@@ -263,7 +263,7 @@ def trained(script, monkeypatch):
     """The calls of `train`, which is played by the sample run; nothing is built."""
     calls = []
 
-    def train(model, data, config, checkpoint, watch):
+    def train(model, data, config, checkpoint, watch, save_minutes):
         calls.append((model, data, config, checkpoint, watch))
         checkpoint.mkdir(parents=True, exist_ok=True)
         return make_run(seed=config.seed, training=in_json(asdict(config)))
