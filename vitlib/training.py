@@ -144,7 +144,8 @@ def prepare(model, data, config, kind=AdamW):
     """
     _check(model, data, config)
     _adapt_normalization(model, data.train.images)
-    compile_model(model, config, steps_per_epoch(config, len(data.train.labels)), kind)
+    steps = config.count_steps(len(data.train.labels))
+    compile_model(model, config, steps, kind)
     parallel.prepare(model, data.train.images, data.train.labels)
 
 
@@ -170,11 +171,6 @@ def compile_model(model, config, steps_per_epoch, kind=AdamW):
     model.optimizer.build(model.trainable_variables)
 
 
-def steps_per_epoch(config, num_images):
-    """The number of steps after which a training pauses to look at itself."""
-    return config.steps_per_epoch or num_images // config.batch_size
-
-
 def draw_order(config, epoch, num_images):
     """Draws which images an epoch takes, in which order: whole batches.
 
@@ -183,7 +179,7 @@ def draw_order(config, epoch, num_images):
     or more steps cuts the same sequence of batches at other places.
     """
     whole = num_images // config.batch_size  # batches of one pass over the images
-    steps = steps_per_epoch(config, num_images)
+    steps = config.count_steps(num_images)
     first_pass, start = divmod(epoch * steps, whole)
     passes = range(first_pass, first_pass + math.ceil((start + steps) / whole))
     orders = [
