@@ -180,8 +180,7 @@ def train_preset(options, checkpoint):
     """Trains what the command line asks for. Returns the `Run`, complete."""
     preset = PRESETS[options.preset]
     model_config, train_config, overrides = configure(preset, options)
-    images = overrides.get("train_images")
-    data = load_images(preset, images, options.data_dir)
+    data = load_images(preset, overrides.get("train_images"), options.data_dir)
     model = build_model(model_config, train_config)
     watch = preset.study in WATCHED_STUDIES
     minutes = options.save_minutes
@@ -190,7 +189,6 @@ def train_preset(options, checkpoint):
     )
     return replace(
         run,
-        data=run.data if images is None else run.data | {"train": images},
         study=preset.study,
         name=record_name(options.preset, overrides),
         preset=options.preset,

@@ -330,7 +330,6 @@ def test_a_run_trains_on_as_many_images_as_the_command_says(
     (run,) = load_runs(tmp_path)
     assert run.name == "data-size-vit-train-images-5000"
     assert run.overrides == {"train_images": 5000}
-    assert (run.data["train"], run.data["validation"]) == (5_000, 10_000)
     assert shlex.split(run.command)[2:] == arguments
 
 

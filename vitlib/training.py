@@ -316,9 +316,10 @@ def train(
 
 def _open_saver(model, data, config, folder, watch, minutes):
     """Reads how far the training had got, and prepares to save it from there on."""
-    key = describe(
-        model, asdict(config), data.fingerprint, len(data.train.labels), watch
-    )
+    facts = [asdict(config), data.fingerprint, len(data.train.labels), watch]
+    if data.train.different:  # a key of all images stays as it was before these
+        facts.append(data.train.different)
+    key = describe(model, *facts)
     progress = load_progress(folder, key)
     if progress is None:
         progress = {"history": {}, "best_epoch": None, "images_per_second": []}
@@ -386,7 +387,7 @@ def _facts(data):
     """What a record says of the data."""
     facts = {"name": data.name, "fingerprint": data.fingerprint}
     for name in ("train", "validation", "test"):
-        facts[name] = len(getattr(data, name).labels)
+        facts[name] = getattr(data, name).size
     return facts
 
 
