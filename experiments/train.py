@@ -130,23 +130,40 @@ def claim(checkpoint):
         BlockingIOError: When another process holds it.
         OSError: When its folder cannot be written to.
     """
+    is_held = False
+    while not is_held:  # again, when its last holder has just deleted it
+        with _open_lock(checkpoint) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    "A run must be trained by one process at a time. Received: "
+                    f"{checkpoint.stem}, which another process is training."
+                ) from error
+            if is_held := _is_at(lock, checkpoint / "lock"):
+                yield
+
+
+def _open_lock(checkpoint):
     try:
         checkpoint.mkdir(parents=True, exist_ok=True)
-        lock = (checkpoint / "lock").open("w")
+        return (checkpoint / "lock").open("w")
     except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError | FileExistsError)
+        has_place = checkpoint.parent.is_dir() and not os.path.lexists(checkpoint)
+        if is_missing and has_place:  # deleted since it was found or made
+            return _open_lock(checkpoint)
         raise OSError(
             "--out must be a folder that can be written to. Received: "
             f"{checkpoint.parents[1]} ({error.strerror})."
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                "A run must be trained by one process at a time. Received: "
-                f"{checkpoint.stem}, which another process is training."
-            ) from error
-        yield
+
+
+def _is_at(file, path):
+    """Whether an open file still stands at its path: a deleted one keeps its lock."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
 
 
 def clear(path):

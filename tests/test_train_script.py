@@ -1,11 +1,14 @@
 """The command line of experiments/train.py: what it takes, refuses and repeats."""
 
+import fcntl
 import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -417,6 +420,32 @@ def test_a_checkpoint_that_a_kill_left_beside_its_record_goes(
     script.main(["report-vit", f"--out={tmp_path}"])
     assert not left.exists()
     assert executed == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "call"), [(Path, "is_dir"), (Path, "open"), (fcntl, "flock")]
+)
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_claim_holds_when_the_folder_is_deleted_while_it_is_made(
+    script, tmp_path, monkeypatch, owner, call, is_taken
+):
+    """By its last holder, after whom it may be taken by a third process."""
+    folder, real = tmp_path / "report/run.checkpoint", getattr(owner, call)
+    folder.mkdir(parents=True)
+    with ExitStack() as third:
+
+        def delete_first(*arguments, **options):
+            monkeypatch.setattr(owner, call, real)
+            shutil.rmtree(folder)
+            if is_taken:
+                third.enter_context(script.claim(folder))
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(owner, call, delete_first)
+        if not is_taken:
+            third.enter_context(script.claim(folder))
+        with pytest.raises(BlockingIOError, match="by one process"):
+            third.enter_context(script.claim(folder))
 
 
 def test_a_folder_that_takes_no_results_is_refused_in_one_sentence(
