@@ -82,7 +82,10 @@ def configure(preset, options):
     model, training = preset.model, replace(preset.train, seed=options.seed)
     overrides = {}
     if options.position is not None and not isinstance(model, ViTConfig):
-        raise ValueError("--position must go with a ViT. Received: a ResNet.")
+        raise ValueError(
+            "--position must go with a ViT. "
+            f"Received: {options.preset}, a {model.family}."
+        )
     if options.position not in (None, getattr(model, "position", None)):
         overrides["position"] = options.position
         model = replace(model, position=options.position)

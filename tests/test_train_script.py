@@ -92,10 +92,15 @@ def test_what_the_command_line_cannot_mean_is_named(
     assert executed == []
 
 
-@pytest.mark.parametrize("position", POSITIONS)
-def test_a_position_goes_with_a_vit_alone(script, executed, capsys, position):
-    said = refuse(script, capsys, "report-resnet", "--position", position)
-    assert "--position must go with a ViT. Received: a ResNet." in said
+@pytest.mark.parametrize(
+    ("preset", "family"),
+    [("report-resnet", "resnet"), ("tiny-resnet", "small-resnet")],
+)
+def test_a_position_goes_with_a_vit_alone(script, executed, capsys, preset, family):
+    for position in POSITIONS:
+        said = refuse(script, capsys, preset, "--position", position)
+        rule = "--position must go with a ViT."
+        assert said == f"train.py: {rule} Received: {preset}, a {family}.\n"
     assert executed == []
 
 
