@@ -13,6 +13,7 @@ last lines that it said.
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import product, takewhile
 from pathlib import Path
 
 import submitit
@@ -54,6 +55,7 @@ FAILURE = "failure.txt"  # in the checkpoint of a run that broke off
 LAST_LINES = 12  # of its log
 PAUSE = 5.0  # seconds between two looks at the runs
 RETRY = 60.0  # seconds until a run that another process trains is looked at again
+GPU = re.compile("[0-9]+|(GPU|MIG)-[0-9a-zA-Z/-]+")  # a name of CUDA's
 
 
 @dataclass(frozen=True)
@@ -280,9 +282,13 @@ class Sweep:
 
 
 def visible_gpus():
-    """Names of the NVIDIA GPUs that a run on this machine may get, as CUDA has them."""
+    """Names of the NVIDIA GPUs that a run on this machine may get, as CUDA has them.
+
+    Of those that `CUDA_VISIBLE_DEVICES` lists, CUDA takes the ones before the first
+    that is no name of a GPU, such as -1.
+    """
     if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [name for name in named.split(",") if name]
+        return list(takewhile(GPU.fullmatch, map(str.strip, named.split(","))))
     try:
         command = ["nvidia-smi", "--list-gpus"]
         said = subprocess.run(command, capture_output=True, text=True, check=True)

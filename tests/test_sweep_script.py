@@ -317,7 +317,20 @@ def test_more_jobs_than_gpus_are_refused(sweep, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("named", "gpus"), [("", []), ("3", ["3"]), ("2,GPU-1f", ["2", "GPU-1f"])]
+    ("named", "gpus"),
+    [
+        ("", []),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("none", []),
+        ("3", ["3"]),
+        ("2,GPU-1f", ["2", "GPU-1f"]),
+        ("MIG-1f-2,MIG-GPU-1f/1/0", ["MIG-1f-2", "MIG-GPU-1f/1/0"]),
+        ("0, 1", ["0", "1"]),
+        ("0,-1,1", ["0"]),
+        ("0,,1", ["0"]),
+        ("1,x,0", ["1"]),
+    ],
 )
 def test_the_reader_may_name_the_gpus(monkeypatch, named, gpus):
     monkeypatch.syspath_prepend(ROOT / "experiments")
