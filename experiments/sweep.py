@@ -13,14 +13,15 @@ last lines that it said.
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import product, takewhile
 from pathlib import Path
 
 import submitit
@@ -54,6 +55,7 @@ FAILURE = "failure.txt"  # in the checkpoint of a run that broke off
 LAST_LINES = 12  # of its log
 PAUSE = 5.0  # seconds between two looks at the runs
 RETRY = 60.0  # seconds until a run that another process trains is looked at again
+GPU = re.compile("[0-9]+|(GPU|MIG)-[0-9a-zA-Z/-]+")  # a name of CUDA's
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Task:
     path: Path  # of its record
     preset: str
     epochs: int
+    images: int = field(compare=False)  # of all epochs; of the run that it rehearses
 
     @property
     def name(self):
@@ -136,20 +139,37 @@ def plan(study, scale, out=RESULTS, data_dir=None, changes=None):
     """Makes the tasks of a study from its grid, in the order of the file.
 
     `changes` are options of train.py for every run, such as `REHEARSAL`. Runs that
-    become one by them are planned once.
+    become one by them are planned once, with the images of the longest.
 
     Raises:
         ValueError: When the study has no such scale, or a run belongs to another study
             or scale or breaks a rule of train.py.
     """
     runs = read_grid(FOLDER / f"{study}.yml", scale)
-    tasks = [_task(run | (changes or {}), study, scale, out, data_dir) for run in runs]
-    return list(dict.fromkeys(tasks))
+    tasks = {}
+    for run in runs:
+        task = _task(run | (changes or {}), study, scale, out, data_dir, _images(run))
+        same = task, tasks.get(task, task)
+        tasks[task] = max(same, key=lambda each: each.images)
+    return list(tasks.values())
 
 
-def _task(run, study, scale, out, data_dir):
+def _words(run):
     rest = [f"--{key}={value}" for key, value in run.items() if key != "preset"]
-    words = [run["preset"], *rest]
+    return [run["preset"], *rest]
+
+
+def _images(run):
+    """How many training images all epochs of a run of the grid go through."""
+    options = parse_arguments(_words(run))
+    preset = PRESETS[options.preset]
+    _, training, _ = configure(preset, options)
+    steps = training.epochs * training.count_steps(TRAIN_IMAGES[preset.data])
+    return steps * training.batch_size
+
+
+def _task(run, study, scale, out, data_dir, images):
+    words = _words(run)
     options = parse_arguments(words)
     preset = PRESETS[options.preset]
     if (preset.study, preset.profile) != (study, scale):
@@ -163,7 +183,8 @@ def _task(run, study, scale, out, data_dir):
     folders = [f"--out={out}"] if out != RESULTS else []
     folders += [f"--data-dir={data_dir}"] if data_dir else []
     path = record_path(out, study, name, options.seed)
-    return Task((*words, *folders), path, options.preset, training.epochs)
+    words += folders
+    return Task(tuple(words), path, options.preset, training.epochs, images)
 
 
 class Sweep:
@@ -280,9 +301,13 @@ class Sweep:
 
 
 def visible_gpus():
-    """Names of the NVIDIA GPUs that a run on this machine may get, as CUDA has them."""
+    """Names of the NVIDIA GPUs that a run on this machine may get, as CUDA has them.
+
+    Of those that `CUDA_VISIBLE_DEVICES` lists, CUDA takes the ones before the first
+    that is no name of a GPU, such as -1.
+    """
     if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [name for name in named.split(",") if name]
+        return list(takewhile(GPU.fullmatch, map(str.strip, named.split(","))))
     try:
         command = ["nvidia-smi", "--list-gpus"]
         said = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -416,18 +441,10 @@ def show_forecast(sweep):
     """Prints how long the training of each rehearsed run would take as a whole."""
     for task in sweep.tasks:
         if sweep.state(task) == "done":
-            preset = PRESETS[task.preset]
             rate = load_run(task.path).images_per_second
-            minutes = preset.train.epochs * _images(preset) / rate / 60
+            minutes = task.images / rate / 60
             told = f"{rate:,.0f} images/s, so about {minutes:,.0f} min in all"
             print(f"{task.name}: {told}, validation not counted")
-
-
-def _images(preset):
-    """How many training images an epoch of a preset has."""
-    if preset.train.steps_per_epoch is None:
-        return TRAIN_IMAGES[preset.data]
-    return preset.train.steps_per_epoch * preset.train.batch_size
 
 
 def main(arguments):

@@ -82,7 +82,10 @@ def configure(preset, options):
     model, training = preset.model, replace(preset.train, seed=options.seed)
     overrides = {}
     if options.position is not None and not isinstance(model, ViTConfig):
-        raise ValueError("--position must go with a ViT. Received: a ResNet.")
+        raise ValueError(
+            "--position must go with a ViT. "
+            f"Received: {options.preset}, a {model.family}."
+        )
     if options.position not in (None, getattr(model, "position", None)):
         overrides["position"] = options.position
         model = replace(model, position=options.position)
@@ -130,23 +133,40 @@ def claim(checkpoint):
         BlockingIOError: When another process holds it.
         OSError: When its folder cannot be written to.
     """
+    is_held = False
+    while not is_held:  # again, when its last holder has just deleted it
+        with _open_lock(checkpoint) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    "A run must be trained by one process at a time. Received: "
+                    f"{checkpoint.stem}, which another process is training."
+                ) from error
+            if is_held := _is_at(lock, checkpoint / "lock"):
+                yield
+
+
+def _open_lock(checkpoint):
     try:
         checkpoint.mkdir(parents=True, exist_ok=True)
-        lock = (checkpoint / "lock").open("w")
+        return (checkpoint / "lock").open("w")
     except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError | FileExistsError)
+        has_place = checkpoint.parent.is_dir() and not os.path.lexists(checkpoint)
+        if is_missing and has_place:  # deleted since it was found or made
+            return _open_lock(checkpoint)
         raise OSError(
             "--out must be a folder that can be written to. Received: "
             f"{checkpoint.parents[1]} ({error.strerror})."
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                "A run must be trained by one process at a time. Received: "
-                f"{checkpoint.stem}, which another process is training."
-            ) from error
-        yield
+
+
+def _is_at(file, path):
+    """Whether an open file still stands at its path: a deleted one keeps its lock."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
 
 
 def clear(path):
@@ -180,8 +200,7 @@ def train_preset(options, checkpoint):
     """Trains what the command line asks for. Returns the `Run`, complete."""
     preset = PRESETS[options.preset]
     model_config, train_config, overrides = configure(preset, options)
-    images = overrides.get("train_images")
-    data = load_images(preset, images, options.data_dir)
+    data = load_images(preset, overrides.get("train_images"), options.data_dir)
     model = build_model(model_config, train_config)
     watch = preset.study in WATCHED_STUDIES
     minutes = options.save_minutes
@@ -190,7 +209,6 @@ def train_preset(options, checkpoint):
     )
     return replace(
         run,
-        data=run.data if images is None else run.data | {"train": images},
         study=preset.study,
         name=record_name(options.preset, overrides),
         preset=options.preset,

@@ -55,6 +55,7 @@ from keras import ops
 import vitlib
 from vitlib import checks, plotting
 from vitlib.parameters import check_parameters
+from vitlib.runs import images_at_epochs
 from vitlib.tables import Table
 
 check_parameters(globals())
@@ -597,7 +598,8 @@ fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True)
 for (name, run), color in zip(runs.items(), ("C0", "C1"), strict=True):
     top1 = 100 * np.array(run.history["val_top1"])
     epochs = np.arange(1, len(top1) + 1)
-    work = 3 * epochs * run.data["train"] * run.flops_per_image / 1e12
+    images = np.array(images_at_epochs(run))
+    work = 3 * images * run.flops_per_image / 1e12
     for ax, places in zip(axes, (epochs, work), strict=True):
         ax.plot(places, top1, "o-", color=color, label=name)
         ax.set_xlim(left=0)
@@ -641,7 +643,7 @@ print("less ahead at equal arithmetic:", left < ahead)
 # %% tags=["nbval-ignore-output"]
 rows = []
 for name, run in runs.items():
-    work = 3 * run.training["epochs"] * run.data["train"] * run.flops_per_image
+    work = 3 * images_at_epochs(run)[-1] * run.flops_per_image
     seconds, speed = run.seconds, run.images_per_second
     top1 = 100 * run.test["top1"]
     rows.append(

@@ -49,6 +49,7 @@ def check_same(first, second):
         one, other = getattr(first, part), getattr(second, part)
         np.testing.assert_array_equal(one.images, other.images)
         np.testing.assert_array_equal(one.labels, other.labels)
+        assert one.size == other.size
 
 
 def check_arrays(dataset, *counts):
@@ -268,7 +269,7 @@ def dataset(folder):
 def test_fewer_training_images_are_equally_many_of_each_class(dataset, images):
     limited = limit_train(dataset, images)
     check_arrays(limited, 400, 100, 200)
-    assert len(set(images_of(limited.train))) == images
+    assert len(set(images_of(limited.train))) == limited.train.size == images
     counts = np.bincount(limited.train.labels)
     np.testing.assert_array_equal(counts, [4] * 100)
 
@@ -288,6 +289,13 @@ def test_fewer_training_images_are_the_first_of_each_class_in_turn(dataset):
 def test_a_smaller_training_set_is_part_of_a_larger_one(dataset):
     small, large = (limit_train(dataset, count).train for count in (100, 300))
     assert set(images_of(small)) < set(images_of(large))
+
+
+def test_repeated_images_are_not_counted_as_more(dataset):
+    limited = limit_train(dataset, 200)
+    check_same(limit_train(limited, 100), limit_train(dataset, 100))
+    with pytest.raises(ValueError, match="from 100 to 200, .* Received: 300"):
+        limit_train(limited, 300)
 
 
 def test_all_training_images_are_all_of_them(dataset):

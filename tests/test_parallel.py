@@ -6,17 +6,20 @@ same numbers however many devices there are. On TensorFlow each replica draws fo
 itself, so that another number of devices is another draw; there they are off.
 """
 
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from measure_parallel import DEVICES, SIZES, watch
 from train_micro import outcome
 from train_parallel import MODEL, TRAINING, micro_data
 
@@ -63,7 +66,7 @@ def end(*processes):
     return [(p.returncode, *texts) for p, texts in zip(processes, said, strict=True)]
 
 
-def start_pair(*arguments, **more):
+def start_pair(*arguments, script="train_parallel.py", **more):
     """Two processes of two devices each, which meet at a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -74,7 +77,7 @@ def start_pair(*arguments, **more):
     }
     return [
         start(
-            "train_parallel.py",
+            script,
             *arguments,
             devices=2,
             KERAS_DISTRIBUTION_PROCESS_ID=number,
@@ -108,6 +111,50 @@ def test_each_step_of_several_devices_is_that_of_one(alone, tmp_path, devices):
     ((status, _, errors),) = end(start("train_parallel.py", *arguments))
     assert status == 0, errors
     expect_the_run_of_one_device(tmp_path, alone, devices)
+
+
+def test_any_number_of_devices_measures_any_number_of_images_as_one_does():
+    """Also where their numbers have a divisor in common, or the images are fewer."""
+    script = start("measure_parallel.py", "predict", devices=max(DEVICES))
+    ((status, output, errors),) = end(script)
+    assert status == 0, errors
+    found = json.loads(output)
+    for devices, size in product(map(str, DEVICES), map(str, SIZES)):
+        measures, outputs = found[devices][size]
+        expected, expected_outputs = found["1"][size]
+        assert measures == pytest.approx(expected, abs=1e-4)
+        for rows, expected_rows in zip(outputs, expected_outputs, strict=True):
+            assert len(rows) == int(size)
+            np.testing.assert_allclose(rows, expected_rows, rtol=1e-4, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def readings():
+    """What the instruments read on one device."""
+    return watch()[0]
+
+
+def expect_the_readings_of_one_device(said, expected):
+    ((status, output, errors), *_) = said
+    assert status == 0, errors
+    seen, shares = json.loads(output.splitlines()[-1])  # after what JAX says
+    assert seen.keys() == expected.keys() > set(READINGS)
+    for name, values in expected.items():
+        np.testing.assert_allclose(seen[name], values, rtol=0, atol=1e-4)
+    return shares
+
+
+def test_the_first_steps_of_several_devices_are_those_of_one(readings):
+    said = end(start("measure_parallel.py", "observe"))
+    shares = expect_the_readings_of_one_device(said, readings)
+    parts = [25] * 4 if BACKEND == "tensorflow" else [100]  # JAX takes it apart itself
+    assert shares == [parts] * 6
+
+
+@on_jax
+def test_the_first_steps_of_two_processes_are_those_of_one(readings):
+    said = end(*start_pair("observe", script="measure_parallel.py"))
+    assert expect_the_readings_of_one_device(said, readings) == [[50]] * 6
 
 
 @on_jax

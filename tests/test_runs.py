@@ -7,17 +7,20 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
-from sample_run import make_history, make_run
+from sample_run import in_json, make_history, make_run
 
+from vitlib.config import TrainConfig
 from vitlib.runs import (
     SCHEMA_PATH,
     Run,
+    images_at_epochs,
     load_run,
     load_runs,
     record_path,
     save_run,
     steps_at_epochs,
 )
+from vitlib.training import draw_order
 
 FAILED = {"status": "failed", "error": "It broke.", "test": None, "best_epoch": None}
 
@@ -294,14 +297,20 @@ def test_the_schema_and_the_record_have_the_same_fields():
     assert schema["additionalProperties"] is False
 
 
-def test_the_steps_of_an_epoch_are_those_that_its_config_asks_for():
-    run = make_run()
-    whole = replace(run, training=run.training | {"batch_size": 128})
-    assert steps_at_epochs(whole)[:2] == [312, 624]
-    # Fewer images are repeated to as many steps.
-    assert steps_at_epochs(replace(whole, data=run.data | {"train": 500}))[0] == 312
-    short = replace(run, training=run.training | {"steps_per_epoch": 25})
-    assert steps_at_epochs(short) == list(range(25, 25 * 31, 25))
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [({}, 1250), ({"batch_size": 128}, 312), ({"steps_per_epoch": 25}, 25)],
+)
+def test_an_epoch_of_a_record_is_what_the_training_takes(changes, steps):
+    config = TrainConfig(**changes)
+    run = make_run(training=in_json(asdict(config)))
+    fewer = replace(run, data=run.data | {"train": 500})  # repeated to as many steps
+    for record in (run, fewer):
+        expected = [steps * epoch for epoch in range(1, 31)]
+        assert steps_at_epochs(record) == expected
+        images = images_at_epochs(record)
+        assert images == [config.batch_size * number for number in expected]
+        assert images[0] == len(draw_order(config, 0, 40_000))
 
 
 def edit(path, change):

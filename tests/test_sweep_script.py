@@ -291,6 +291,30 @@ def test_a_rehearsal_starts_anew_and_tells_how_long_all_would_take(
 
 
 @pytest.mark.parametrize(
+    ("changes", "images"),
+    [
+        ({}, 30 * 1250 * 32),
+        ({"epochs": 3}, 3 * 1250 * 32),
+        ({"steps-per-epoch": 25}, 30 * 25 * 32),
+        ({"epochs": [2, 7, 3], "steps-per-epoch": 25}, 7 * 25 * 32),  # the longest
+        ({"train-images": 5000, "epochs": 3}, 3 * 1250 * 32),
+    ],
+)
+def test_a_rehearsal_foretells_what_the_grid_asks_for(
+    sweep, tmp_path, capsys, changes, images
+):
+    grid = {"full": [{"preset": "report-vit", "seed": [0, 1]} | changes]}
+    (tmp_path / "report.yml").write_text(yaml.safe_dump(grid))
+    tasks = sweep.plan("report", "full", tmp_path, changes=sweep.REHEARSAL)
+    name = tasks[0].name.removesuffix("-seed0")
+    rate = images / 600  # images a second, for ten minutes
+    save_run(tmp_path, make_run(name=name, images_per_second=rate))
+    sweep.show_forecast(sweep.Sweep(tasks, None, 1))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith("images/s, so about 10 min in all, validation not counted")
+
+
+@pytest.mark.parametrize(
     "option", ["--jobs=0", "--jobs=-1", "--cpus=0", "--hours=0", "--hours=nan"]
 )
 def test_a_number_below_one_is_refused(sweep, tmp_path, capsys, option):
@@ -317,7 +341,20 @@ def test_more_jobs_than_gpus_are_refused(sweep, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("named", "gpus"), [("", []), ("3", ["3"]), ("2,GPU-1f", ["2", "GPU-1f"])]
+    ("named", "gpus"),
+    [
+        ("", []),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("none", []),
+        ("3", ["3"]),
+        ("2,GPU-1f", ["2", "GPU-1f"]),
+        ("MIG-1f-2,MIG-GPU-1f/1/0", ["MIG-1f-2", "MIG-GPU-1f/1/0"]),
+        ("0, 1", ["0", "1"]),
+        ("0,-1,1", ["0"]),
+        ("0,,1", ["0"]),
+        ("1,x,0", ["1"]),
+    ],
 )
 def test_the_reader_may_name_the_gpus(monkeypatch, named, gpus):
     monkeypatch.syspath_prepend(ROOT / "experiments")

@@ -1,11 +1,14 @@
 """The command line of experiments/train.py: what it takes, refuses and repeats."""
 
+import fcntl
 import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -89,10 +92,15 @@ def test_what_the_command_line_cannot_mean_is_named(
     assert executed == []
 
 
-@pytest.mark.parametrize("position", POSITIONS)
-def test_a_position_goes_with_a_vit_alone(script, executed, capsys, position):
-    said = refuse(script, capsys, "report-resnet", "--position", position)
-    assert "--position must go with a ViT. Received: a ResNet." in said
+@pytest.mark.parametrize(
+    ("preset", "family"),
+    [("report-resnet", "resnet"), ("tiny-resnet", "small-resnet")],
+)
+def test_a_position_goes_with_a_vit_alone(script, executed, capsys, preset, family):
+    for position in POSITIONS:
+        said = refuse(script, capsys, preset, "--position", position)
+        rule = "--position must go with a ViT."
+        assert said == f"train.py: {rule} Received: {preset}, a {family}.\n"
     assert executed == []
 
 
@@ -263,7 +271,7 @@ def trained(script, monkeypatch):
     """The calls of `train`, which is played by the sample run; nothing is built."""
     calls = []
 
-    def train(model, data, config, checkpoint, watch):
+    def train(model, data, config, checkpoint, watch, save_minutes):
         calls.append((model, data, config, checkpoint, watch))
         checkpoint.mkdir(parents=True, exist_ok=True)
         return make_run(seed=config.seed, training=in_json(asdict(config)))
@@ -330,7 +338,6 @@ def test_a_run_trains_on_as_many_images_as_the_command_says(
     (run,) = load_runs(tmp_path)
     assert run.name == "data-size-vit-train-images-5000"
     assert run.overrides == {"train_images": 5000}
-    assert (run.data["train"], run.data["validation"]) == (5_000, 10_000)
     assert shlex.split(run.command)[2:] == arguments
 
 
@@ -418,6 +425,32 @@ def test_a_checkpoint_that_a_kill_left_beside_its_record_goes(
     script.main(["report-vit", f"--out={tmp_path}"])
     assert not left.exists()
     assert executed == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "call"), [(Path, "is_dir"), (Path, "open"), (fcntl, "flock")]
+)
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_claim_holds_when_the_folder_is_deleted_while_it_is_made(
+    script, tmp_path, monkeypatch, owner, call, is_taken
+):
+    """By its last holder, after whom it may be taken by a third process."""
+    folder, real = tmp_path / "report/run.checkpoint", getattr(owner, call)
+    folder.mkdir(parents=True)
+    with ExitStack() as third:
+
+        def delete_first(*arguments, **options):
+            monkeypatch.setattr(owner, call, real)
+            shutil.rmtree(folder)
+            if is_taken:
+                third.enter_context(script.claim(folder))
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(owner, call, delete_first)
+        if not is_taken:
+            third.enter_context(script.claim(folder))
+        with pytest.raises(BlockingIOError, match="by one process"):
+            third.enter_context(script.claim(folder))
 
 
 def test_a_folder_that_takes_no_results_is_refused_in_one_sentence(

@@ -20,6 +20,7 @@ from vitlib import (
     build_model,
     checkpoints,
     evaluate,
+    limit_train,
     save_run,
     train,
 )
@@ -153,6 +154,14 @@ def test_a_checkpoint_of_another_run_is_refused(data, tmp_path):
     micro_run(data, tmp_path, replace(TRAINING, epochs=2))
     with pytest.raises(ValueError, match="Received: one of another run"):
         micro_run(data, tmp_path, replace(TRAINING, epochs=3))
+
+
+def test_a_run_on_fewer_images_says_so_and_is_another_run(data, tmp_path):
+    training = replace(TRAINING, epochs=2)
+    run = micro_run(limit_train(data, 100), tmp_path, training)
+    assert (run.data["train"], run.data["validation"]) == (100, 200)
+    with pytest.raises(ValueError, match="Received: one of another run"):
+        micro_run(data, tmp_path, training)
 
 
 @pytest.fixture

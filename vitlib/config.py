@@ -236,6 +236,15 @@ class TrainConfig:
         _require(self, "precision", *one_of(PRECISIONS))
         _require(self, "seed", *SEED)
 
+    def count_steps(self, images):
+        """The number of steps of an epoch, after which a training looks at itself.
+
+        Args:
+            images: Integer, the length of the training split. It is that of the whole
+                data set, too, where `limit_train` repeats fewer images.
+        """
+        return self.steps_per_epoch or images // self.batch_size
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -21,10 +21,18 @@ class Split:
     Args:
         images: uint8 array of shape `(N, 32, 32, 3)`, channels last.
         labels: int32 array of shape `(N,)`, indices into the class names.
+        different: Integer. The first so many images stand for themselves, and the
+            others repeat them in turn; None where nothing is repeated.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    different: int | None = None
+
+    @property
+    def size(self):
+        """The number of images without their repetitions."""
+        return self.different or len(self.labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,15 +168,18 @@ def limit_train(dataset, images):
             classes.
 
     Returns:
-        A `Dataset` with the same fingerprint, which is that of its source.
+        A `Dataset` with the same fingerprint, which is that of its source. Its training
+        split, and the record of a run on it, know how many images are different.
 
     Raises:
         ValueError: When `images` breaks its rule.
     """
     train, classes = dataset.train, len(dataset.class_names)
-    rows = _first_rows("training", train.labels, classes, images)
+    rows = _first_rows("training", train.labels[: train.size], classes, images)
     rows = np.resize(rows, len(train.labels))  # again from the first, up to this length
-    return replace(dataset, train=_make_split(train.images[rows], train.labels[rows]))
+    different = images if images < len(rows) else None
+    train = _make_split(train.images[rows], train.labels[rows], different)
+    return replace(dataset, train=train)
 
 
 def limit_evaluation(dataset, images):
@@ -251,9 +262,9 @@ def _decode(records):
     return _make_split(planes.transpose(0, 2, 3, 1), records[:, 1])
 
 
-def _make_split(images, labels):
+def _make_split(images, labels, different=None):
     images = np.array(images, np.uint8, order="C")
     labels = np.array(labels, np.int32)
     for array in (images, labels):
         array.setflags(write=False)
-    return Split(images, labels)
+    return Split(images, labels, different)

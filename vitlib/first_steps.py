@@ -4,6 +4,7 @@ from itertools import count, islice
 
 import numpy as np
 
+from vitlib import parallel
 from vitlib.data import Split
 from vitlib.instruments import WATCHED, MeteredAdamW, read, watch_head
 from vitlib.training import draw_order, prepare, score, seed_epoch
@@ -30,16 +31,16 @@ def observe(model, data, config, steps, every):
     Raises:
         ValueError: As `train` does, and when no layer of the model pools.
     """
-    watcher = watch_head(model)
+    parallel.share_prediction(watcher := watch_head(model))
     prepare(model, data, config, MeteredAdamW)
     watched = Split(data.validation.images[:WATCHED], data.validation.labels[:WATCHED])
     seen, losses = {}, []
     batches = islice(_batches(model, data.train, config), steps)
-    for step, (images, labels) in enumerate(batches, start=1):
-        losses.append(model.train_on_batch(images, labels, return_dict=True)["loss"])
+    for step, batch in enumerate(batches, start=1):
+        losses.append(model.train_on_batch(*batch, return_dict=True)["loss"])
         model.reset_metrics()
         if step % every == 0:
-            outputs = watcher.predict_on_batch(watched.images)
+            outputs = parallel.predict(watcher, watched.images)
             row = {"step": step, "train_loss": float(np.mean(losses))}
             row |= score(outputs[-1], watched.labels) | read(model.optimizer, outputs)
             for name, value in row.items():
@@ -49,9 +50,10 @@ def observe(model, data, config, steps, every):
 
 
 def _batches(model, split, config):
-    """The batches of `train`, epoch after epoch, without end."""
+    """The batches of `train`, epoch after epoch, without end; shared by the devices."""
     for epoch in count():
         seed_epoch(model, config.seed, epoch)
         order = draw_order(config, epoch, len(split.labels))
-        for rows in order.reshape(-1, config.batch_size):
-            yield split.images[rows], split.labels[rows]
+        rows = parallel.own_rows(order, config.batch_size)
+        for part in rows.reshape(-1, config.batch_size // parallel.process()[1]):
+            yield map(parallel.split, (split.images[part], split.labels[part]))

@@ -143,6 +143,25 @@ def split(batch):
     )
 
 
+def predict(model, batch):
+    """Predicts for a batch of any size, of which each device takes an equal part.
+
+    A batch that does not divide among the devices is filled up with images of its own,
+    whose outputs are dropped.
+
+    Args:
+        model: `keras.Model` with one input, after `prepare` or `share_prediction`.
+        batch: Array of shape `(B, ...)`.
+
+    Returns:
+        What `predict_on_batch` of the model gives: arrays of B rows.
+    """
+    size = len(batch)
+    rows = np.arange(size + -size % count_devices()) % size
+    outputs = model.predict_on_batch(split(batch[rows]))
+    return keras.tree.map_structure(lambda output: output[:size], outputs)
+
+
 def assign_seed(variable, seed):
     """Sets the state of a seed generator; each replica of TensorFlow gets its own.
 

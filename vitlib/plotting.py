@@ -6,7 +6,7 @@ gives it a caption.
 
 import numpy as np
 
-from vitlib.data import TRAIN_IMAGES
+from vitlib.runs import images_at_epochs
 
 GAP = 1 / 3  # white space between patches, in patches
 MAX_PIXEL = 255
@@ -263,8 +263,7 @@ def plot_accuracy_by_cost(ax, runs):
     groups, spots = _group(runs, lambda run: run.name), []
     for name, members in groups.items():
         run, values = members[0], _accuracies(members)
-        images = TRAIN_IMAGES[run.data["name"]]  # of an epoch; fewer are repeated
-        passes = FORWARD_PASSES * images * run.training["epochs"]
+        passes = FORWARD_PASSES * images_at_epochs(run)[-1]
         place, family = passes * run.flops_per_image / PETA, run.model["family"]
         _draw_means(ax, [place], [values], "o", color=_color(family))
         spots.append((family, place, np.mean(values), name))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jsonschema
 
+from vitlib.config import TrainConfig
 from vitlib.data import TRAIN_IMAGES
 from vitlib.files import digest, replacing
 from vitlib.rules import is_number
@@ -157,10 +158,15 @@ def load_run(path):
 
 def steps_at_epochs(run):
     """Lists after how many steps of training each finished epoch of a run ended."""
-    steps = run.training.get("steps_per_epoch")
-    if steps is None:  # the whole set, or as many images where fewer are repeated
-        steps = TRAIN_IMAGES[run.data["name"]] // run.training["batch_size"]
+    asked = run.training.get("steps_per_epoch")  # not in the oldest records
+    config = TrainConfig(steps_per_epoch=asked, batch_size=run.training["batch_size"])
+    steps = config.count_steps(TRAIN_IMAGES[run.data["name"]])
     return [steps * (epoch + 1) for epoch in range(len(run.history["loss"]))]
+
+
+def images_at_epochs(run):
+    """Lists how many images had gone by when each finished epoch of a run ended."""
+    return [run.training["batch_size"] * steps for steps in steps_at_epochs(run)]
 
 
 def load_runs(folder, study=None):

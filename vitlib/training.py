@@ -74,8 +74,7 @@ def evaluate(model, split):
     """
     starts = range(0, len(split.labels), EVALUATION_BATCH)
     batches = (split.images[i : i + EVALUATION_BATCH] for i in starts)
-    batches = map(parallel.split, batches)
-    logits = np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    logits = np.concatenate([parallel.predict(model, batch) for batch in batches])
     return score(logits, split.labels)
 
 
@@ -145,7 +144,8 @@ def prepare(model, data, config, kind=AdamW):
     """
     _check(model, data, config)
     _adapt_normalization(model, data.train.images)
-    compile_model(model, config, steps_per_epoch(config, len(data.train.labels)), kind)
+    steps = config.count_steps(len(data.train.labels))
+    compile_model(model, config, steps, kind)
     parallel.prepare(model, data.train.images, data.train.labels)
 
 
@@ -171,11 +171,6 @@ def compile_model(model, config, steps_per_epoch, kind=AdamW):
     model.optimizer.build(model.trainable_variables)
 
 
-def steps_per_epoch(config, num_images):
-    """The number of steps after which a training pauses to look at itself."""
-    return config.steps_per_epoch or num_images // config.batch_size
-
-
 def draw_order(config, epoch, num_images):
     """Draws which images an epoch takes, in which order: whole batches.
 
@@ -184,7 +179,7 @@ def draw_order(config, epoch, num_images):
     or more steps cuts the same sequence of batches at other places.
     """
     whole = num_images // config.batch_size  # batches of one pass over the images
-    steps = steps_per_epoch(config, num_images)
+    steps = config.count_steps(num_images)
     first_pass, start = divmod(epoch * steps, whole)
     passes = range(first_pass, first_pass + math.ceil((start + steps) / whole))
     orders = [
@@ -233,8 +228,8 @@ def _train_epoch(model, watcher, data, config, epoch, saver):
     validation = evaluate(model, data.validation)
     row |= {f"val_{name}": value for name, value in validation.items()}
     if watcher is not None:
-        watched = parallel.split(data.validation.images[:WATCHED])
-        row |= read(model.optimizer, watcher.predict_on_batch(watched))
+        outputs = parallel.predict(watcher, data.validation.images[:WATCHED])
+        row |= read(model.optimizer, outputs)
     row["learning_rate"] = float(ops.convert_to_numpy(model.optimizer.learning_rate))
     row["seconds"] = done["seconds"] + time.perf_counter() - start
     return row, len(order) / seconds_of_training
@@ -321,9 +316,10 @@ def train(
 
 def _open_saver(model, data, config, folder, watch, minutes):
     """Reads how far the training had got, and prepares to save it from there on."""
-    key = describe(
-        model, asdict(config), data.fingerprint, len(data.train.labels), watch
-    )
+    facts = [asdict(config), data.fingerprint, len(data.train.labels), watch]
+    if data.train.different:  # a key of all images stays as it was before these
+        facts.append(data.train.different)
+    key = describe(model, *facts)
     progress = load_progress(folder, key)
     if progress is None:
         progress = {"history": {}, "best_epoch": None, "images_per_second": []}
@@ -391,7 +387,7 @@ def _facts(data):
     """What a record says of the data."""
     facts = {"name": data.name, "fingerprint": data.fingerprint}
     for name in ("train", "validation", "test"):
-        facts[name] = len(getattr(data, name).labels)
+        facts[name] = getattr(data, name).size
     return facts
 
 
