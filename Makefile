@@ -2,43 +2,58 @@
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
-REQUIREMENTS ?= requirements.txt
-BIN := .venv/bin
+# Another folder, or another set of packages than all of the course on a processor. A folder
+# keeps the set that it was made with, until another one is named.
+VENV ?= .venv
+REQUIREMENTS ?= $(or $(patsubst $(VENV)/installed-%,%,$(firstword \
+	$(shell ls -t $(VENV)/installed-requirements*.txt 2>/dev/null))),requirements.txt)
+BIN := $(VENV)/bin
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-INSTALLED := .venv/installed-$(REQUIREMENTS)
+INSTALLED := $(VENV)/installed-$(REQUIREMENTS)
 # A notebook's outputs must not hold TensorFlow's banner, nor depend on the processor.
 export TF_CPP_MIN_LOG_LEVEL := 3
 EXACT := TF_ENABLE_ONEDNN_OPTS=0
 EXECUTE := $(BIN)/python notebooks/tools/execute.py
+# Keras takes TensorFlow unless told.
+JAX_ALONE := $(filter requirements-jax%,$(REQUIREMENTS))
+TENSORFLOW_ALONE := $(filter requirements-tensorflow%,$(REQUIREMENTS))
+ifneq ($(JAX_ALONE),)
+export KERAS_BACKEND ?= jax
+endif
 # Tests of notebooks, pages and files, in which Keras' backend has no part, or long ones.
 ON_ONE_BACKEND := notebooks book benchmarks kills record_fields fuzz mutations editions slides questions instructors project
 
+# Tests that compute on the backend, for a machine with one of them alone.
+COMPUTING := affine attention augment compilation dropout encoder first_steps flops instruments \
+	introspect layers normalize optimizer patches positions provenance resnet train_script training vit
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run book pdf editions assignment test test-browser test-grading lint full gpu-check notebooks clean
+.PHONY: help setup run book pdf editions assignment test test-alone test-browser test-grading lint full gpu-check notebooks clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(INSTALLED) ## make .venv with everything (REQUIREMENTS=requirements-gpu.txt for an NVIDIA GPU)
+	@touch $(INSTALLED) # the newest is the set from now on
 
-$(INSTALLED): $(REQUIREMENTS) requirements.txt constraints.txt pyproject.toml
+$(INSTALLED): $(REQUIREMENTS) $(wildcard requirements*.txt) constraints.txt pyproject.toml
 	@$(or $(PYTHON),false) -c "$(SUPPORTED)" || { echo "The course needs Python 3.11, 3.12 or 3.13" \
 	"(TensorFlow has no package for others). Install one, or name it:" \
 	"make setup PYTHON=/path/to/python3.11"; exit 1; }
 	@test -L book/notebooks || { echo "book/notebooks must be a symbolic link to" \
 	"../notebooks. On Windows, clone inside WSL or with core.symlinks=true."; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -r $(REQUIREMENTS) -c constraints.txt
 	$(BIN)/python -m pip install --no-deps --editable .
-	@touch $@ .venv/installed-requirements.txt # the larger sets hold the smallest one
+	@touch $@
 
 # What the tests of the book in a browser need, on top.
-.venv/installed-browser: $(INSTALLED) requirements-browser.txt constraints.txt
+$(VENV)/installed-browser: $(INSTALLED) requirements-browser.txt constraints.txt
 	$(BIN)/python -m pip install -r requirements-browser.txt -c constraints.txt
 	@touch $@
 
 # What making and grading the assignment needs, on top.
-.venv/installed-grading: $(INSTALLED) requirements-grading.txt constraints.txt
+$(VENV)/installed-grading: $(INSTALLED) requirements-grading.txt constraints.txt
 	$(BIN)/python -m pip install -r requirements-grading.txt -c constraints.txt
 	@touch $@
 
@@ -64,20 +79,36 @@ editions: setup ## write the chapters for students, tutors and instructors, slid
 	@$(BIN)/python teaching/slides.py
 	@$(BIN)/python teaching/questions.py
 
-assignment: .venv/installed-grading ## make the students' version of the graded assignment
+assignment: $(VENV)/installed-grading ## make the students' version of the graded assignment
 	@mkdir -p editions/grading/source/vit
 	$(BIN)/jupytext --quiet --to ipynb --output editions/grading/source/vit/vit.ipynb teaching/assignment/vit.py
 	cd teaching/assignment && PATH="$(CURDIR)/$(BIN):$$PATH" nbgrader generate_assignment vit --force
 	@echo "Hand out $(CURDIR)/editions/grading/release/vit/vit.ipynb"
 
 test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
-	KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,$(ON_ONE_BACKEND),--ignore=tests/test_$(name).py)
-	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval
+	$(if $(TENSORFLOW_ALONE),,KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,$(ON_ONE_BACKEND),--ignore=tests/test_$(name).py))
+	$(if $(JAX_ALONE),@echo "The other tests compare with outputs of TensorFlow.",\
+	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval)
 
-test-browser: .venv/installed-browser book pdf editions ## open the book and the slides in an installed Chromium: links, figures, keyboard, contrast
+# Where one backend is installed and the other is not.
+define TEST_ALONE
+	@$(MAKE) --no-print-directory setup VENV=.venv-$(1) REQUIREMENTS=requirements-$(1).txt
+	@.venv-$(1)/bin/python -c "import importlib.util as u, sys; sys.exit(bool(u.find_spec('$(2)')))" || \
+	{ echo ".venv-$(1) must be without $(2). Delete it."; exit 1; }
+	env -u KERAS_BACKEND .venv-$(1)/bin/python experiments/train.py tiny --epochs=2 --steps-per-epoch=10 \
+	--force --out=runs/alone
+	env -u KERAS_BACKEND .venv-$(1)/bin/python notebooks/tools/execute.py --out runs/alone notebooks/data.ipynb
+	env -u KERAS_BACKEND .venv-$(1)/bin/pytest $(COMPUTING:%=tests/test_%.py)
+endef
+
+test-alone: ## what computes: a training, a notebook and tests, on JAX alone, then on TensorFlow alone
+	$(call TEST_ALONE,jax,tensorflow)
+	$(call TEST_ALONE,tensorflow,jax)
+
+test-browser: $(VENV)/installed-browser book pdf editions ## open the book and the slides in an installed Chromium: links, figures, keyboard, contrast
 	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest tests/browser
 
-test-grading: .venv/installed-grading ## grade the assignment of made-up students with nbgrader
+test-grading: $(VENV)/installed-grading ## grade the assignment of made-up students with nbgrader
 	$(BIN)/pytest tests/grading
 
 lint: setup ## check style and format
@@ -94,7 +125,7 @@ notebooks: setup ## for authors: bring each .ipynb up to its .py, run it, strip 
 	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py
 	$(EXECUTE) --in-place
 
-clean: ## remove the book, the slides, quick runs and caches; .venv, runs/full and notebooks in editions/ stay
+clean: ## remove the book, the slides, quick runs and caches; environments, runs/full and notebooks in editions/ stay
 	rm -rf _build editions/slides runs/quick .pytest_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -not -path "./.venv/*" -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path "./.venv*/*" -prune -exec rm -rf {} +
 	rm -f notebooks/*.failed.ipynb

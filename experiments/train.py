@@ -6,6 +6,7 @@ start the same command again: it goes on after what was saved last, a few minute
 
 import argparse
 import fcntl
+import importlib.util
 import os
 import shutil
 import sys
@@ -14,6 +15,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
+if importlib.util.find_spec("tensorflow") is None:  # what Keras takes unless told
+    os.environ.setdefault("KERAS_BACKEND", "jax")
 # JAX keeps what it has compiled here, so that the next run of a preset starts at once.
 # It runs what it finds there: a folder of this checkout, not one that all may write.
 os.environ.setdefault(
@@ -25,8 +28,15 @@ from vitlib.checkpoints import PROGRESS
 from vitlib.config import POSITIONS, PRESETS, WATCHED_STUDIES, ViTConfig
 from vitlib.data import TRAIN_IMAGES, limit_evaluation, limit_train, load_data_set
 from vitlib.parallel import process, use_devices
-from vitlib.runs import load_run, record_path, save_run
-from vitlib.training import PERCENT, SAVE_MINUTES, build_model, train
+from vitlib.runs import (
+    REFUSED,
+    keep_refused,
+    load_run,
+    record_path,
+    save_run,
+    try_save,
+)
+from vitlib.training import PERCENT, SAVE_MINUTES, build_model, draft, train
 
 BUSY = 3  # the exit status when another process is training the run
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -172,9 +182,12 @@ def _is_at(file, path):
 def clear(path):
     """Deletes the checkpoints that a kill has left of a recorded run.
 
-    Those of a process that repeats the run at this moment stay.
+    Those of a process that repeats the run at this moment stay, and one that keeps a
+    repetition that could not be recorded.
     """
     for checkpoint in path.parent.glob(f"{path.stem}.checkpoint*"):
+        if (checkpoint / REFUSED).exists():
+            continue
         with suppress(BlockingIOError), claim(checkpoint):
             shutil.rmtree(checkpoint, ignore_errors=True)
 
@@ -187,13 +200,34 @@ def execute(options, path):
     with claim(checkpoint):
         if path.exists() and not options.force:  # by whoever held it before
             return load_run(path)
-        if options.force:  # to start anew; the claim itself must stay
+        if options.force and not (checkpoint / REFUSED).exists():
+            # To start anew; the claim itself must stay.
             (checkpoint / PROGRESS).unlink(missing_ok=True)
         run = train_preset(options, checkpoint)
         if number == 0:
-            save_run(options.out, run)
+            save(options.out, run, checkpoint)
         shutil.rmtree(checkpoint, ignore_errors=True)
     return run
+
+
+def save(out, run, checkpoint):
+    """Records a run, or keeps it where the one sentence says.
+
+    Raises:
+        ValueError: When the run could not be recorded.
+    """
+    try:
+        save_run(out, run)
+    except (ValueError, OSError) as error:
+        kept = checkpoint
+        with suppress(OSError):
+            kept = keep_refused(checkpoint, run, error)
+        with suppress(OSError):  # so that --force goes on here, and nobody clears it
+            (checkpoint / REFUSED).touch()
+        raise ValueError(
+            f"{error} Nothing is lost: the run is kept in {kept}, and the same command "
+            "tries to record it again."
+        ) from error
 
 
 def train_preset(options, checkpoint):
@@ -203,20 +237,26 @@ def train_preset(options, checkpoint):
     data = load_images(preset, overrides.get("train_images"), options.data_dir)
     model = build_model(model_config, train_config)
     watch = preset.study in WATCHED_STUDIES
+
+    def complete(run):
+        return replace(
+            run,
+            study=preset.study,
+            name=record_name(options.preset, overrides),
+            preset=options.preset,
+            overrides=overrides,
+            profile=preset.profile,
+            model={"family": model_config.family, **asdict(model_config)},
+            command=command_of(options, overrides),
+        )
+
+    if process()[0] == 0:  # who records the run tries that before the first step
+        try_save(options.out, complete(draft(model, data, train_config)))
     minutes = options.save_minutes
     run = train(
         model, data, train_config, checkpoint, watch=watch, save_minutes=minutes
     )
-    return replace(
-        run,
-        study=preset.study,
-        name=record_name(options.preset, overrides),
-        preset=options.preset,
-        overrides=overrides,
-        profile=preset.profile,
-        model={"family": model_config.family, **asdict(model_config)},
-        command=command_of(options, overrides),
-    )
+    return complete(run)
 
 
 def command_of(options, overrides):

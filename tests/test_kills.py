@@ -21,7 +21,7 @@ from vitlib.runs import load_runs
 SCRIPT = Path(__file__).with_name("killed.py")
 SEEDS = [0, 1]
 KILLS, AT_ONCE = 50, 2
-OPERATIONS = 411  # on files, of a whole training that saves after every batch
+OPERATIONS = 415  # on files, of a whole training that saves after every batch
 
 
 def start(*arguments, **environment):

@@ -1,7 +1,8 @@
 import keras
 import numpy as np
+import pytest
 
-from vitlib.normalize import Normalization
+from vitlib.normalize import PIECE, Normalization, fit
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 6, 3)).astype("float32")
 IMAGES[..., 1] /= 9
@@ -9,11 +10,26 @@ IMAGES[..., 1] /= 9
 
 def test_it_is_the_layer_of_keras():
     plain, fast = keras.layers.Normalization(), Normalization()
-    for layer in (plain, fast):
-        layer.adapt(IMAGES)
-    for expected, weight in zip(plain.get_weights(), fast.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, expected)
+    fast.adapt(IMAGES)
+    plain.build(IMAGES.shape)
+    fit(plain, IMAGES)
     np.testing.assert_allclose(fast(IMAGES), plain(IMAGES), atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 999, 1000, 2700])
+@pytest.mark.parametrize("axis", [-1, None, (1, 3)])
+def test_the_weights_are_to_the_last_digit_those_of_keras(count, axis):
+    pytest.importorskip("tensorflow", reason="Keras' adapt asks for it")
+    images = np.random.default_rng(count).integers(0, 256, (count, 4, 4, 3), "uint8")
+    of_keras, ours = (keras.layers.Normalization(axis) for _ in range(2))
+    of_keras.adapt(images[i : i + PIECE] for i in range(0, count, PIECE))
+    ours.build(images.shape)
+    fit(ours, images)
+    for expected, weight in zip(
+        of_keras.get_weights(), ours.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(weight, expected)
+    np.testing.assert_array_equal(ours.mean, of_keras.mean)
 
 
 def test_every_channel_gets_mean_0_and_variance_1():

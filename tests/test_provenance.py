@@ -5,10 +5,12 @@ import platform
 import re
 import subprocess
 import sys
+from importlib import metadata
 
 import keras
 import pytest
 
+import vitlib
 from vitlib import provenance
 
 GIT = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=0"]
@@ -111,7 +113,20 @@ def test_the_versions_are_those_that_run():
 
 def test_a_package_that_is_not_installed_has_no_version(monkeypatch):
     monkeypatch.setattr(provenance, "PACKAGES", ("keras", "no-such-package", "numpy"))
-    assert list(provenance.versions()) == ["python", "keras", "numpy"]
+    assert list(provenance.versions()) == ["python", "vitlib", "keras", "numpy"]
+
+
+def test_vitlib_tells_its_version_where_it_is_not_installed(monkeypatch):
+    """But lies on the path of Python; what is installed may be another one."""
+
+    def missing(package):
+        if package == "vitlib":
+            raise metadata.PackageNotFoundError
+        return real(package)
+
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", missing)
+    assert provenance.versions()["vitlib"] == vitlib.__version__
 
 
 def test_the_device_is_the_one_that_keras_computes_on():

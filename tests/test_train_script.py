@@ -2,18 +2,20 @@
 
 import fcntl
 import importlib.util
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from sample_run import in_json, make_run
+from sample_run import in_json, make_history, make_run
 
 from vitlib.config import POSITIONS, PRESETS, REPORT_RESNET, REPORT_VIT
 from vitlib.data import load_data_set
@@ -276,7 +278,15 @@ def trained(script, monkeypatch):
         checkpoint.mkdir(parents=True, exist_ok=True)
         return make_run(seed=config.seed, training=in_json(asdict(config)))
 
+    def draft(model, data, config):
+        history = make_history(0)
+        return make_run(
+            **{"seed": config.seed, "status": "failed", "error": "It has not begun."},
+            **{"test": None, "best_epoch": None, "history": history, "seconds": 0},
+        )
+
     monkeypatch.setattr(script, "train", train)
+    monkeypatch.setattr(script, "draft", draft)
     monkeypatch.setattr(script, "build_model", lambda *configs: configs)
     monkeypatch.setattr(script, "load_data_set", lambda name, folder: (name, folder))
     return calls
@@ -465,16 +475,100 @@ def test_a_folder_that_takes_no_results_is_refused_in_one_sentence(
     assert trained == []
 
 
-def test_a_run_that_cannot_be_recorded_keeps_its_checkpoint(
-    script, tmp_path, trained, monkeypatch, capsys
+def spoil(script, monkeypatch, name, **changes):
+    """Lets what a function of the script returns have other fields."""
+    real = getattr(script, name)
+    changed = lambda *call, **options: replace(real(*call, **options), **changes)  # noqa: E731
+    monkeypatch.setattr(script, name, changed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [({"versions": {"python": "3"}}, "$.versions"), ({"git_commit": "1"}, "$.git_c")],
+)
+def test_what_would_refuse_the_record_is_found_before_the_first_step(
+    script, tmp_path, trained, monkeypatch, capsys, changes, place
 ):
+    spoil(script, monkeypatch, "draft", **changes)
+    assert place in refuse(script, capsys, "report-vit", f"--out={tmp_path}")
+    assert trained == []
+
+
+def test_a_folder_in_the_place_of_the_record_is_found_before_the_first_step(
+    script, tmp_path, trained, capsys
+):
+    (tmp_path / "report/report-vit-seed0.json").mkdir(parents=True)
+    said = refuse(script, capsys, "report-vit", "--force", f"--out={tmp_path}")
+    assert "report-vit-seed0.json must be the place of a file." in said
+    assert trained == []
+
+
+REFUSED = {"test": {"loss": float("inf"), "top1": 0.5, "top5": 0.5}}
+NO_SPACE = OSError("The disk must take it. Received from the system: No space left.")
+
+
+def fill_the_disk(script, monkeypatch):
     def fail(*_):
-        raise OSError("No space left.")
+        raise NO_SPACE
 
     monkeypatch.setattr(script, "save_run", fail)
-    refuse(script, capsys, "report-vit", f"--out={tmp_path}")
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_run_that_cannot_be_recorded_is_kept_until_it_is(
+    script, tmp_path, trained, monkeypatch, capsys, full, force
+):
+    """Refused by the schema or by the disk; a record that is repeated stays."""
+    command = ["report-vit", f"--out={tmp_path}"] + ["--force"] * force
+    old = save_run(tmp_path, make_run(command="old")) if force else None
+    with monkeypatch.context() as patch:
+        if full:
+            fill_the_disk(script, patch)
+        else:
+            spoil(script, patch, "train", **REFUSED)
+        said = refuse(script, capsys, *command)
     ((*_, checkpoint, _),) = trained
-    assert checkpoint.is_dir()
+    kept = json.loads((checkpoint / "refused.json").read_text())
+    assert f"Nothing is lost: the run is kept in {checkpoint / 'refused.json'}" in said
+    assert said.startswith(f"train.py: {kept.pop('refused')} ")
+    assert kept["preset"] == "report-vit"
+    assert full or kept["test"] == REFUSED["test"]
+    assert [run.command for run in load_runs(tmp_path)] == ["old"] * force
+    (checkpoint / "progress.json").write_text("{}")
+    if force:
+        script.clear(old)  # as a look at the old record does
+    found, train = [], script.train
+
+    def look(*call, **options):
+        found.append((checkpoint / "progress.json").exists())
+        return train(*call, **options)
+
+    monkeypatch.setattr(script, "train", look)
+    assert script.main(command) == 0
+    assert found == [True]  # the training goes on from its end
+    assert not checkpoint.exists()
+    assert [run.command != "old" for run in load_runs(tmp_path)] == [True]
+
+
+def test_a_run_whose_checkpoint_is_gone_is_kept_in_the_temporary_folder(
+    script, tmp_path, trained, monkeypatch, capsys
+):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    out, train = tmp_path / "out", script.train
+
+    def lose(*call, **options):
+        run = train(*call, **options)
+        shutil.rmtree(out)
+        out.write_text("no folder")
+        return run
+
+    monkeypatch.setattr(script, "train", lose)
+    said = refuse(script, capsys, "report-vit", f"--out={out}")
+    (kept,) = (tmp_path / "temporary").iterdir()
+    assert f"the run is kept in {kept}, and" in said
+    assert json.loads(kept.read_text())["preset"] == "report-vit"
 
 
 def test_a_forced_run_takes_the_place_of_the_old_record(script, tmp_path, trained):

@@ -40,6 +40,8 @@ from vitlib.summary import show_study, summarize
 from vitlib.training import build_model, evaluate, train
 from vitlib.vit import build_vit, mlp, transformer_block
 
+__version__ = "0.1.0"
+
 __all__ = [
     "COMPACT_TRAIN",
     "COMPACT_VIT",

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import keras
 
+import vitlib
 from vitlib import parallel
 
-PACKAGES = ("keras", "tensorflow", "jax", "numpy", "vitlib")
+PACKAGES = ("keras", "tensorflow", "jax", "numpy")
 
 
 def _output(*command):
@@ -46,8 +47,8 @@ def join_commits(began, went_on):
 
 
 def versions():
-    """Versions of Python, and of those of `PACKAGES` that are installed."""
-    found = {"python": platform.python_version()}
+    """Versions of Python, vitlib, and those of `PACKAGES` that are installed."""
+    found = {"python": platform.python_version(), "vitlib": vitlib.__version__}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

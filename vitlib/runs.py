@@ -2,6 +2,8 @@
 
 import json
 import re
+import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,7 @@ from vitlib.rules import is_number
 # the digest of the file.
 SCHEMA_VERSION = 2
 SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
+REFUSED = "refused.json"  # in the checkpoint of a run that could not be recorded
 MOST_CHARACTERS = 300  # of what a message quotes from a record
 
 
@@ -108,12 +111,68 @@ def save_run(folder, run):
         OSError: When the disk does not take it; an old record is still there.
     """
     path = record_path(folder, run.study, run.name, run.seed)
+    content = _content(run, path)
+    with replacing(path) as file:
+        file.write(content)
+    return path
+
+
+def try_save(folder, run):
+    """Tries whether `save_run` takes a run; nothing of the trial stays.
+
+    Tried on what is known before a training (`vitlib.training.draft`), so that hours
+    later the record is not refused.
+
+    Args:
+        folder: Path of the folder of all records, usually `results`.
+        run: `Run`.
+
+    Raises:
+        ValueError: When the run breaks the schema.
+        OSError: When the disk does not take it.
+    """
+    path = record_path(folder, run.study, run.name, run.seed)
+    content = _content(run, path)
+    if path.is_dir():
+        raise OSError(f"{path} must be the place of a file. Received: a folder.")
+    trial = path.with_name(f"{path.name}.trial")
+    with replacing(trial) as file:
+        file.write(content)
+    trial.unlink()
+
+
+def _content(run, path):
+    """The bytes of the record of a run that keeps the schema."""
     record = asdict(run)
     _check(record, path)
     record["digest"] = digest(record)
-    with replacing(path) as file:
-        file.write(f"{json.dumps(record, indent=1)}\n".encode())
-    return path
+    return f"{json.dumps(record, indent=1)}\n".encode()
+
+
+def keep_refused(folder, run, reason):
+    """Writes a run that `save_run` refused, with the reason, so that it is not lost.
+
+    Args:
+        folder: Path, of the checkpoint of the run. Where the disk does not take the
+            file there, the folder of the system for temporary files gets it.
+        run: `Run`.
+        reason: The error that `save_run` raised.
+
+    Returns:
+        Path of the file, which is no record.
+
+    Raises:
+        OSError: When neither folder takes it.
+    """
+    refused = {"refused": str(reason), **asdict(run)}
+    content = json.dumps(refused, indent=1, default=repr).encode()
+    with suppress(OSError):
+        with replacing(Path(folder, REFUSED)) as file:
+            file.write(content)
+        return Path(folder, REFUSED)
+    with tempfile.NamedTemporaryFile(suffix=f"-{REFUSED}", delete=False) as file:
+        file.write(content)
+    return Path(file.name)
 
 
 def _refuse_repeats(pairs):

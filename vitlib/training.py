@@ -17,6 +17,7 @@ from vitlib.compilation import explain_no_compilation
 from vitlib.config import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.flops import count_flops
 from vitlib.instruments import READINGS, WATCHED, MeteredAdamW, read, watch_head
+from vitlib.normalize import fit
 from vitlib.optimizer import AdamW, make_optimizer
 from vitlib.resnet import build_resnet, build_small_resnet
 from vitlib.runs import Run
@@ -123,10 +124,9 @@ def _check(model, data, config):
 
 
 def _adapt_normalization(model, images):
-    """Fits the normalisation to the training images, in pieces that fit the memory."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(images[i : i + 1000] for i in range(0, len(images), 1000))
+            fit(layer, images)
 
 
 def prepare(model, data, config, kind=AdamW):
@@ -389,6 +389,22 @@ def _facts(data):
     for name in ("train", "validation", "test"):
         facts[name] = getattr(data, name).size
     return facts
+
+
+def draft(model, data, config):
+    """The record of a training before its first step: all that can be known by then.
+
+    Args:
+        model: `keras.Model` from `build_model`.
+        data: `Dataset`.
+        config: `TrainConfig`.
+
+    Returns:
+        `Run` of no epochs, with the status "failed".
+    """
+    progress = {"history": {}, "best_epoch": None, "images_per_second": []}
+    progress["git_commit"] = provenance.git_commit()
+    return _record(model, data, config, progress, "It has not begun.")
 
 
 def _record(model, data, config, progress, error):

@@ -10,6 +10,7 @@ says what failed, and the exit status is 1. Without names all notebooks run.
 """
 
 import argparse
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -154,6 +155,8 @@ def main(arguments=None):
     )
     options = parser.parse_args(arguments)
     os.environ.update(QUIET)
+    if importlib.util.find_spec("tensorflow") is None:
+        os.environ.setdefault("KERAS_BACKEND", "jax")  # for the kernels
     if options.profile is None:
         os.environ.update(EXACT)
     sources = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
