@@ -55,7 +55,6 @@ from keras import ops
 import vitlib
 from vitlib import checks, plotting
 from vitlib.parameters import check_parameters
-from vitlib.runs import images_at_epochs
 from vitlib.tables import Table
 
 check_parameters(globals())
@@ -594,12 +593,13 @@ models["ViT"], runs["ViT"] = fit(vit, vit_epochs)
 models["ResNet"], runs["ResNet"] = fit(cnn, cnn_epochs)
 
 # %% mystnb={"figure": {"caption": "Validation accuracy of the two live trainings, after each epoch. Left: against the number of times that each training image was seen. Right: the same points against the arithmetic that was done.", "name": "fig-comparison-budget"}, "image": {"alt": "Two panels with the accuracy of a ViT and a ResNet. On the left, the point of the ResNet stands above the first points of the ViT. On the right, the point of the ResNet stands above or near the last point of the ViT."}}
+from vitlib.runs import images_at_epochs
+
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True)
 for (name, run), color in zip(runs.items(), ("C0", "C1"), strict=True):
     top1 = 100 * np.array(run.history["val_top1"])
     epochs = np.arange(1, len(top1) + 1)
-    images = np.array(images_at_epochs(run))
-    work = 3 * images * run.flops_per_image / 1e12
+    work = 3 * np.array(images_at_epochs(run)) * run.flops_per_image / 1e12
     for ax, places in zip(axes, (epochs, work), strict=True):
         ax.plot(places, top1, "o-", color=color, label=name)
         ax.set_xlim(left=0)
