@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from train_micro import MODEL, TRAINING, micro_data
 
-from vitlib import ResNetConfig, SmallResNetConfig, build_model
+from vitlib import PRESETS, ResNetConfig, SmallResNetConfig, build_model, build_vit
 from vitlib.instruments import (
     MeteredAdamW,
     dead_units,
@@ -31,6 +31,23 @@ def test_a_unit_is_dead_when_no_image_wakes_it():
     activations[0, 2] = -0.1  # the trough of a GELU is below 0, and not dead
     assert dead_units(activations) == 0.5
     assert dead_units(activations, threshold=1e-5) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("preset", "inputs"),
+    [
+        ("narrow-4-tokens", 256),
+        ("narrow-16-tokens", 1_024),
+        ("narrow-64-tokens", 4_096),
+        ("narrow-256-tokens", 16_384),
+        ("narrow-pooled", 64),
+        ("report-vit", 18_432),
+    ],
+)
+def test_the_first_layer_of_a_head_has_the_inputs_that_its_config_says(preset, inputs):
+    config = PRESETS[preset].model
+    _, (first, _) = head_layers(build_vit(config))
+    assert first.kernel.shape[0] == config.head_inputs == inputs
 
 
 def test_a_gelu_counts_as_dead_below_about_minus_three():

@@ -118,6 +118,12 @@ class ViTConfig:
         rows, columns = self.grid_size
         return rows * columns
 
+    @property
+    def head_inputs(self):
+        """How many numbers go into the head: all tokens side by side, or their mean."""
+        tokens = self.num_patches if self.pooling == "flatten" else 1
+        return tokens * self.projection_dim
+
 
 @dataclass(frozen=True)
 class ResNetConfig:
