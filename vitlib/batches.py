@@ -19,12 +19,12 @@ def run_batches(model, images, labels, batch_size, means=None, after_batch=None)
         images: Array of shape `(N, H, W, C)`, pixels from 0 to 255.
         labels: Integer array of shape `(N,)`.
         batch_size: Integer that divides N.
-        means: What the second argument of `after_batch` gave after the batches before
-            these ones; None where these are the first.
-        after_batch: Called after each batch but the last, with the number of batches
-            since the call and a function. While it is called, the model has the weights
-            of that moment for who reads them after calling the function, which gives
-            the means so far as JSON can hold them.
+        means: The means over the batches before these ones, as the function that
+            `after_batch` gets returned them; None where these are the first.
+        after_batch: Called between two batches with the number of batches done here,
+            and a function that returns the means so far, as JSON can hold them. Who
+            reads the weights of the model then, must call that function first: on JAX
+            it fetches them from the running steps.
 
     Returns:
         Dict: the means of the loss and of each metric over the batches, those before
@@ -55,11 +55,10 @@ def _one_by_one(model, images, labels, batch_size, means, after_batch):
 
 
 class _BetweenBatches(keras.callbacks.Callback):
-    """Looks in between the batches of `fit`; Keras' metrics hold the means so far.
+    """Steps in between the batches of `fit`; Keras' metrics hold the means so far.
 
-    It looks before each batch: on JAX a callback after a batch would have every step
-    wait for the numbers of the step before. To ask for `self.model` fetches the weights
-    from the running step.
+    Before a batch, not after one: a callback after each batch would have JAX wait for
+    the numbers of every step. Asking for `self.model` fetches its weights.
     """
 
     def __init__(self, means, after_batch):
