@@ -16,7 +16,6 @@ from vitlib import Split, build_model, evaluate, parallel, training
 from vitlib.first_steps import observe
 from vitlib.instruments import watch_head
 
-training.EVALUATION_BATCH = 20  # so that few images are several batches
 DEVICES = (1, 2, 3, 4, 8, 16)  # with 1 first: more of them are a setting that stays
 SIZES = (1, 2, 7, 16, 20, 22, 41)
 
@@ -61,6 +60,7 @@ def predict(devices):
 
 
 if __name__ == "__main__":
+    training.EVALUATION_BATCH = 20  # so that few images are several batches
     play_devices(max(DEVICES))
     if sys.argv[1] == "observe":
         parallel.use_devices(4)
