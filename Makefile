@@ -21,7 +21,7 @@ ifneq ($(JAX_ALONE),)
 export KERAS_BACKEND ?= jax
 endif
 # Tests of notebooks, pages and files, in which Keras' backend has no part, or long ones.
-ON_ONE_BACKEND := notebooks book benchmarks kills record_fields fuzz mutations editions slides questions instructors project
+ON_ONE_BACKEND := notebooks book benchmarks dead_units kills record_fields fuzz mutations editions slides questions instructors project
 
 # Tests that compute on the backend, for a machine with one of them alone.
 COMPUTING := dropout normalize patches provenance train_script training

@@ -1127,7 +1127,7 @@ plt.show()
 #
 # How good a guide is the product? We ask of all pairs of runs, of which one has clearly more dead units
 # in its worse layer: does the product put them in order? Does the rate alone? Then the inputs would be
-# idle. And which share of the units of the first layer is dead where its bound is below 3.4?
+# idle. And how many of the 1,024 units of the first layer are dead where its bound is below 3.4?
 
 # %%
 wider = np.maximum(inputs, [model.head_units[0] for model in models])
@@ -1140,11 +1140,12 @@ for name, score in scores.items():
     order = np.sign(score[:, None] - score)[more]
     print(f"{name}: {50 * (1 + order.mean()):.0f} % of the pairs in order")
 below = dead[rate * inputs * size < 3.4, 0]
-print(f"{len(below)} runs below 3.4: at most {100 * below.max():.0f} % dead")
+most = 1024 * below.max()
+print(f"{len(below)} runs below 3.4, dead at most: {most:.0f} of 1,024 units")
 
 # %% [markdown]
-# Where a step is bounded by 3.4, no unit of the first layer is dead. Beyond it some units die, seldom
-# most of them. The product is a better guide than either of its factors, and that of the wider layer a
+# Where a step is bounded by 3.4, at most one unit of the first layer is dead. Beyond it more units die,
+# seldom most of them. The product is a better guide than either of its factors, and that of the wider layer a
 # better one still.
 #
 # Is the bound a law, then? No. It is the bound of one step, and these are 200. And the rate times the
