@@ -64,6 +64,7 @@ vitlib.show_study("../results", "report")
 #
 # The report's ViT with one change at a time. Names that begin with `first-steps` are short
 # trainings of 200 steps (300 with warm-up), tested on few images; an epoch is 25 steps there.
+# `bfloat16-steps` are the same in the shorter format, for what takes more images than that.
 # `narrow-vit` is a narrow copy, trained for 30 whole epochs; `narrow-vit-high-rate` is the same copy
 # at a higher rate. Names that begin with `first-pass` are the report's ResNet, which sees each
 # training image once, in ten short epochs. See [](#sec-training).

@@ -978,7 +978,8 @@ vitlib.show_study("../results", "report")
 # The second study makes one change each to the report's ViT: the rate, warm-up, clipping,
 # mean pooling in place of the flattened tokens, and more. Rows whose name begins with
 # `first-steps` train for 200 steps only (300 with warm-up) and are tested on few images:
-# compare their dead units, not their accuracy. Names that begin with `first-pass` are the
+# compare their dead units, not their accuracy. `bfloat16-steps` are the same in the shorter format, for
+# changes that take more images. Names that begin with `first-pass` are the
 # report's ResNet, once over all images. `narrow-vit` is a narrow copy of the ViT that trains for all
 # 30 epochs; `narrow-vit-high-rate` is the same copy at a higher rate. The second table has what the
 # instruments read at the end of each run. Of the hidden layers of the head it shows the one with
