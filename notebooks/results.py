@@ -111,18 +111,15 @@ for run in runs:
     inputs = vitlib.PRESETS[run.preset].model.head_inputs
     place = inputs, run.training["learning_rate"]
     shares.setdefault(place, []).append(100 * run.history["dead"][-1][-1])
-rows = [
-    (
-        f"{inputs:,}",
-        *(f"{np.mean(shares[inputs, rate]):.0f} %" for rate in rates),
-    )
-    for inputs in sorted({inputs for inputs, _ in shares})
-]
-seeds = {len(values) for values in shares.values()}
-print("seeds of each share:", *seeds)
-Table(
-    ("inputs of the head", *(f"rate {rate:g}" for rate in rates)), tuple(rows)
-)
+print("seeds of each share:", *{len(values) for values in shares.values()})
+
+# %%
+rows = []
+for inputs in sorted({inputs for inputs, _ in shares}):
+    means = [np.mean(shares[inputs, rate]) for rate in rates]
+    rows.append((f"{inputs:,}", *(f"{mean:.0f} %" for mean in means)))
+columns = ("inputs of the head", *(f"rate {rate:g}" for rate in rates))
+Table(columns, tuple(rows))
 
 # %% [markdown]
 # ## `repair`: what does the same architecture reach once it trains?
