@@ -30,6 +30,7 @@ OTHER_TESTS = {
     "benchmarks",
     "book",
     "checks",
+    "dead_units",
     "mutations",
     "editions",
     "findings",
