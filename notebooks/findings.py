@@ -135,6 +135,28 @@ Table((*columns, "validation loss", "learns"), tuple(rows))
 # share in the table is that of the first). But 200 such steps reach about as far as 20 of the others,
 # and the share in the first layer has grown. A death prevented and a death delayed look alike here.
 #
+# And the batch? The report's has 32 images. `bfloat16-steps` repeats the first row in a shorter number
+# format ({term}`bfloat16`), and `bfloat16-steps-batch-256` takes 256 images a step there, for as many
+# steps.
+
+# %%
+rows = []
+for run in runs:
+    if run.name.startswith("bfloat16-steps"):
+        early, late = (100 * share for share in run.history["dead"][-1])
+        loss = f"{run.history['val_loss'][-1]:.3f}"
+        batch = run.training["batch_size"]
+        rows.append((run.name, run.seed, batch, early, late, loss))
+columns = ("run", "seed", "batch", "first hidden layer dead (%)", "last (%)")
+Table((*columns, "validation loss"), tuple(rows))
+
+# %% [markdown]
+# The format changes nothing: with 32 images the last layer dies as it does above. With 256 images it
+# lives, and nearly all of the *first* is dead instead, as under warm-up. But a few of its units are left,
+# and through them the model begins to learn. So a small batch is not needed for a layer to die; it
+# has a part in which layer it is, and in how much is left. This is one seed of each, over equally many
+# steps, and so over eight times as many images.
+#
 # So the large input of the head, its dropout and the rate each have a part in this failure. The report
 # does not print its dropout rates; ours are those of the example that it extends.
 #
