@@ -17,7 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorF
 
 import numpy as np
 
-from vitlib.config import PRESETS, ResNetConfig, ViTConfig
+from vitlib.config.models import ResNetConfig, ViTConfig
+from vitlib.studies import PRESETS
 
 MODELS = {"report": "report-vit", "compact": "compact", "resnet": "report-resnet"}
 WARM_UP = 3  # steps; the first compiles
@@ -35,9 +36,10 @@ def keras_contender(build, preset, precision, batch):
     """Times a Keras model as `vitlib.train` feeds it."""
     import keras
 
-    from vitlib.batches import run_batches
-    from vitlib.optimizer import AdamW
-    from vitlib.training import BUILDERS, compile_model
+    from vitlib.models.build import BUILDERS
+    from vitlib.training.batches import run_batches
+    from vitlib.training.loop import compile_model
+    from vitlib.training.optimizer import AdamW
 
     keras.config.set_dtype_policy(precision)
     model = (build or BUILDERS[type(preset.model)])(preset.model)
@@ -66,8 +68,8 @@ def input_pipeline(config, plain):
     import keras
     from keras import layers
 
-    from vitlib.augment import Augmentation
-    from vitlib.normalize import Normalization
+    from vitlib.layers.augment import Augmentation
+    from vitlib.layers.normalize import Normalization
 
     images = keras.Input(config.input_shape)
     size = getattr(config, "image_size", config.input_shape[0])
@@ -346,9 +348,9 @@ def main(name, model, batch):
     print(json.dumps("first step"), flush=True)
     for do in work.values():
         do(WARM_UP)
-    from vitlib.flops import count_flops
-    from vitlib.provenance import peak_memory_bytes
-    from vitlib.training import BUILDERS
+    from vitlib.models.build import BUILDERS
+    from vitlib.models.flops import count_flops
+    from vitlib.training.provenance import peak_memory_bytes
 
     flops = count_flops(BUILDERS[type(shape)](shape))
     print(json.dumps({"flops_per_image": flops, "kinds": list(work)}), flush=True)

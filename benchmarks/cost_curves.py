@@ -19,9 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorF
 
 import numpy as np
 
-from vitlib.config import TINY_TRAIN, TINY_VIT
-from vitlib.provenance import device, git_commit, peak_memory_bytes, versions
-from vitlib.tables import Table
+from vitlib.records.tables import Table
+from vitlib.studies.recipes import TINY_TRAIN, TINY_VIT
+from vitlib.training.provenance import device, git_commit, peak_memory_bytes, versions
 
 # The shape around which one thing at a time is changed: 144 tokens, as in the report,
 # in the usual width of a head.
@@ -54,8 +54,9 @@ def config_of(point):
 
 def measure(point):
     """Trains some steps on noise, in this process. Returns the numbers of the point."""
-    from vitlib.flops import count_flops
-    from vitlib.training import build_model, compile_model
+    from vitlib.models.build import build_model
+    from vitlib.models.flops import count_flops
+    from vitlib.training.loop import compile_model
 
     config, batch = config_of(point), point["batch"]
     model = build_model(config, TINY_TRAIN)

@@ -21,8 +21,8 @@ from pathlib import Path
 # As `make run` sets them: no banner, and the same digits on every processor.
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
 
-from vitlib.provenance import device, git_commit, versions
-from vitlib.tables import Table
+from vitlib.records.tables import Table
+from vitlib.training.provenance import device, git_commit, versions
 
 ROOT = Path(__file__).resolve().parents[1]
 GIB = 2**30

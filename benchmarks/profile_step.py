@@ -19,9 +19,10 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 from contenders import CONTENDERS, MODELS
 
-from vitlib.config import PRECISIONS, PRESETS
-from vitlib.provenance import device, git_commit, versions
-from vitlib.tables import Table
+from vitlib.config.training import PRECISIONS
+from vitlib.records.tables import Table
+from vitlib.studies import PRESETS
+from vitlib.training.provenance import device, git_commit, versions
 
 WARM_UP, TOP, MILLISECOND = 3, 16, 1e9  # the profiler counts picoseconds
 KINDS = {"vitlib": "vitlib", "keras": "Keras layers"}

@@ -24,8 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorF
 import numpy as np
 from contenders import CONTENDERS, MODELS, is_keras, takes
 
-from vitlib.provenance import device, git_commit, versions
-from vitlib.tables import Table
+from vitlib.records.tables import Table
+from vitlib.training.provenance import device, git_commit, versions
 
 WORKER = Path(__file__).with_name("contenders.py")
 GIGA, GIB = 1e9, 2**30

@@ -4,8 +4,8 @@ import re
 import sys
 from pathlib import Path
 
-from vitlib.runs import load_runs
-from vitlib.summary import summarize
+from vitlib.records.runs import load_runs
+from vitlib.records.summary import summarize
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ("dead-units",)  # studies of many short runs: the book draws them instead

@@ -4,10 +4,10 @@
     python experiments/sweep.py report --scale full --rehearse
     python experiments/sweep.py positions --scale full --cluster slurm --partition gpu
 
-STUDY.yml beside this file lists the runs. Stop the sweep at any time and start it
-again: what is recorded is not repeated, and what was stopped goes on from where it was
-saved last. A run that broke off is tried again; until then its checkpoint keeps the
-last lines that it said.
+The module of the study in vitlib/studies lists the runs. Stop the sweep at any time and
+start it again: what is recorded is not repeated, and what was stopped goes on from
+where it was saved last. A run that broke off is tried again; until then its checkpoint
+keeps the last lines that it said.
 """
 
 import argparse
@@ -21,36 +21,26 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product, takewhile
+from itertools import takewhile
 from pathlib import Path
 
 import submitit
-import yaml
 from submitit.core.utils import FailedJobError, UncompletedJobError
-from train import (
-    BUSY,
-    RESULTS,
-    checkpoint_of,
-    clear,
-    configure,
-    parse_arguments,
-    record_name,
-)
+from train import BUSY, RESULTS, checkpoint_of, clear
 
-from vitlib.checkpoints import PROGRESS
-from vitlib.config import PRESETS
-from vitlib.data import TRAIN_IMAGES
-from vitlib.files import replacing
-from vitlib.runs import load_run, record_path
+from vitlib.records.files import replacing
+from vitlib.records.runs import load_run, record_path
+from vitlib.studies import STUDIES
+from vitlib.studies.experiment import plan
+from vitlib.studies.study import SCALES
+from vitlib.training.checkpoints import PROGRESS
 
 FOLDER = Path(__file__).resolve().parent
 TRAIN = FOLDER / "train.py"
 LOGS = FOLDER.parent / "runs/sweeps"
 REHEARSALS = FOLDER.parent / "runs/rehearsal"
-# Options of train.py: 20 steps, with more epochs than any preset warms up for.
-REHEARSAL = {"seed": 0, "epochs": 5, "steps-per-epoch": 4}
-STUDIES = sorted(path.stem for path in FOLDER.glob("*.yml"))
-SCALES = ("laptop", "full")
+# 20 steps, with more epochs than any preset warms up for.
+REHEARSAL = {"seed": 0, "epochs": 5, "steps_per_epoch": 4}
 FAILURE = "failure.txt"  # in the checkpoint of a run that broke off
 LAST_LINES = 12  # of its log
 PAUSE = 5.0  # seconds between two looks at the runs
@@ -104,87 +94,37 @@ def _read(path, changed):
     return load_run(path)
 
 
-def read_grid(path, scale):
-    """Reads the runs of a study.
+def plan_tasks(study, scale, out=RESULTS, data_dir=None, changes=None):
+    """Makes the tasks of a study at a scale, in its order.
 
-    Args:
-        path: Path of a YAML file. Each scale is a list of entries; an entry gives the
-            options of train.py, a list of values standing for one run with each.
-        scale: `"laptop"` or `"full"`.
-
-    Returns:
-        List of dicts of options, all with a `preset`.
-
-    Raises:
-        ValueError: When the study has no such scale.
-    """
-    grid = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if scale not in grid:
-        raise ValueError(
-            f"The scale of {path.stem} must be one of {sorted(grid)}. "
-            f"Received: {scale!r}."
-        )
-    choices = [
-        {key: v if isinstance(v, list) else [v] for key, v in entry.items()}
-        for entry in grid[scale]
-    ]
-    return [
-        dict(zip(entry, values, strict=True))
-        for entry in choices
-        for values in product(*entry.values())
-    ]
-
-
-def plan(study, scale, out=RESULTS, data_dir=None, changes=None):
-    """Makes the tasks of a study from its grid, in the order of the file.
-
-    `changes` are options of train.py for every run, such as `REHEARSAL`. Runs that
+    `changes` are arguments of `plan` for every run, such as `REHEARSAL`. Runs that
     become one by them are planned once, with the images of the longest.
 
     Raises:
-        ValueError: When the study has no such scale, or a run belongs to another study
-            or scale or breaks a rule of train.py.
+        ValueError: When the study has no such scale, or a run breaks a rule.
     """
-    runs = read_grid(FOLDER / f"{study}.yml", scale)
+    runs = STUDIES[study].runs
+    if scale not in runs:
+        raise ValueError(
+            f"The scale of {study} must be one of {sorted(runs)}. Received: {scale!r}."
+        )
     tasks = {}
-    for run in runs:
-        task = _task(run | (changes or {}), study, scale, out, data_dir, _images(run))
+    for run in runs[scale]:
+        images = plan(**run).images
+        task = _task(plan(**run | (changes or {})), out, data_dir, images)
         same = task, tasks.get(task, task)
         tasks[task] = max(same, key=lambda each: each.images)
     return list(tasks.values())
 
 
-def _words(run):
-    rest = [f"--{key}={value}" for key, value in run.items() if key != "preset"]
-    return [run["preset"], *rest]
-
-
-def _images(run):
-    """How many training images all epochs of a run of the grid go through."""
-    options = parse_arguments(_words(run))
-    preset = PRESETS[options.preset]
-    _, training, _ = configure(preset, options)
-    steps = training.epochs * training.count_steps(TRAIN_IMAGES[preset.data])
-    return steps * training.batch_size
-
-
-def _task(run, study, scale, out, data_dir, images):
-    words = _words(run)
-    options = parse_arguments(words)
-    preset = PRESETS[options.preset]
-    if (preset.study, preset.profile) != (study, scale):
-        raise ValueError(
-            f"The runs of {study}.yml under {scale} must be of presets of this study "
-            f"and scale. Received: {options.preset!r}, of {preset.study} at "
-            f"{preset.profile} scale."
-        )
-    _, training, overrides = configure(preset, options)
-    name = record_name(options.preset, overrides)
-    folders = [f"--out={out}"] if out != RESULTS else []
-    folders += [f"--data-dir={data_dir}"] if data_dir else []
-    path = record_path(out, study, name, options.seed)
-    words += folders
-    return Task(tuple(words), path, options.preset, training.epochs, images)
+def _task(experiment, out, data_dir, images):
+    options = {"seed": experiment.seed, **experiment.overrides}
+    words = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
+    words += [f"--out={out}"] if out != RESULTS else []
+    words += [f"--data-dir={data_dir}"] if data_dir else []
+    path = record_path(out, experiment.study.name, experiment.name, experiment.seed)
+    epochs = experiment.training.epochs
+    return Task((experiment.preset, *words), path, experiment.preset, epochs, images)
 
 
 class Sweep:
@@ -377,7 +317,7 @@ def parse_command(arguments):
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("study", choices=STUDIES, help="which study to run")
+    add("study", choices=sorted(STUDIES), help="which study to run")
     add("--scale", choices=SCALES, required=True, help="two CPU cores, or a GPU a run")
     add("--cluster", choices=("local", "slurm", "debug"), default="local")
     add("--jobs", type=count, help="at a time; default: 1, or all with SLURM")
@@ -453,7 +393,7 @@ def main(arguments):
     try:
         changes = REHEARSAL if options.rehearse else None
         asked = options.study, options.scale, options.out, options.data_dir
-        tasks = plan(*asked, changes)
+        tasks = plan_tasks(*asked, changes)
         for path in (task.path for task in tasks if task.path.exists()):
             load_run(path)  # a damaged record is told before anything starts
         executor = None if options.dry_run else make_executor(options)

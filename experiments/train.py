@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
@@ -24,11 +23,11 @@ os.environ.setdefault(
     str(Path(__file__).resolve().parents[1] / "runs/compiled"),
 )
 
-from vitlib.checkpoints import PROGRESS
-from vitlib.config import POSITIONS, PRESETS, WATCHED_STUDIES, ViTConfig
-from vitlib.data import TRAIN_IMAGES, limit_evaluation, limit_train, load_data_set
-from vitlib.parallel import process, use_devices
-from vitlib.runs import (
+from vitlib.config.models import POSITIONS
+from vitlib.data.sets import load_data_set
+from vitlib.data.splits import limit_evaluation, limit_train
+from vitlib.models.build import build_model
+from vitlib.records.runs import (
     REFUSED,
     keep_refused,
     load_run,
@@ -36,7 +35,13 @@ from vitlib.runs import (
     save_run,
     try_save,
 )
-from vitlib.training import PERCENT, SAVE_MINUTES, build_model, draft, train
+from vitlib.studies import PRESETS
+from vitlib.studies.experiment import OPTIONS, plan
+from vitlib.training.checkpoints import PROGRESS
+from vitlib.training.loop import SAVE_MINUTES, train
+from vitlib.training.parallel import process, use_devices
+from vitlib.training.recording import draft
+from vitlib.training.tasks import PERCENT
 
 BUSY = 3  # the exit status when another process is training the run
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -80,42 +85,23 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def configure(preset, options):
-    """Applies what the command line changes to a preset.
-
-    Returns:
-        The model's config, the training's config, and what differs from the preset.
+def asked(options):
+    """The `Experiment` that the command line asks for.
 
     Raises:
-        ValueError: When a changed value breaks a rule of its config.
+        ValueError: When a value breaks a rule.
     """
-    model, training = preset.model, replace(preset.train, seed=options.seed)
-    overrides = {}
-    if options.position is not None and not isinstance(model, ViTConfig):
-        raise ValueError(
-            "--position must go with a ViT. "
-            f"Received: {options.preset}, a {model.family}."
-        )
-    if options.position not in (None, getattr(model, "position", None)):
-        overrides["position"] = options.position
-        model = replace(model, position=options.position)
-    if options.train_images not in (None, TRAIN_IMAGES[preset.data]):
-        overrides["train_images"] = options.train_images
-    for name in ("epochs", "learning_rate", "steps_per_epoch"):
-        value = getattr(options, name)
-        if value not in (None, getattr(training, name)):
-            overrides[name] = value
-            training = replace(training, **{name: value})
-    return model, training, overrides
+    changes = {name: getattr(options, name) for name in OPTIONS}
+    return plan(options.preset, options.seed, **changes)
 
 
-def load_images(preset, train_images, data_dir):
-    """The data set of a preset, with as many images as the preset and the run want."""
-    data = load_data_set(preset.data, data_dir)
-    if train_images is not None:
-        data = limit_train(data, train_images)
-    if preset.evaluation_images is not None:
-        data = limit_evaluation(data, preset.evaluation_images)
+def load_images(experiment, data_dir):
+    """The data set of an experiment, with as many images as it wants."""
+    data = load_data_set(experiment.data, data_dir)
+    if (images := experiment.overrides.get("train_images")) is not None:
+        data = limit_train(data, images)
+    if (images := PRESETS[experiment.preset].evaluation_images) is not None:
+        data = limit_evaluation(data, images)
     return data
 
 
@@ -192,7 +178,7 @@ def clear(path):
             shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def execute(options, path):
+def execute(experiment, options, path):
     """Trains and records; goes on where a killed process stopped. Returns the `Run`."""
     use_devices(options.devices)
     number = process()[0]  # each has its own checkpoint; the first writes the record
@@ -203,7 +189,7 @@ def execute(options, path):
         if options.force and not (checkpoint / REFUSED).exists():
             # To start anew; the claim itself must stay.
             (checkpoint / PROGRESS).unlink(missing_ok=True)
-        run = train_preset(options, checkpoint)
+        run = train_experiment(experiment, options, checkpoint)
         if number == 0:
             save(options.out, run, checkpoint)
         shutil.rmtree(checkpoint, ignore_errors=True)
@@ -230,53 +216,32 @@ def save(out, run, checkpoint):
         ) from error
 
 
-def train_preset(options, checkpoint):
-    """Trains what the command line asks for. Returns the `Run`, complete."""
-    preset = PRESETS[options.preset]
-    model_config, train_config, overrides = configure(preset, options)
-    data = load_images(preset, overrides.get("train_images"), options.data_dir)
-    model = build_model(model_config, train_config)
-    watch = preset.study in WATCHED_STUDIES
-
-    def complete(run):
-        return replace(
-            run,
-            study=preset.study,
-            name=record_name(options.preset, overrides),
-            preset=options.preset,
-            overrides=overrides,
-            profile=preset.profile,
-            model={"family": model_config.family, **asdict(model_config)},
-            command=command_of(options, overrides),
-        )
-
+def train_experiment(experiment, options, checkpoint):
+    """Trains what the command line asks for. Returns the `Run`."""
+    data = load_images(experiment, options.data_dir)
+    model = build_model(experiment.model, experiment.training)
+    about = experiment.about() | {"command": command_of(experiment, options.devices)}
     if process()[0] == 0:  # who records the run tries that before the first step
-        try_save(options.out, complete(draft(model, data, train_config)))
-    minutes = options.save_minutes
-    run = train(
-        model, data, train_config, checkpoint, watch=watch, save_minutes=minutes
+        first = draft(model, data, experiment.training, about=about)
+        try_save(options.out, first)
+    return train(
+        model,
+        data,
+        experiment.training,
+        checkpoint,
+        watch=experiment.watch,
+        save_minutes=options.save_minutes,
+        about=about,
     )
-    return complete(run)
 
 
-def command_of(options, overrides):
+def command_of(experiment, devices):
     """The command that repeats a run, without the folders of this machine."""
-    changes = {"seed": options.seed, **overrides}
-    if options.devices > 1:
-        changes["devices"] = options.devices
-    words = [f"--{in_words(key)}={value}" for key, value in changes.items()]
-    return " ".join(["python experiments/train.py", options.preset, *words])
-
-
-def record_name(preset, overrides):
-    """Name of a run: its preset and what differs from it."""
-    changes = [f"{in_words(key)}-{value}" for key, value in overrides.items()]
-    return "-".join([preset, *changes])
-
-
-def in_words(name):
-    """A name of Python as options and files have it, with dashes."""
-    return name.replace("_", "-")
+    changes = {"seed": experiment.seed, **experiment.overrides}
+    if devices > 1:
+        changes["devices"] = devices
+    words = [f"--{key.replace('_', '-')}={value}" for key, value in changes.items()]
+    return " ".join(["python experiments/train.py", experiment.preset, *words])
 
 
 def main(arguments):
@@ -287,13 +252,12 @@ def main(arguments):
         is training the same run.
     """
     options = parse_arguments(arguments)
-    preset = PRESETS[options.preset]
     try:
-        *_, overrides = configure(preset, options)
-        name = record_name(options.preset, overrides)
-        path = record_path(options.out, preset.study, name, options.seed)
+        experiment = asked(options)
+        folder, name = experiment.study.name, experiment.name
+        path = record_path(options.out, folder, name, options.seed)
         recorded = path.exists() and not options.force
-        run = load_run(path) if recorded else execute(options, path)
+        run = load_run(path) if recorded else execute(experiment, options, path)
     except (ValueError, OSError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return BUSY if isinstance(error, BlockingIOError) else 2

@@ -50,8 +50,10 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import checks, introspect, plotting, shapes
-from vitlib.parameters import check_parameters
+from vitlib import checks
+from vitlib.data import shapes
+from vitlib.inspection import introspect, plotting
+from vitlib.notebook import check_parameters
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)

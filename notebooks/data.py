@@ -56,10 +56,13 @@ from keras import ops
 from matplotlib.cbook import get_sample_data
 
 import vitlib
-from vitlib import augment, checks, cifar100, plotting, shapes
-from vitlib.normalize import Normalization
-from vitlib.parameters import check_parameters
-from vitlib.tables import Table
+from vitlib import checks
+from vitlib.data import archive, shapes
+from vitlib.inspection import plotting
+from vitlib.layers import augment
+from vitlib.layers.normalize import Normalization
+from vitlib.notebook import check_parameters
+from vitlib.records.tables import Table
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)
@@ -82,12 +85,12 @@ plt.style.use("vitlib.course")
 # reads it.
 
 # %%
-classes, superclasses = cifar100.NUM_CLASSES, cifar100.NUM_SUPERCLASSES
+classes, superclasses = archive.NUM_CLASSES, archive.NUM_SUPERCLASSES
 validating = 10_000 // classes  # images of a class
 per_class = {
-    "training": cifar100.TRAIN_PER_CLASS - validating,
+    "training": archive.TRAIN_PER_CLASS - validating,
     "validation": validating,
-    "test": cifar100.TEST_PER_CLASS,
+    "test": archive.TEST_PER_CLASS,
 }
 rows = [
     (split, count, count * classes // superclasses, count * classes)
@@ -710,7 +713,7 @@ print(f"largest change at 0.2 degrees: {by_degrees.max():.0f}")
 # harmless: a mirrored orchid is an orchid. In the embedded set a class says *left of* or
 # *right of*. What happens to the label?
 #
-# `vitlib.shapes.draw_shapes` tells where it has drawn the shapes: a box of top, left,
+# `vitlib.data.shapes.draw_shapes` tells where it has drawn the shapes: a box of top, left,
 # bottom and right for each. From the boxes we can read the arrangement without looking
 # at the label, and we can mirror them as the image is mirrored.
 

@@ -51,10 +51,12 @@ import numpy as np
 from keras import layers
 
 import vitlib
-from vitlib import checks, instruments, plotting, training
-from vitlib.optimizer import WarmupSchedule
-from vitlib.parameters import check_parameters
-from vitlib.tables import Table
+from vitlib import checks
+from vitlib.inspection import plotting
+from vitlib.notebook import check_parameters
+from vitlib.records.tables import Table
+from vitlib.training import instruments, tasks
+from vitlib.training.optimizer import WarmupSchedule
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)
@@ -450,7 +452,7 @@ def classify(features, kernel):
 
 def loss(features, kernel, labels):
     """Returns the mean cross-entropy of the classifier."""
-    return training.score(classify(features, kernel), labels)["loss"]
+    return tasks.score(classify(features, kernel), labels)["loss"]
 
 
 labels = data.validation.labels[:500]
@@ -947,7 +949,7 @@ checks.check_repaired_path(repaired_path)
 rows = []
 for strength in (5, 10, 20):
     probability = classify(features, strength * np.eye(100))
-    score = training.score(probability, labels)
+    score = tasks.score(probability, labels)
     sure = probability[np.arange(500), labels].mean()
     rows.append((strength, score["loss"], score["top1"], sure, -np.log(sure)))
 columns = ("weights", "loss", "accuracy", "probability", "minus its logarithm")
@@ -975,7 +977,7 @@ print("reached:", np.isclose(loss(features, 40 * np.eye(100), labels), floor))
 strengths = np.linspace(0, 20, 41)
 once, twice = (
     [
-        training.score(make(features, s * np.eye(100)), labels)["loss"]
+        tasks.score(make(features, s * np.eye(100)), labels)["loss"]
         for s in strengths
     ]
     for make in (np.matmul, classify)
@@ -992,7 +994,7 @@ plt.show()
 # %% tags=["solution"]
 def repaired_loss(features, kernel, labels):
     """Takes (B, D), (D, C) and B labels; returns the mean cross-entropy."""
-    return training.score(features @ kernel, labels)["loss"]
+    return tasks.score(features @ kernel, labels)["loss"]
 
 
 # %% tags=["check"]

@@ -59,7 +59,8 @@ import keras
 import numpy as np
 
 import vitlib
-from vitlib.tables import Table
+from vitlib.records.summary import summarize_readings
+from vitlib.records.tables import Table
 
 runs = [r for r in vitlib.load_runs("../results") if r.status == "finished"]
 uniform = math.log(100)  # the loss of a predictor that knows nothing, in nats
@@ -288,7 +289,7 @@ vitlib.show_study("../results", "report")
 
 # %%
 passes = [run for run in runs if run.name.startswith("first-pass")]
-vitlib.summary.summarize_readings(passes)
+summarize_readings(passes)
 
 # %% [markdown]
 # With the report's rate nearly the whole first hidden layer is dead, with dropout in the head and
@@ -326,7 +327,7 @@ whole = by_name(
     for run in runs
     if run.model["family"] == "vit"
     if (run.data["train"], run.data["test"]) == (40_000, 10_000)
-    if run.study in ("compact", "data-size", "positions", "repair")
+    if run.study in ("compact", "positions", "repair")
 )
 rows = []
 for name, seeds in whole.items():
@@ -336,8 +337,7 @@ columns = ("run", "seeds", "test top-1 (%)", "ten times a guess")
 Table(columns, tuple(rows))
 
 # %% [markdown]
-# Each of these saw 40,000 images, as many as the report's ViT, and no others. All of them learn. (Two
-# names are one training, recorded in two studies: `data-size-vit` on all images is `small-vit`.)
+# Each of these saw 40,000 images, as many as the report's ViT, and no others. All of them learn.
 #
 # One of them is the report's own model: `repaired-vit-hour` is all of its parameters, trained for two
 # epochs under the repaired recipe. Beside it stands `report-vit-hour`: the same model, the same images,
@@ -364,8 +364,8 @@ Table(columns, tuple(rows))
 
 # %%
 by_size = {}
-for run in runs:
-    if run.study == "data-size" and run.profile == "laptop":
+for run in vitlib.load_runs("../results", "data-size"):
+    if run.scale == "laptop" and run.test:
         pair = by_size.setdefault(run.data["train"], {})
         scores = 100 * run.test["top1"], 100 * run.history["top1"][-1]
         pair.setdefault(run.model["family"], []).append(scores)

@@ -52,9 +52,10 @@ from keras import ops
 from matplotlib.cbook import get_sample_data
 
 import vitlib
-from vitlib import checks, plotting
-from vitlib.parameters import check_parameters
-from vitlib.tables import Table
+from vitlib import checks
+from vitlib.inspection import plotting
+from vitlib.notebook import check_parameters
+from vitlib.records.tables import Table
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)

@@ -52,9 +52,11 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import checks, introspect, plotting, shapes
-from vitlib.parameters import check_parameters
-from vitlib.tables import Table
+from vitlib import checks
+from vitlib.data import shapes
+from vitlib.inspection import introspect, plotting
+from vitlib.notebook import check_parameters
+from vitlib.records.tables import Table
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)

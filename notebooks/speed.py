@@ -30,7 +30,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from vitlib.tables import Table
+from vitlib.records.tables import Table
 
 plt.style.use("vitlib.course")
 records = Path("../benchmarks/records")
@@ -151,13 +151,13 @@ show_profile("profile-vitlib")
 # course tries to save:
 #
 # * **Attention.** `keras.layers.MultiHeadAttention` writes its products as `einsum`.
-#   {class}`vitlib.attention.SelfAttention` makes one product of two matrices of each
+#   {class}`vitlib.layers.attention.SelfAttention` makes one product of two matrices of each
 #   projection.
 # * **Adam.** Keras writes the update as a dozen operations, and each goes through the
-#   memory of all weights. {class}`vitlib.optimizer.AdamW` uses TensorFlow's one operation.
-# * **Dropout.** Most of its cost are random bits. {class}`vitlib.dropout.Dropout` draws 16
+#   memory of all weights. {class}`vitlib.training.optimizer.AdamW` uses TensorFlow's one operation.
+# * **Dropout.** Most of its cost are random bits. {class}`vitlib.layers.dropout.Dropout` draws 16
 #   for a number where Keras draws 32.
-# * **Normalisation.** {class}`vitlib.normalize.Normalization` computes on rows of pixels,
+# * **Normalisation.** {class}`vitlib.layers.normalize.Normalization` computes on rows of pixels,
 #   not on three channels at a time.
 # * **bfloat16.** A number of 16 bits halves the memory traffic, and some processors
 #   multiply it faster. Weights and the last layer stay in `float32`. What the format costs

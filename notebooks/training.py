@@ -55,9 +55,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import vitlib
-from vitlib import checks, first_steps, instruments, plotting, training
-from vitlib.parameters import check_parameters
-from vitlib.tables import Table
+from vitlib import checks
+from vitlib.inspection import first_steps, plotting
+from vitlib.notebook import check_parameters
+from vitlib.records.summary import summarize_readings
+from vitlib.records.tables import Table
+from vitlib.training import instruments, tasks
+from vitlib.training.prepare import prepare
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)
@@ -302,7 +306,7 @@ rng = np.random.default_rng(seed)
 labels = np.arange(10_000) % 100  # 100 images of each class
 z = rng.normal(size=100)
 z = width * (z - z.mean()) / z.std()
-constant = training.score(np.tile(z, (10_000, 1)), labels)
+constant = tasks.score(np.tile(z, (10_000, 1)), labels)
 print(f"accuracy {constant['top1']:.4f}, top-5 {constant['top5']:.4f}")
 print(f"loss {constant['loss']:.4f}")
 
@@ -313,7 +317,7 @@ print(f"loss {constant['loss']:.4f}")
 # %%
 rows = []
 for s in (width, 0.65, 3.0):
-    other = training.score(s * rng.normal(size=(10_000, 100)), labels)
+    other = tasks.score(s * rng.normal(size=(10_000, 100)), labels)
     rows.append((f"{s:.2f}", *(f"{value:.4f}" for value in other.values())))
 columns = ("width of the logits", "loss", "accuracy", "top-5")
 Table(columns, tuple(rows))
@@ -493,7 +497,7 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 # ## Which instruments do we need?
 #
 # To see which suspect it was, we have to look inside while the model trains. Each reading
-# takes the same 200 validation images. `vitlib.instruments` has four:
+# takes the same 200 validation images. `vitlib.training.instruments` has four:
 #
 # | instrument | what it measures | alarm |
 # |---|---|---|
@@ -587,11 +591,11 @@ print(f"bound for one step: {1e-3 * head_inputs * size:.1f}")
 # how does a model score that was never trained?
 
 # %%
-training.prepare(untrained, data, recipe)
+prepare(untrained, data, recipe)
 mean, variance, _ = untrained.layers[1].get_weights()
 color = data.train.images.mean(axis=(0, 1, 2))
 print("its mean is that of the images:", np.allclose(mean, color, rtol=1e-3))
-before = training.evaluate(untrained, held_out)
+before = vitlib.evaluate(untrained, held_out)
 print("untrained, loss above ln 100 by 0.1:", before["loss"] > uniform + 0.1)
 
 # %% [markdown]
@@ -797,7 +801,7 @@ plt.show()
 # %%
 trained = {"high": high_model, "low": low_model, "mean": mean_model}
 scores = {
-    name: training.evaluate(model, held_out) for name, model in trained.items()
+    name: vitlib.evaluate(model, held_out) for name, model in trained.items()
 }
 top1 = {name: 100 * score["top1"] for name, score in scores.items()}
 print("flatten head, within 1.5 points of 1 %:", abs(top1["high"] - 1) < 1.5)
@@ -990,7 +994,7 @@ vitlib.show_study("../results", "diagnosis")
 
 # %%
 runs = vitlib.load_runs("../results", "diagnosis")
-vitlib.summary.summarize_readings(runs)
+summarize_readings(runs)
 
 # %% [markdown]
 # The row `first-steps` is the report's exact model under its own recipe. Its head dies, as that
@@ -1049,7 +1053,7 @@ vitlib.show_study("../results", "repair")
 
 # %%
 runs = vitlib.load_runs("../results", "repair")
-vitlib.summary.summarize_readings(runs)
+summarize_readings(runs)
 
 # %%
 for run in runs:
@@ -1235,7 +1239,7 @@ checks.check_pooled_parameters(pooled_parameters)
 # %%
 q = np.array([0.7, 0.2, 0.1])
 few = np.repeat([0, 1, 2], [70, 20, 10])
-best = training.score(np.tile(np.log(q), (100, 1)), few)
+best = tasks.score(np.tile(np.log(q), (100, 1)), few)
 print(f"entropy {-(q * np.log(q)).sum():.4f}, loss {best['loss']:.4f}")
 print(f"top-1 {best['top1']:.2f}, ln 3 = {np.log(3):.4f}")
 

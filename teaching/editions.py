@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from plain import EXERCISE, Plain, figure_of
 
-from vitlib.files import digest, replacing
+from vitlib.records.files import digest, replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"findings", "results", "speed"}  # they show records and teach nothing

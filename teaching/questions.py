@@ -22,7 +22,7 @@ from pathlib import Path
 
 import yaml
 
-from vitlib.files import replacing
+from vitlib.records.files import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 BANK = ROOT / "teaching/questions.yml"

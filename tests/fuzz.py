@@ -223,10 +223,11 @@ class Whole:
         from sample_run import make_history, make_run
         from small_cifar100 import expect_small_archives, make_members
 
-        from vitlib import cifar100, load_run, save_run
+        from vitlib import load_run, save_run
+        from vitlib.data import archive
 
-        cifar100.RECORD_BYTES = 2 + 3 * 2 * 2  # images of four pixels, to be quick
-        cifar100.UNPACKED_LIMIT = 2**19
+        archive.RECORD_BYTES = 2 + 3 * 2 * 2  # images of four pixels, to be quick
+        archive.UNPACKED_LIMIT = 2**19
         expect_small_archives(pytest.MonkeyPatch())
         self.members = make_members()
         self.file = pack(self.members)
@@ -237,7 +238,7 @@ class Whole:
         self.record_path = folder / "x-seed0.json"
         self.readers = {
             self.archive_path: lambda path: describe_archive(
-                cifar100.read_archive(path)
+                archive.read_archive(path)
             ),
             self.record_path: lambda path: json.dumps(asdict(load_run(path))),
         }

@@ -1,7 +1,7 @@
 """Plays `experiments/train.py` and `sweep.py` with trainings of seconds, to be killed.
 
     python killed.py micro --seed=0 --out=OUT
-    python killed.py sweep --out=OUT        # of the grid OUT/micro.yml
+    python killed.py sweep --out=OUT        # of two seeds of it
 
 `experiments` must be among Python's folders. With KILL_AT=n in its environment a
 training kills itself at its n-th operation on a file below OUT: a folder made, a file
@@ -20,12 +20,16 @@ import sweep
 import train
 from train_micro import MODEL, TRAINING
 
-from vitlib import checkpoints
-from vitlib.config import PRESETS, Preset
+from vitlib.studies import PRESETS, STUDIES
+from vitlib.studies.study import Preset, Study, grid
+from vitlib.training import checkpoints
 
 OPERATIONS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 SHORT = replace(TRAINING, steps_per_epoch=10)
-PRESETS["micro"] = Preset("micro", "laptop", MODEL, SHORT, "shapes", 200)
+PRESETS["micro"] = Preset(MODEL, SHORT, "shapes", 200)
+STUDIES["micro"] = Study(
+    "micro", "Is anything lost?", {"laptop": grid("micro", seed=[0, 1])}
+)
 
 
 def die_at(number, folder):
@@ -47,7 +51,6 @@ if __name__ == "__main__":
             die_at(int(os.environ["KILL_AT"]), out)
         checkpoints.MOST_SAVING = math.inf
         sys.exit(train.main([*sys.argv[1:], "--save-minutes=0"]))
-    sweep.FOLDER, sweep.LOGS = Path(out), Path(out) / "logs"
+    sweep.LOGS = Path(out) / "logs"
     sweep.TRAIN, sweep.RETRY, sweep.PAUSE = Path(__file__), 1.0, 0.1
-    sweep.STUDIES.append("micro")
     sys.exit(sweep.main(["micro", "--scale=laptop", sys.argv[-1]]))

@@ -12,9 +12,10 @@ import keras
 import numpy as np
 from train_parallel import MODEL, TRAINING, micro_data, play_devices
 
-from vitlib import Split, build_model, evaluate, parallel, training
-from vitlib.first_steps import observe
-from vitlib.instruments import watch_head
+from vitlib import Split, build_model, evaluate
+from vitlib.inspection.first_steps import observe
+from vitlib.training import parallel, tasks
+from vitlib.training.instruments import watch_head
 
 DEVICES = (1, 2, 3, 4, 8, 16)  # with 1 first: more of them are a setting that stays
 SIZES = (1, 2, 7, 16, 20, 22, 41)
@@ -60,7 +61,7 @@ def predict(devices):
 
 
 if __name__ == "__main__":
-    training.EVALUATION_BATCH = 20  # so that few images are several batches
+    tasks.EVALUATION_BATCH = 20  # so that few images are several batches
     play_devices(max(DEVICES))
     if sys.argv[1] == "observe":
         parallel.use_devices(4)

@@ -3,8 +3,8 @@
 import json
 from dataclasses import asdict
 
-from vitlib.config import PRESETS
-from vitlib.runs import Run
+from vitlib.records.runs import Run
+from vitlib.studies import PRESETS
 
 PRESET = "report-vit"
 
@@ -34,15 +34,26 @@ def make_history(epochs):
     }
 
 
+def as_first_version(run):
+    """The record of a run as the first version of the schema had it, without digest."""
+    record = asdict(run) | {"schema_version": 1, "profile": run.scale}
+    for name in ("scale", "task", "initial"):
+        del record[name]
+    for part, name in (("training", "steps_per_epoch"), ("model", "head_init_scale")):
+        record[part] = {k: v for k, v in record[part].items() if k != name}
+    return record
+
+
 def make_run(**changes):
     """A finished `Run` of the report's ViT, but for the changes."""
     preset = PRESETS[PRESET]
     epochs = preset.train.epochs
     values = {
-        "study": preset.study,
+        "study": "report",
         "name": PRESET,
         "preset": PRESET,
-        "profile": preset.profile,
+        "scale": "full",
+        "task": "classification",
         "seed": 0,
         "status": "finished",
         "error": None,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vitlib import cifar100, download
+from vitlib.data import archive, download
 
 TRAIN_PER_CLASS = 5
 TEST_PER_CLASS = 2
@@ -17,9 +17,9 @@ TEST_PER_CLASS = 2
 
 def make_records(per_class, seed):
     rng = np.random.default_rng(seed)
-    shape = (per_class * cifar100.NUM_CLASSES, cifar100.RECORD_BYTES)
+    shape = (per_class * archive.NUM_CLASSES, archive.RECORD_BYTES)
     records = rng.integers(0, 256, shape, dtype=np.uint8)
-    records[:, 1] = np.arange(len(records)) % cifar100.NUM_CLASSES
+    records[:, 1] = np.arange(len(records)) % archive.NUM_CLASSES
     records[:, 0] = records[:, 1] // 5
     return records
 
@@ -64,11 +64,11 @@ def expect_small_archives(monkeypatch):
     train, test = (make_records(TRAIN_PER_CLASS, 1), make_records(TEST_PER_CLASS, 2))
     names = "\n".join(make_members()["fine_label_names.txt"].decode().split())
     digest = hashlib.sha256(names.encode()).hexdigest()
-    monkeypatch.setattr(cifar100, "NAMES_FINGERPRINT", digest)
-    monkeypatch.setattr(cifar100, "TRAIN_PER_CLASS", TRAIN_PER_CLASS)
-    monkeypatch.setattr(cifar100, "TEST_PER_CLASS", TEST_PER_CLASS)
-    monkeypatch.setattr(cifar100, "TRAIN_FINGERPRINT", fingerprint_of(train))
-    monkeypatch.setattr(cifar100, "TEST_FINGERPRINT", fingerprint_of(test))
+    monkeypatch.setattr(archive, "NAMES_FINGERPRINT", digest)
+    monkeypatch.setattr(archive, "TRAIN_PER_CLASS", TRAIN_PER_CLASS)
+    monkeypatch.setattr(archive, "TEST_PER_CLASS", TEST_PER_CLASS)
+    monkeypatch.setattr(archive, "TRAIN_FINGERPRINT", fingerprint_of(train))
+    monkeypatch.setattr(archive, "TEST_FINGERPRINT", fingerprint_of(test))
 
 
 def find_real_folder():

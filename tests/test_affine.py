@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from vitlib import affine
+from vitlib.layers import affine
 
 SIZE = (24, 40)  # not square, so that rows and columns cannot be taken for each other
 COUNT = 16  # images

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from vitlib import affine
-from vitlib.augment import WARPS, Augmentation, RandomShift
-from vitlib.config import AUGMENTATIONS
+from vitlib.config.models import AUGMENTATIONS
+from vitlib.layers import affine
+from vitlib.layers.augment import WARPS, Augmentation, RandomShift
 
 IMAGES = np.random.default_rng(0).random((64, 32, 32, 3), "float32")
 

@@ -8,10 +8,10 @@ import pytest
 from train_micro import MODEL, TRAINING, micro_data
 
 from vitlib import SmallResNetConfig, build_model, train
-from vitlib.augment import Augmentation
-from vitlib.compilation import explain_no_compilation, uncompilable_layers
-from vitlib.config import AUGMENTATIONS
-from vitlib.training import prepare
+from vitlib.config.models import AUGMENTATIONS
+from vitlib.layers.augment import Augmentation
+from vitlib.training.compilation import explain_no_compilation, uncompilable_layers
+from vitlib.training.loop import prepare
 
 JAX = keras.backend.backend() == "jax"
 
@@ -32,7 +32,7 @@ def spoiled_model():
 
 def on_a_gpu(monkeypatch):
     device = {"kind": "gpu", "name": "any", "cores": 1}
-    monkeypatch.setattr("vitlib.provenance.device", lambda: device)
+    monkeypatch.setattr("vitlib.training.provenance.device", lambda: device)
 
 
 def assert_a_compiled_step_runs(model, data):

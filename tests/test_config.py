@@ -10,7 +10,6 @@ from fields import (
     BOOLEAN,
     COUNT,
     COUNTS,
-    FOLDER,
     OTHERS,
     POSITIVE,
     RATE,
@@ -26,27 +25,31 @@ from fields import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitlib import config
-from vitlib.config import (
+from vitlib import studies
+from vitlib.config import models, training
+from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
+from vitlib.config.training import TrainConfig
+from vitlib.data.sets import DATA_SETS
+from vitlib.studies import PRESETS
+from vitlib.studies.experiment import plan
+from vitlib.studies.recipes import (
     COMPACT_VIT,
-    PRESETS,
+    POOLED_VIT,
+    REPAIRED_TRAIN,
     REPORT_RESNET,
     REPORT_TRAIN,
     REPORT_VIT,
     SMALL_RESNET,
+    TINY_TRAIN,
     TINY_VIT,
-    Preset,
-    ResNetConfig,
-    SmallResNetConfig,
-    TrainConfig,
-    ViTConfig,
 )
+from vitlib.studies.study import SCALES, Preset
 
 PRESET = PRESETS["report-vit"]
 BASES = (REPORT_VIT, REPORT_RESNET, SMALL_RESNET, REPORT_TRAIN, PRESET)
-AUGMENTATION = one_of(config.AUGMENTATIONS)
+AUGMENTATION = one_of(models.AUGMENTATIONS)
 
-# Every field of every config. A new field has to be entered here: a test says so.
+# Every field of every models. A new field has to be entered here: a test says so.
 FIELDS = {
     ViTConfig: {
         "input_shape": SHAPE,
@@ -58,8 +61,8 @@ FIELDS = {
         "num_layers": COUNT,
         "mlp_units": COUNTS,
         "head_units": COUNTS,
-        "position": one_of(config.POSITIONS),
-        "pooling": one_of(config.POOLINGS),
+        "position": one_of(models.POSITIONS),
+        "pooling": one_of(models.POOLINGS),
         "dropout": RATE,
         "head_dropout": RATE,
         "head_init_scale": POSITIVE,
@@ -98,18 +101,16 @@ FIELDS = {
         "learning_rate": POSITIVE,
         "weight_decay": AT_LEAST_0,
         "decay_exclude": TUPLE_OF_WORDS,
-        "schedule": one_of(config.SCHEDULES),
+        "schedule": one_of(training.SCHEDULES),
         "warmup_epochs": index(
             REPORT_TRAIN.epochs, "an integer from 0 up to, but not including, epochs"
         ),
         "clip_norm": or_none(POSITIVE),
         "label_smoothing": RATE,
-        "precision": one_of(config.PRECISIONS),
+        "precision": one_of(training.PRECISIONS),
         "seed": SEED,
     },
     Preset: {
-        "study": FOLDER,
-        "profile": one_of(config.PROFILES),
         "model": Field(
             "a ViTConfig, a ResNetConfig or a SmallResNetConfig",
             st.sampled_from(BASES[:3]),
@@ -117,10 +118,10 @@ FIELDS = {
         ),
         "train": Field(
             "a TrainConfig",
-            st.just(config.TINY_TRAIN),
+            st.just(TINY_TRAIN),
             OTHERS | st.sampled_from(["report", REPORT_VIT, TrainConfig]),
         ),
-        "data": one_of(config.DATA_SETS),
+        "data": one_of(tuple(DATA_SETS)),
         "evaluation_images": or_none(COUNT),
     },
 }
@@ -158,7 +159,7 @@ each_field = pytest.mark.parametrize(
     ],
 )
 every_config = pytest.mark.parametrize(
-    "made", [*BASES[:-1], TINY_VIT, COMPACT_VIT, config.REPAIRED_TRAIN]
+    "made", [*BASES[:-1], TINY_VIT, COMPACT_VIT, REPAIRED_TRAIN]
 )
 
 
@@ -177,8 +178,8 @@ def from_json(text, kind):
 @pytest.mark.parametrize("kind", FIELDS)
 def test_the_table_has_every_field_of_every_config(kind):
     assert list(FIELDS[kind]) == [field.name for field in fields(kind)]
-    made = [v for v in vars(config).values() if is_dataclass(v) and type(v) is type]
-    assert set(FIELDS) == {k for k in made if k.__module__ == config.__name__}
+    made = [v for m in (models, training) for v in vars(m).values() if is_dataclass(v)]
+    assert {*made, Preset} == {*FIELDS}
 
 
 @each_field
@@ -230,19 +231,19 @@ def test_a_config_goes_through_json_unchanged(made):
 
 
 def test_the_family_is_no_field_and_tells_the_models_apart():
-    families = [kind.family for kind in config.MODEL_CONFIGS]
+    families = [kind.family for kind in models.MODEL_CONFIGS]
     assert families == ["vit", "resnet", "small-resnet"]
     for made in BASES[:3]:
         assert "family" not in asdict(made)
 
 
 def test_the_choices_have_the_names_of_the_course():
-    assert config.POSITIONS == ("none", "1d", "2d", "relative")
-    assert config.POOLINGS == ("flatten", "mean")
-    assert config.SCHEDULES == ("constant", "cosine")
-    assert config.PRECISIONS == ("float32", "mixed_bfloat16")
-    assert config.DATA_SETS == ("cifar100", "shapes")
-    assert config.PROFILES == ("quick", "laptop", "full")
+    assert models.POSITIONS == ("none", "1d", "2d", "relative")
+    assert models.POOLINGS == ("flatten", "mean")
+    assert training.SCHEDULES == ("constant", "cosine")
+    assert training.PRECISIONS == ("float32", "mixed_bfloat16")
+    assert tuple(DATA_SETS) == ("cifar100", "shapes")
+    assert SCALES == ("quick", "laptop", "full")
 
 
 def test_the_report_cuts_twelve_by_twelve_patches():
@@ -299,7 +300,7 @@ def test_each_trial_of_the_diagnosis_changes_one_thing(first, report, number):
     assert replace(base.train, **cut) == REPORT_TRAIN
     presets = PRESETS.items()
     trials = {n: p for n, p in presets if n.startswith(f"{first}-")}
-    trials = {n: p for n, p in trials.items() if p.study == "diagnosis"}
+    trials = {n: p for n, p in trials.items() if plan(n).study.name == "diagnosis"}
     assert len(trials) == number
     for name, trial in trials.items():
         model = asdict(trial.model).items() - asdict(base.model).items()
@@ -330,13 +331,14 @@ def test_both_models_of_the_report_train_in_the_same_way():
     vit, resnet = PRESETS["report-vit"], PRESETS["report-resnet"]
     assert resnet.model == REPORT_RESNET
     assert vit.train == resnet.train == REPORT_TRAIN
-    assert (vit.study, vit.profile, vit.data) == ("report", "full", "cifar100")
+    assert vit.data == "cifar100"
 
 
 def test_the_two_sides_of_a_comparison_train_alike_on_the_same_images():
-    for profile, vit in config.PROFILE_PRESETS.items():
-        resnet = config.PROFILE_RESNETS[profile]
-        assert (vit.profile, resnet.profile) == (profile, profile)
+    for profile, vit in studies.PROFILE_PRESETS.items():
+        resnet = studies.PROFILE_RESNETS[profile]
+        names = [n for n, p in PRESETS.items() if p in (vit, resnet)]
+        assert {plan(name).scale for name in names} == {profile}
         assert vit.data == resnet.data
         training = replace(resnet.train, learning_rate=vit.train.learning_rate)
         assert training == vit.train
@@ -350,13 +352,7 @@ def test_the_fair_presets_prepare_the_images_alike():
     vit, resnet = PRESETS["fair-vit"].model, PRESETS["fair-resnet"].model
     assert vit.augmentation == resnet.augmentation == "shift_flip"
     assert resnet.normalize and resnet.head_units == vit.head_units == ()
-    assert replace(vit, augmentation="report_vit") == config.POOLED_VIT
-
-
-def test_the_study_of_the_amount_of_data_has_the_small_models():
-    for family in ("vit", "resnet"):
-        study, small = PRESETS[f"data-size-{family}"], PRESETS[f"small-{family}"]
-        assert (study.model, study.train) == (small.model, small.train)
+    assert replace(vit, augmentation="report_vit") == POOLED_VIT
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -12,17 +12,12 @@ from small_cifar100 import (
     pack,
 )
 
-from vitlib import shapes
-from vitlib.data import (
-    TRAIN_IMAGES,
-    _split_rows,
-    limit_evaluation,
-    limit_train,
-    load_cifar100,
-    load_data_set,
-    load_shapes,
-)
-from vitlib.download import ARCHIVE_NAME
+from vitlib.data import shapes
+from vitlib.data.cifar100 import _split_rows, load_cifar100
+from vitlib.data.download import ARCHIVE_NAME
+from vitlib.data.sets import DATA_SETS, load_data_set
+from vitlib.data.shapes import load_shapes
+from vitlib.data.splits import limit_evaluation, limit_train
 
 PARTS = ("train", "validation", "test")
 
@@ -244,9 +239,9 @@ def test_the_split_of_the_real_archive_is_the_one_of_the_recorded_runs(real):
     ]
 
 
-def test_a_data_set_is_found_by_its_name(folder, monkeypatch):
-    monkeypatch.setattr("vitlib.data.load_cifar100", lambda place: ("cifar100", place))
-    assert load_data_set("cifar100", folder) == ("cifar100", folder)
+def test_a_data_set_is_found_by_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match=ARCHIVE_NAME):
+        load_data_set("cifar100", tmp_path)
     check_same(load_data_set("shapes"), load_shapes())
 
 
@@ -256,8 +251,8 @@ def test_an_unknown_data_set_is_refused():
 
 
 def test_the_training_images_are_as_many_as_runs_record(real):
-    assert len(load_data_set("shapes").train.labels) == TRAIN_IMAGES["shapes"]
-    assert len(real.train.labels) == TRAIN_IMAGES["cifar100"]
+    assert len(load_data_set("shapes").train.labels) == DATA_SETS["shapes"].train
+    assert len(real.train.labels) == DATA_SETS["cifar100"].train
 
 
 @pytest.fixture

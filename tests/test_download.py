@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import keras
 import pytest
 
-from vitlib import download
-from vitlib.download import ARCHIVE_NAME, PICKLE_NAME, find_archive
+from vitlib.data import download
+from vitlib.data.download import ARCHIVE_NAME, PICKLE_NAME, find_archive
 
 CONTENT = b"not CIFAR-100" * 1000
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from vitlib.dropout import Dropout
+from vitlib.layers.dropout import Dropout
 
 ONES = np.ones((101, 7, 143), "float32")  # an odd number of them
 

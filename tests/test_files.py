@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from vitlib.files import digest, digest_of_file, replacing
+from vitlib.records.files import digest, digest_of_file, replacing
 
 
 def write(path, content=b"new"):

@@ -6,8 +6,8 @@ import pytest
 from train_micro import MODEL, TRAINING, micro_data
 
 from vitlib import build_model, evaluate, train
-from vitlib.first_steps import observe
-from vitlib.instruments import READINGS, distinct_answers, head_layers, spread
+from vitlib.inspection.first_steps import observe
+from vitlib.training.instruments import READINGS, distinct_answers, head_layers, spread
 
 HEAD = replace(MODEL, pooling="flatten", head_units=(24, 12))
 

@@ -6,7 +6,7 @@ import pytest
 from train_micro import MODEL, TRAINING, micro_data
 
 from vitlib import PRESETS, ResNetConfig, SmallResNetConfig, build_model, build_vit
-from vitlib.instruments import (
+from vitlib.training.instruments import (
     MeteredAdamW,
     dead_units,
     distinct_answers,
@@ -14,7 +14,7 @@ from vitlib.instruments import (
     look,
     spread,
 )
-from vitlib.optimizer import AdamW
+from vitlib.training.optimizer import AdamW
 
 HEAD = replace(MODEL, pooling="flatten", head_units=(24, 12))
 

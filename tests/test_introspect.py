@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from vitlib import POSITIONS, TINY_VIT, SelfAttention, build_vit, join_patches
-from vitlib.introspect import (
+from vitlib.inspection.introspect import (
     attention_maps,
     attention_rollout,
     mean_attention_distance,
@@ -15,7 +15,7 @@ from vitlib.introspect import (
     position_similarity,
     position_table,
 )
-from vitlib.patches import Patches
+from vitlib.layers.patches import Patches
 
 CONFIG = replace(
     TINY_VIT,

@@ -13,13 +13,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import yaml
 from train_micro import TRAINING, outcome
 
-from vitlib.runs import load_runs
+from vitlib.records.runs import load_runs
 
 SCRIPT = Path(__file__).with_name("killed.py")
-SEEDS = [0, 1]
+SEEDS = [0, 1]  # of the study in killed.py
 KILLS, AT_ONCE = 50, 2
 OPERATIONS = 415  # on files, of a whole training that saves after every batch
 
@@ -67,18 +66,11 @@ def kill_the_sweep(out, chance):
     return end(process)
 
 
-def plan(out):
-    grid = {"laptop": [{"preset": "micro", "seed": SEEDS}]}
-    out.mkdir(parents=True)
-    (out / "micro.yml").write_text(yaml.safe_dump(grid))
-
-
 def survive(out, chance, most):
     """Kills a study until it is recorded or killed so often; lets it end.
 
     Returns how often it was killed, and what its runs found.
     """
-    plan(out)
     ways = [kill_at_a_file, kill_in_an_epoch, kill_the_sweep]
     kills = 0
     while kills < most and len(load_runs(out)) < len(SEEDS):  # reads every record whole
@@ -118,7 +110,6 @@ def test_fifty_kills_lose_nothing(tmp_path):
 
 def test_two_sweeps_started_at_once_train_each_run_once(tmp_path):
     out = tmp_path / "results"
-    plan(out)
     sweeps = [start("sweep", f"--out={out}") for _ in range(2)]
     assert [end(sweep) for sweep in sweeps] == [False, False]
     assert [sweep.returncode for sweep in sweeps] == [0, 0]

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from vitlib.normalize import PIECE, Normalization, fit
+from vitlib.layers.normalize import PIECE, Normalization, fit
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 6, 3)).astype("float32")
 IMAGES[..., 1] /= 9

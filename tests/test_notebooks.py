@@ -21,7 +21,7 @@ from editions import PAGES
 from jupytext.compare import compare_notebooks
 
 from vitlib import checks
-from vitlib.parameters import PARAMETERS, check_parameters
+from vitlib.notebook import PARAMETERS, check_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted(

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from vitlib import TrainConfig
-from vitlib.optimizer import AdamW, WarmupSchedule, make_optimizer
+from vitlib.training.optimizer import AdamW, WarmupSchedule, make_optimizer
 
 
 def rates(steps, **arguments):

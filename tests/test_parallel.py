@@ -23,10 +23,11 @@ from measure_parallel import DEVICES, SIZES, watch
 from train_micro import outcome
 from train_parallel import MODEL, TRAINING, micro_data
 
-from vitlib import build_model, load_runs, parallel, train
-from vitlib import training as training_module
-from vitlib.checkpoints import ASK_EVERY
-from vitlib.instruments import READINGS
+from vitlib import build_model, load_runs, train
+from vitlib.training import loop as training_module
+from vitlib.training import parallel
+from vitlib.training.checkpoints import ASK_EVERY
+from vitlib.training.instruments import READINGS
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 300  # at most, of a process: it hangs when another one fails
@@ -270,7 +271,7 @@ def test_the_processes_take_a_batch_apart(monkeypatch):
 def test_each_replica_draws_its_own_dropout_after_a_stop_too(tmp_path):
     code = """
 import keras, numpy, sys, train_parallel, tensorflow
-from vitlib import checkpoints, parallel
+from vitlib.training import checkpoints, parallel
 train_parallel.play_devices()
 parallel.use_devices(2)
 dropout = keras.layers.Dropout(0.5)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sample_run import make_run
 
-from vitlib import plotting
-from vitlib.patches import Patches
+from vitlib.inspection import plotting
+from vitlib.layers.patches import Patches
 
 matplotlib.use("agg")  # no window
 
@@ -215,7 +215,7 @@ def ends(ax):
 
 def test_accuracy_by_images_has_a_line_a_family_with_means_and_ranges(ax):
     runs = [*sized("vit", 20_000, 0.4), *sized("vit", 5_000, 0.1, 0.3, 0.2)]
-    runs += [replace(run, profile="laptop") for run in sized("resnet", 5_000, 0.5)]
+    runs += [replace(run, scale="laptop") for run in sized("resnet", 5_000, 0.5)]
     assert plotting.plot_accuracy_by_images(ax, runs) is ax
     vit, resnet = (container.lines[0] for container in ax.containers)
     np.testing.assert_allclose(vit.get_xydata(), [(5_000, 20), (20_000, 40)])

@@ -4,11 +4,14 @@ import importlib.util
 import re
 import shlex
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from vitlib import PRESETS, config, load_runs
+from vitlib import PRESETS, load_runs
+from vitlib.studies import tiny as tiny_study
+from vitlib.studies.experiment import plan
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "book/project.md").read_text("utf-8")
@@ -42,7 +45,7 @@ def test_the_presets_that_the_page_offers_run_on_a_laptop():
     cells = [row[0] for row in rows(section("What can you run?").split("\n```\n")[0])]
     names = [name for cell in cells for name in re.findall("`(.+?)`", cell)]
     assert len(names) == 11
-    assert all(PRESETS[name].profile in ("quick", "laptop") for name in names)
+    assert all(plan(name).scale in ("quick", "laptop") for name in names)
 
 
 def test_the_minutes_of_compact_are_those_of_its_records():
@@ -63,22 +66,22 @@ def test_the_commands_of_the_page_are_understood(script):
     assert len(lines) >= 3
     for line in lines:
         options = script.parse_arguments(shlex.split(line.replace("$seed", "2")))
-        _, _, overrides = script.configure(PRESETS[options.preset], options)
-        assert overrides, line
+        assert script.asked(options).overrides, line
 
 
 def test_the_options_in_the_table_change_a_preset(script):
     for option in re.findall(r"^\| `(--.+?)` \|", PAGE, re.MULTILINE):
         options = script.parse_arguments(["tiny", *option.split()])
-        _, training, overrides = script.configure(PRESETS["tiny"], options)
-        assert overrides or training.seed == 1, option
+        experiment = script.asked(options)
+        assert experiment.overrides or experiment.seed == 1, option
 
 
-def test_the_preset_of_the_page_can_be_written_into_the_config():
+def test_the_preset_of_the_page_can_be_written_into_the_study():
     code = re.search(r'"tiny-fine": Preset\((?s:.+?)\n\),\n', PAGE)[0]
-    (preset,) = eval("{" + code + "}", vars(config)).values()
+    names = vars(tiny_study) | {"replace": replace}
+    (preset,) = eval("{" + code + "}", names).values()
     tiny = PRESETS["tiny"]
-    assert (preset.study, preset.data, preset.train) == ("tiny", "shapes", tiny.train)
+    assert (preset.data, preset.train) == ("shapes", tiny.train)
     assert (preset.model.patch_size, tiny.model.patch_size) == (4, 8)
 
 

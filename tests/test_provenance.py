@@ -11,7 +11,7 @@ import keras
 import pytest
 
 import vitlib
-from vitlib import provenance
+from vitlib.training import provenance
 
 GIT = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=0"]
 

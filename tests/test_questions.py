@@ -16,7 +16,8 @@ import yaml
 from keras import ops
 
 import vitlib
-from vitlib import instruments, introspect
+from vitlib.inspection import introspect
+from vitlib.training import instruments
 
 ROOT = Path(__file__).resolve().parents[1]
 BANK = yaml.safe_load((ROOT / "teaching/questions.yml").read_text("utf-8"))

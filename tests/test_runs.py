@@ -7,10 +7,11 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
-from sample_run import in_json, make_history, make_run
+from sample_run import as_first_version, in_json, make_history, make_run
 
-from vitlib.config import TrainConfig
-from vitlib.runs import (
+from vitlib.config.training import TrainConfig
+from vitlib.records.files import digest
+from vitlib.records.runs import (
     SCHEMA_PATH,
     Run,
     images_at_epochs,
@@ -20,7 +21,7 @@ from vitlib.runs import (
     save_run,
     steps_at_epochs,
 )
-from vitlib.training import draw_order
+from vitlib.training.draws import draw_order
 
 FAILED = {"status": "failed", "error": "It broke.", "test": None, "best_epoch": None}
 
@@ -328,9 +329,8 @@ def edit(path, change):
         lambda record: record.update(seed=1),
         lambda record: record.update(digest="0" * 64),
         lambda record: record.pop("digest"),
-        lambda record: record.update(schema_version=1),
     ],
-    ids=["test", "history", "seed", "digest", "no-digest", "version"],
+    ids=["test", "history", "seed", "digest", "no-digest"],
 )
 def test_a_record_edited_by_hand_is_refused(tmp_path, change):
     path = save_run(tmp_path, make_run())
@@ -346,7 +346,72 @@ def test_another_layout_of_the_same_record_is_no_edit(tmp_path):
     assert load_run(path) == make_run()
 
 
-def test_the_first_records_may_have_no_digest_and_are_read_all_the_same(tmp_path):
-    path = save_run(tmp_path, make_run(schema_version=1))
-    edit(path, lambda record: record.pop("digest"))
-    assert load_run(path) == make_run(schema_version=1)
+RUN = make_run()
+FIRST = as_first_version(RUN)
+SECOND = FIRST | {"schema_version": 2, "training": RUN.training, "model": RUN.model}
+TWIN = {"preset": "data-size-vit", "name": "data-size-vit-train-images-2500"}
+TWIN |= {"command": "python experiments/train.py data-size-vit --train-images=2500"}
+NOW = {"preset": "small-vit", "name": "small-vit-train-images-2500"}
+NOW |= {"command": "python experiments/train.py small-vit --train-images=2500"}
+
+
+@pytest.mark.parametrize(
+    ("record", "run"),
+    [
+        (FIRST, RUN),  # the first records may have no digest
+        (FIRST | {"digest": digest(FIRST)}, RUN),
+        (SECOND | {"digest": digest(SECOND)}, RUN),
+        (SECOND | TWIN | {"digest": digest(SECOND | TWIN)}, replace(RUN, **NOW)),
+    ],
+    ids=["first", "first-with-digest", "second", "renamed"],
+)
+def test_an_older_record_is_read_as_one_of_today(tmp_path, record, run):
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(record))
+    assert asdict(load_run(path)) == in_json(asdict(run))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        SECOND,
+        SECOND | {"digest": "0" * 64},
+        FIRST | {"digest": "0" * 64},
+        asdict(RUN) | {"schema_version": 1},
+        FIRST | {"schema_version": 3},
+        FIRST | {"schema_version": True},
+        FIRST | {"training": [], "model": 3},
+        SECOND | TWIN | {"name": None, "digest": "0" * 64},
+        [FIRST],
+    ],
+)
+def test_an_older_record_is_not_read_without_its_rules(tmp_path, record):
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(record))
+    with pytest.raises(ValueError, match="must (hold a run|be as the run wrote it)"):
+        load_run(path)
+
+
+HEX = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("initial", "is_right"),
+    [
+        ({"record": "pretraining/small-vit-seed0.json", "digest": HEX}, True),
+        ({"package": "weights 1.2", "digest": HEX}, True),
+        ({"digest": HEX}, False),
+        ({"package": "weights 1.2"}, False),
+        ({"package": "w", "record": "a/b.json", "digest": HEX}, False),
+        ({"record": "../secret.json", "digest": HEX}, False),
+        ({"record": "a/b.json", "digest": "x"}, False),
+        ("pretraining/small-vit-seed0.json", False),
+    ],
+)
+def test_a_run_says_with_which_weights_it_began(tmp_path, initial, is_right):
+    run = make_run(initial=initial)
+    if is_right:
+        assert load_run(save_run(tmp_path, run)) == run
+        return
+    with pytest.raises(ValueError, match=r"\$.initial"):
+        save_run(tmp_path, run)

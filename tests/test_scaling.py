@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vitlib import build_vit, count_flops
-from vitlib.config import PRESETS
+from vitlib.studies import PRESETS
 
 PAGE = (Path(__file__).parents[1] / "book/scaling.md").read_text("utf-8")
 MODELS = {"report's ViT": "report-vit", "pooled ViT": "pooled-vit"}

@@ -7,8 +7,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from vitlib import shapes
-from vitlib.shapes import ARRANGEMENTS, CLASS_NAMES, KINDS, draw_shapes
+from vitlib.data import shapes, tiles
+from vitlib.data.shapes import ARRANGEMENTS, CLASS_NAMES, KINDS, draw_shapes
 
 GOLDEN = "9a6337b1750522c3cff7c8b9e9502dd99f3200d6d728b530ad57e0bb7c69ff70"
 
@@ -110,7 +110,7 @@ def test_the_masks_are_the_kinds_that_the_name_says(scenes):
         first, *_, second = CLASS_NAMES[label].split()
         for mask, box, kind in zip(masks, boxes, (first, second), strict=True):
             top, left, bottom, right = box
-            drawn = shapes._draw_kinds(bottom - top)[KINDS.index(kind)]
+            drawn = tiles._draw_kinds(bottom - top)[KINDS.index(kind)]
             assert np.array_equal(mask[top:bottom, left:right], drawn)
 
 
@@ -122,8 +122,8 @@ def test_a_box_holds_all_of_its_mask_and_is_as_small_as_can_be(scenes):
 
 
 def test_the_kinds_differ_in_many_pixels():
-    for size in shapes.SHAPE_SIZES:
-        kinds = shapes._draw_kinds(size).reshape(len(KINDS), -1)
+    for size in tiles.SHAPE_SIZES:
+        kinds = tiles._draw_kinds(size).reshape(len(KINDS), -1)
         differ = (kinds[:, None] != kinds[None]).sum(-1) + 99 * np.eye(len(KINDS))
         assert differ.min() >= 12
 

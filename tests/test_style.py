@@ -17,8 +17,8 @@ MODULES = sorted(MODULES - {ASSIGNMENT})
 FRAMEWORKS = {"tensorflow", "torch", "jax"}
 # Where a module needs what Keras does not have, and which framework has it.
 NOT_IN_KERAS = {
-    "vitlib/optimizer.py": ["tensorflow"],  # Adam in one operation
-    "vitlib/parallel.py": ["jax", "tensorflow"],  # several devices
+    "vitlib/training/optimizer.py": ["tensorflow"],  # Adam in one operation
+    "vitlib/training/parallel.py": ["jax", "tensorflow"],  # several devices
 }
 # Code that a reader runs beside these modules: held to the rules of safety alone.
 SCRIPTS = [*ROOT.glob("notebooks/*.py"), *ROOT.glob("notebooks/tools/*.py")]
@@ -29,7 +29,6 @@ PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 OTHER_TESTS = {
     "benchmarks",
     "book",
-    "checks",
     "dead_units",
     "mutations",
     "editions",
@@ -37,7 +36,6 @@ OTHER_TESTS = {
     "kills",
     "fuzz",
     "instructors",
-    "layers",
     "make",
     "notebooks",
     "project",
@@ -290,7 +288,7 @@ def test_vitlib_is_written_with_keras_alone(path):
 
 def test_the_modules_are_found():
     names = {place(path) for path in MODULES}
-    assert {"vitlib/vit.py", "vitlib/checks/data.py", "experiments/train.py"} <= names
+    assert {"vitlib/models/vit.py", "vitlib/checks/data.py", "experiments/train.py"} <= names
     scripts = {place(path) for path in SCRIPTS}
     assert {"notebooks/data.py", "notebooks/tools/execute.py"} <= scripts
 
@@ -298,7 +296,8 @@ def test_the_modules_are_found():
 @pytest.mark.parametrize("path", sorted(ROOT.glob("tests/test_*.py")), ids=place)
 def test_a_test_file_mirrors_a_module_or_is_listed(path):
     paths = [p.relative_to(ROOT / "vitlib") for p in ROOT.glob("vitlib/**/*.py")]
-    modules = {"_".join(p.with_suffix("").parts) for p in paths}
+    modules = {p.stem for p in paths} | {part for p in paths for part in p.parts[:-1]}
+    modules |= {f"checks_{p.stem}" for p in paths}  # a check is called as its chapter
     assert path.stem.removeprefix("test_") in OTHER_TESTS | modules
 
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from sample_run import make_run
 
-from vitlib.runs import save_run
-from vitlib.summary import (
+from vitlib.records.runs import save_run
+from vitlib.records.summary import (
     COLUMNS,
     READING_COLUMNS,
     list_records,
@@ -61,7 +61,7 @@ def test_seconds_are_told_in_minutes():
 def test_a_row_tells_the_scale_and_what_of_the_recipe_is_not_the_report_s():
     run = make_run()
     (row,) = cells([run])
-    assert (row["scale"], row["unlike the report"]) == (run.profile, "-")
+    assert (row["scale"], row["unlike the report"]) == (run.scale, "-")
     changes = {
         "epochs": 20,
         "steps_per_epoch": 25,
@@ -96,8 +96,8 @@ def test_a_preset_that_is_not_recorded_has_no_seeds(tmp_path):
     shown = show_study(tmp_path, "repair")
     left = [dict(zip(shown.columns, row, strict=True)) for row in shown.rows[1:]]
     assert [(row["run"], row["scale"]) for row in left] == [
-        ("repaired-vit", "full"),
         ("repaired-vit-hour", "laptop"),
+        ("repaired-vit", "full"),
     ]
     assert {row["seeds"] for row in left} == {0}
     assert {row["unlike the report"] for row in left} == {"not recorded yet"}

@@ -8,21 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
-from sample_run import make_run
+from sample_run import as_first_version, make_run
 
-from vitlib.config import PRESETS
-from vitlib.data import TRAIN_IMAGES
-from vitlib.runs import load_runs, save_run
-from vitlib.summary import show_study
+from vitlib.records.runs import load_runs, save_run
+from vitlib.records.summary import show_study
+from vitlib.studies import STUDIES
+from vitlib.studies.study import grid
 
 ROOT = Path(__file__).parents[1]
 FAKE = Path(__file__).with_name("fake_train.py")
-STUDIES = {preset.study for preset in PRESETS.values()} - {"tiny"}
 
 
 @pytest.fixture
@@ -36,18 +34,25 @@ def sweep(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "TRAIN", FAKE)
     monkeypatch.setattr(module, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(module, "PAUSE", 0.05)
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
     monkeypatch.setattr(module, "visible_gpus", lambda: ["0", "1"])
     return module
 
 
-def write_grid(folder, seeds, scale="full", preset="report-vit", study="report"):
-    """A study of one preset; and the record that the play copies."""
-    grid = {scale: [{"preset": preset, "seed": seeds}]}
-    (folder / f"{study}.yml").write_text(yaml.safe_dump(grid))
-    # Of the first version, whose records have no digest: the play changes names.
-    sample = asdict(make_run(study=study, schema_version=1))
-    (folder / "sample.json").write_text(json.dumps(sample))
+@pytest.fixture
+def write_grid(monkeypatch, tmp_path):
+    """Makes a study ask for one preset; writes the record that the play copies."""
+
+    def write(seeds, scale="full", preset="report-vit", study="report"):
+        set_runs(monkeypatch, study, {scale: grid(preset, seed=seeds)})
+        # Of the first version, whose records have no digest: the play changes names.
+        sample = as_first_version(make_run(study=study, scale=scale))
+        (tmp_path / "sample.json").write_text(json.dumps(sample))
+
+    return write
+
+
+def set_runs(monkeypatch, study, runs):
+    monkeypatch.setitem(STUDIES, study, replace(STUDIES[study], runs=runs))
 
 
 def run(sweep, tmp_path, *options, scale="full"):
@@ -60,17 +65,14 @@ def recorded(tmp_path):
 
 
 @pytest.mark.parametrize("study", sorted(STUDIES))
-def test_every_study_has_a_grid_of_runs(study, monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(ROOT / "experiments")
-    sweep = importlib.import_module("sweep")
-    scales = yaml.safe_load((ROOT / f"experiments/{study}.yml").read_text())
-    assert set(scales) <= set(sweep.SCALES)
-    planned = [task for scale in scales for task in sweep.plan(study, scale)]
+def test_every_run_of_a_study_is_planned_once_and_can_be_rehearsed(
+    sweep, tmp_path, study
+):
+    scales = list(STUDIES[study].runs)
+    planned = [task for scale in scales for task in sweep.plan_tasks(study, scale)]
     assert len({task.path for task in planned}) == len(planned)
-    presets = {name for name, preset in PRESETS.items() if preset.study == study}
-    assert {task.preset for task in planned} == presets
     for scale in scales:  # a recipe that warms up for longer would be refused
-        rehearsed = sweep.plan(study, scale, changes=sweep.REHEARSAL)
+        rehearsed = sweep.plan_tasks(study, scale, changes=sweep.REHEARSAL)
         assert {task.epochs for task in rehearsed} == {5}
         assert not {task.path for task in rehearsed} & {task.path for task in planned}
     shown = [row[0] for row in show_study(tmp_path, study).rows]
@@ -80,51 +82,38 @@ def test_every_study_has_a_grid_of_runs(study, monkeypatch, tmp_path):
     ]
 
 
-def test_the_how_to_counts_the_runs_of_every_study(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "experiments")
-    sweep = importlib.import_module("sweep")
+def test_the_how_to_counts_the_runs_of_every_study(sweep):
     page = (ROOT / "book/how-to.md").read_text("utf-8")
     table = page.split(":name: tab-studies")[1].split("```")[0]
     rows = [row.split("\n  - ") for row in table.strip().split("\n* - ")[2:]]
     told = {(row[0].strip("`"), *map(str.strip, row[2:])) for row in rows}
     counted = set()
-    for study in STUDIES:
-        scales = yaml.safe_load((ROOT / f"experiments/{study}.yml").read_text())
-        counts = {scale: str(len(sweep.plan(study, scale))) for scale in scales}
-        counted.add((study, *(counts.get(scale, "–") for scale in sweep.SCALES)))
+    for name, study in STUDIES.items():
+        counts = {k: str(len(sweep.plan_tasks(name, k))) for k in study.runs}
+        if set(counts) & {"laptop", "full"}:  # the others need no sweep
+            counted.add((name, counts.get("laptop", "–"), counts.get("full", "–")))
     assert told == counted
 
 
-def test_the_study_of_data_goes_down_from_all_images_in_equal_parts_of_each_class():
-    grid = yaml.safe_load((ROOT / "experiments/data-size.yml").read_text())
-    assert set(grid) == {"laptop", "full"}
-    for (entry,) in grid.values():
-        assert entry["train-images"][-1] == TRAIN_IMAGES["cifar100"]
-        assert all(images % 100 == 0 for images in entry["train-images"])
-
-
-def test_there_is_no_grid_without_a_study():
-    assert {path.stem for path in (ROOT / "experiments").glob("*.yml")} == STUDIES
-
-
-def test_a_list_in_a_grid_stands_for_one_run_with_each_value(sweep, tmp_path):
-    entry = {"preset": "pooled-vit", "position": ["none", "2d"], "seed": [0, 3]}
-    (tmp_path / "positions.yml").write_text(yaml.safe_dump({"full": [entry]}))
-    tasks = sweep.plan("positions", "full")
+def test_an_option_is_typed_as_train_has_it(sweep, monkeypatch):
+    runs = grid("pooled-vit", position=["none", "2d"], train_images=5000, seed=[0, 3])
+    set_runs(monkeypatch, "positions", {"full": runs})
+    tasks = sweep.plan_tasks("positions", "full")
     assert [task.name for task in tasks] == [
-        "pooled-vit-position-none-seed0",
-        "pooled-vit-position-none-seed3",
-        "pooled-vit-position-2d-seed0",
-        "pooled-vit-position-2d-seed3",
+        "pooled-vit-position-none-train-images-5000-seed0",
+        "pooled-vit-position-none-train-images-5000-seed3",
+        "pooled-vit-position-2d-train-images-5000-seed0",
+        "pooled-vit-position-2d-train-images-5000-seed3",
     ]
-    assert tasks[1].arguments == ("pooled-vit", "--position=none", "--seed=3")
+    options = "--seed=3", "--position=none", "--train-images=5000"
+    assert tasks[1].arguments == ("pooled-vit", *options)
 
 
 # submitit's executor "debug" leaves the files of its log open.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("cluster", ["local", "debug"])
-def test_a_sweep_records_every_run_once(sweep, tmp_path, capfd, cluster):
-    write_grid(tmp_path, [0, 5])
+def test_a_sweep_records_every_run_once(sweep, write_grid, tmp_path, capfd, cluster):
+    write_grid([0, 5])
     save_run(tmp_path / "results", make_run(seed=5, utc="2020-01-01T00:00:00Z"))
     assert run(sweep, tmp_path, f"--cluster={cluster}") == 0
     assert recorded(tmp_path) == [("report-vit", 0), ("report-vit", 5)]
@@ -135,10 +124,10 @@ def test_a_sweep_records_every_run_once(sweep, tmp_path, capfd, cluster):
 
 
 def test_a_run_that_fails_is_told_and_does_not_stop_the_others(
-    sweep, tmp_path, capfd, monkeypatch
+    sweep, write_grid, tmp_path, capfd, monkeypatch
 ):
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    write_grid(tmp_path, [1, 2, 0])
+    write_grid([1, 2, 0])
     assert run(sweep, tmp_path) == 1
     assert recorded(tmp_path) == [("report-vit", 0)]
     said = capfd.readouterr()
@@ -149,8 +138,10 @@ def test_a_run_that_fails_is_told_and_does_not_stop_the_others(
     assert "epoch 7/30\n" in said.err  # what a killed process said last
 
 
-def test_a_dry_run_tells_why_a_run_of_an_earlier_sweep_failed(sweep, tmp_path, capfd):
-    write_grid(tmp_path, [1])
+def test_a_dry_run_tells_why_a_run_of_an_earlier_sweep_failed(
+    sweep, write_grid, tmp_path, capfd
+):
+    write_grid([1])
     assert run(sweep, tmp_path) == 1
     capfd.readouterr()
     assert run(sweep, tmp_path, "--dry-run") == 1
@@ -159,11 +150,12 @@ def test_a_dry_run_tells_why_a_run_of_an_earlier_sweep_failed(sweep, tmp_path, c
     assert "RuntimeError: the disk is full of holes\n" in said.err
 
 
-def test_a_run_that_broke_off_is_tried_again_by_the_next_sweep(sweep, tmp_path):
-    write_grid(tmp_path, [1])
+def test_a_run_that_broke_off_is_tried_again_by_the_next_sweep(
+    sweep, write_grid, tmp_path
+):
+    write_grid([1])
     assert run(sweep, tmp_path) == 1
-    grid = (tmp_path / "report.yml").read_text()
-    (tmp_path / "report.yml").write_text(grid.replace("- 1", "- 0"))
+    write_grid([0])
     (tmp_path / "results/report/report-vit-seed1.checkpoint").rename(
         tmp_path / "results/report/report-vit-seed0.checkpoint"
     )
@@ -171,8 +163,10 @@ def test_a_run_that_broke_off_is_tried_again_by_the_next_sweep(sweep, tmp_path):
     assert recorded(tmp_path) == [("report-vit", 0)]
 
 
-def test_a_run_that_diverged_has_failed_and_is_not_repeated(sweep, tmp_path, capfd):
-    write_grid(tmp_path, [1])
+def test_a_run_that_diverged_has_failed_and_is_not_repeated(
+    sweep, write_grid, tmp_path, capfd
+):
+    write_grid([1])
     diverged = make_run(seed=1, status="failed", error="The loss was NaN.", test=None)
     save_run(tmp_path / "results", diverged)
     assert run(sweep, tmp_path) == 1
@@ -181,15 +175,19 @@ def test_a_run_that_diverged_has_failed_and_is_not_repeated(sweep, tmp_path, cap
     assert said.err == "\nreport-vit-seed1 failed: The loss was NaN.\n"
 
 
-def test_a_killed_sweep_leaves_its_run_alone_and_the_next_one_goes_on(sweep, tmp_path):
+def test_a_killed_sweep_leaves_its_run_alone_and_the_next_one_goes_on(
+    sweep, write_grid, tmp_path
+):
     """The run outlives the sweep; the fake says so by a record that comes later."""
-    write_grid(tmp_path, [3, 0])
+    write_grid([3, 0])
     code = (
         "import sys; sys.path[:0] = sys.argv[1:3]; import sweep; from pathlib import "
-        "Path; sweep.TRAIN, sweep.LOGS, sweep.FOLDER = map(Path, sys.argv[3:6]); "
-        "sys.exit(sweep.main(sys.argv[6:]))"
+        "Path; sweep.TRAIN, sweep.LOGS = map(Path, sys.argv[3:5]); "
+        "runs = [{'preset': 'report-vit', 'seed': seed} for seed in (3, 0)]; "
+        "sweep.STUDIES['report'].runs['full'] = runs; "
+        "sys.exit(sweep.main(sys.argv[5:]))"
     )
-    places = [ROOT / "experiments", ROOT, FAKE, tmp_path / "logs", tmp_path]
+    places = [ROOT / "experiments", ROOT, FAKE, tmp_path / "logs"]
     asked = ["report", "--scale=full", f"--out={tmp_path / 'results'}"]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, places), *asked],
@@ -211,9 +209,11 @@ def test_a_killed_sweep_leaves_its_run_alone_and_the_next_one_goes_on(sweep, tmp
     assert recorded(tmp_path) == [("report-vit", 0), ("report-vit", 3)]
 
 
-def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path, monkeypatch):
+def test_a_run_that_another_process_trains_is_waited_for(
+    sweep, write_grid, tmp_path, monkeypatch
+):
     monkeypatch.setattr(sweep, "RETRY", 0.2)
-    write_grid(tmp_path, [4])
+    write_grid([4])
     said = []
 
     def sleep(seconds):
@@ -229,8 +229,8 @@ def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path, monkey
     assert run(sweep, tmp_path) == 0
 
 
-def test_each_run_of_one_machine_gets_a_gpu_of_its_own(sweep, tmp_path):
-    write_grid(tmp_path, [0, 3, 5])
+def test_each_run_of_one_machine_gets_a_gpu_of_its_own(sweep, write_grid, tmp_path):
+    write_grid([0, 3, 5])
     assert run(sweep, tmp_path, "--jobs=2") == 0
     gpus = {
         seed: (tmp_path / f"results/gpu-of-report-vit-seed{seed}").read_text()
@@ -240,15 +240,17 @@ def test_each_run_of_one_machine_gets_a_gpu_of_its_own(sweep, tmp_path):
     assert gpus[5] == gpus[0]  # whose GPU was free while the slow one still ran
 
 
-def test_a_laptop_run_sees_no_gpu(sweep, tmp_path):
-    write_grid(tmp_path, 0, "laptop", "first-steps", "diagnosis")
+def test_a_laptop_run_sees_no_gpu(sweep, write_grid, tmp_path):
+    write_grid(0, "laptop", "first-steps", "diagnosis")
     out = tmp_path / "results"
     assert sweep.main(["diagnosis", "--scale=laptop", f"--out={out}"]) == 0
     assert (out / "gpu-of-first-steps-seed0").read_text() == ""
 
 
-def test_a_dry_run_shows_every_command_and_starts_none(sweep, tmp_path, capsys):
-    write_grid(tmp_path, [0, 1])
+def test_a_dry_run_shows_every_command_and_starts_none(
+    sweep, write_grid, tmp_path, capsys
+):
+    write_grid([0, 1])
     save_run(tmp_path / "results", make_run())
     options = ["--dry-run", "--cluster=slurm", "--partition=gpu", "--hours=2"]
     assert run(sweep, tmp_path, *options) == 0
@@ -260,8 +262,10 @@ def test_a_dry_run_shows_every_command_and_starts_none(sweep, tmp_path, capsys):
     assert not (tmp_path / "logs").exists()
 
 
-def test_a_rehearsal_makes_a_few_steps_of_each_run_elsewhere(sweep, tmp_path, capsys):
-    write_grid(tmp_path, [0, 1])
+def test_a_rehearsal_makes_a_few_steps_of_each_run_elsewhere(
+    sweep, write_grid, tmp_path, capsys
+):
+    write_grid([0, 1])
     asked = ["report", "--scale=full", "--rehearse", "--dry-run"]
     assert sweep.main(asked) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -274,10 +278,12 @@ def test_a_rehearsal_makes_a_few_steps_of_each_run_elsewhere(sweep, tmp_path, ca
 
 
 def test_a_rehearsal_starts_anew_and_tells_how_long_all_would_take(
-    sweep, tmp_path, capfd
+    sweep, write_grid, tmp_path, capfd
 ):
-    write_grid(tmp_path, [0, 1])
-    (task,) = sweep.plan("report", "full", tmp_path / "results", None, sweep.REHEARSAL)
+    write_grid([0, 1])
+    (task,) = sweep.plan_tasks(
+        "report", "full", tmp_path / "results", None, sweep.REHEARSAL
+    )
     old = make_run(name=task.name.removesuffix("-seed0"), utc="2020-01-01T00:00:00Z")
     save_run(tmp_path / "results", old)
     begin(sweep, task, 60)  # by a rehearsal that was killed
@@ -295,17 +301,18 @@ def test_a_rehearsal_starts_anew_and_tells_how_long_all_would_take(
     [
         ({}, 30 * 1250 * 32),
         ({"epochs": 3}, 3 * 1250 * 32),
-        ({"steps-per-epoch": 25}, 30 * 25 * 32),
-        ({"epochs": [2, 7, 3], "steps-per-epoch": 25}, 7 * 25 * 32),  # the longest
-        ({"train-images": 5000, "epochs": 3}, 3 * 1250 * 32),
+        ({"steps_per_epoch": 25}, 30 * 25 * 32),
+        ({"epochs": [2, 7, 3], "steps_per_epoch": 25}, 7 * 25 * 32),  # the longest
+        ({"train_images": 5000, "epochs": 3}, 3 * 1250 * 32),
     ],
 )
 def test_a_rehearsal_foretells_what_the_grid_asks_for(
-    sweep, tmp_path, capsys, changes, images
+    sweep, tmp_path, monkeypatch, capsys, changes, images
 ):
-    grid = {"full": [{"preset": "report-vit", "seed": [0, 1]} | changes]}
-    (tmp_path / "report.yml").write_text(yaml.safe_dump(grid))
-    tasks = sweep.plan("report", "full", tmp_path, changes=sweep.REHEARSAL)
+    set_runs(
+        monkeypatch, "report", {"full": grid("report-vit", seed=[0, 1], **changes)}
+    )
+    tasks = sweep.plan_tasks("report", "full", tmp_path, changes=sweep.REHEARSAL)
     name = tasks[0].name.removesuffix("-seed0")
     rate = images / 600  # images a second, for ten minutes
     save_run(tmp_path, make_run(name=name, images_per_second=rate))
@@ -317,22 +324,22 @@ def test_a_rehearsal_foretells_what_the_grid_asks_for(
 @pytest.mark.parametrize(
     "option", ["--jobs=0", "--jobs=-1", "--cpus=0", "--hours=0", "--hours=nan"]
 )
-def test_a_number_below_one_is_refused(sweep, tmp_path, capsys, option):
-    write_grid(tmp_path, [0])
+def test_a_number_below_one_is_refused(sweep, write_grid, tmp_path, capsys, option):
+    write_grid([0])
     with pytest.raises(SystemExit):
         run(sweep, tmp_path, option)
     least = "1/60" if "hours" in option else "1"
     assert f"must be at least {least}. Received: " in capsys.readouterr().err
 
 
-def test_half_an_hour_may_be_asked_for(sweep, tmp_path, capsys):
-    write_grid(tmp_path, [0])
+def test_half_an_hour_may_be_asked_for(sweep, write_grid, tmp_path, capsys):
+    write_grid([0])
     assert run(sweep, tmp_path, "--dry-run", "--hours=0.5") == 0
     assert "each job: local, 0.5 hours at most" in capsys.readouterr().out
 
 
-def test_more_jobs_than_gpus_are_refused(sweep, tmp_path, capsys):
-    write_grid(tmp_path, [0])
+def test_more_jobs_than_gpus_are_refused(sweep, write_grid, tmp_path, capsys):
+    write_grid([0])
     assert run(sweep, tmp_path, "--jobs=3") == 2
     assert capsys.readouterr().err == (
         "sweep.py: --scale full must have an NVIDIA GPU for each job at a time "
@@ -374,9 +381,9 @@ def test_the_driver_lists_the_gpus(monkeypatch, tmp_path):
     assert sweep.visible_gpus() == ["0", "1"]
 
 
-def test_time_left_counts_the_epochs_that_a_run_has_done(sweep, tmp_path):
-    write_grid(tmp_path, [0])
-    (task,) = sweep.plan("report", "full", tmp_path / "results")
+def test_time_left_counts_the_epochs_that_a_run_has_done(sweep, write_grid, tmp_path):
+    write_grid([0])
+    (task,) = sweep.plan_tasks("report", "full", tmp_path / "results")
     plan = sweep.Sweep([task], None, 1)
     assert plan.time_left() == "unknown"
     folder = sweep.checkpoint_of(task.path)
@@ -393,34 +400,37 @@ def begin(sweep, task, *seconds):
     (folder / "progress.json").write_text(json.dumps(history))
 
 
-def test_time_left_learns_from_the_epochs_of_another_seed(sweep, tmp_path):
-    write_grid(tmp_path, [0, 1])
-    first, second = sweep.plan("report", "full", tmp_path / "results")
+def test_time_left_learns_from_the_epochs_of_another_seed(sweep, write_grid, tmp_path):
+    write_grid([0, 1])
+    first, second = sweep.plan_tasks("report", "full", tmp_path / "results")
     begin(sweep, first, *[60] * 29)
     one, two = (sweep.Sweep([first, second], None, jobs) for jobs in (1, 2))
     assert (one.time_left(), two.time_left()) == ("about 31 min", "about 30 min")
 
 
-def test_time_left_says_when_it_knows_a_part_alone(sweep, tmp_path):
-    grid = {"full": [{"preset": ["report-vit", "report-resnet"], "seed": 0}]}
-    (tmp_path / "report.yml").write_text(yaml.safe_dump(grid))
-    tasks = sweep.plan("report", "full", tmp_path / "results")
+def test_time_left_says_when_it_knows_a_part_alone(sweep, tmp_path, monkeypatch):
+    set_runs(
+        monkeypatch, "report", {"full": grid("report-vit", "report-resnet", seed=0)}
+    )
+    tasks = sweep.plan_tasks("report", "full", tmp_path / "results")
     begin(sweep, tasks[0], 60)
     assert sweep.Sweep(tasks, None, 1).time_left() == "at least 29 min"
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"history": {}}', '{"history": 3}'])
-def test_a_damaged_checkpoint_does_not_stop_a_sweep(sweep, tmp_path, content):
-    write_grid(tmp_path, [0])
-    (task,) = sweep.plan("report", "full", tmp_path / "results")
+def test_a_damaged_checkpoint_does_not_stop_a_sweep(
+    sweep, write_grid, tmp_path, content
+):
+    write_grid([0])
+    (task,) = sweep.plan_tasks("report", "full", tmp_path / "results")
     begin(sweep, task)
     (sweep.checkpoint_of(task.path) / "progress.json").write_text(content)
     assert sweep.Sweep([task], None, 1).time_left() == "unknown"
 
 
-def test_a_record_that_is_damaged_meanwhile_has_failed(sweep, tmp_path):
-    write_grid(tmp_path, [0])
-    (task,) = sweep.plan("report", "full", tmp_path / "results")
+def test_a_record_that_is_damaged_meanwhile_has_failed(sweep, write_grid, tmp_path):
+    write_grid([0])
+    (task,) = sweep.plan_tasks("report", "full", tmp_path / "results")
     path = save_run(tmp_path / "results", make_run())
     plan = sweep.Sweep([task], None, 1)
     assert plan.state(task) == "done"
@@ -429,9 +439,9 @@ def test_a_record_that_is_damaged_meanwhile_has_failed(sweep, tmp_path):
     assert str(path) in plan.failures()[task]
 
 
-def test_a_run_of_another_process_takes_a_place(sweep, tmp_path):
-    write_grid(tmp_path, [4, 0])
-    tasks = sweep.plan("report", "full", tmp_path / "results")
+def test_a_run_of_another_process_takes_a_place(sweep, write_grid, tmp_path):
+    write_grid([4, 0])
+    tasks = sweep.plan_tasks("report", "full", tmp_path / "results")
     plan = sweep.Sweep(tasks, None, 1)
     plan.elsewhere = {tasks[0]: time.monotonic()}
     plan.step()  # whoever starts a job without an executor breaks
@@ -439,31 +449,29 @@ def test_a_run_of_another_process_takes_a_place(sweep, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("grid", "scale", "rule"),
+    ("runs", "scale", "rule"),
     [
         ({"full": []}, "laptop", r"must be one of \['full'\]. Received: 'laptop'"),
-        ({"full": [{"preset": "compact"}]}, "full", "of compact at laptop scale"),
-        ({"laptop": [{"preset": "report-vit"}]}, "laptop", "of report at full scale"),
-        (
-            {"full": [{"preset": "report-resnet", "position": "2d"}]},
-            "full",
-            "must go with a ViT",
-        ),
+        ({"full": grid("report-cnn")}, "full", "preset must be one of .*'report-cnn'"),
+        ({"full": grid("report-vit", depth=3)}, "full", "option must be one .*'depth'"),
+        ({"full": grid("report-resnet", position="2d")}, "full", "must go with a ViT"),
     ],
 )
-def test_a_grid_that_breaks_a_rule_is_refused_in_one_sentence(
-    sweep, tmp_path, capsys, grid, scale, rule
+def test_runs_that_break_a_rule_are_refused_in_one_sentence(
+    sweep, tmp_path, monkeypatch, capsys, runs, scale, rule
 ):
-    (tmp_path / "report.yml").write_text(yaml.safe_dump(grid))
+    set_runs(monkeypatch, "report", runs)
     assert run(sweep, tmp_path, scale=scale) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("sweep.py: ")
     assert re.search(rule, line)
 
 
-def test_slurm_is_refused_where_there_is_none(sweep, tmp_path, capsys, monkeypatch):
+def test_slurm_is_refused_where_there_is_none(
+    sweep, write_grid, tmp_path, capsys, monkeypatch
+):
     monkeypatch.setenv("PATH", "")
-    write_grid(tmp_path, [0])
+    write_grid([0])
     assert run(sweep, tmp_path, "--cluster=slurm") == 2
     assert capsys.readouterr().err == (
         "sweep.py: --cluster slurm must be typed on a machine with SLURM's commands. "
@@ -471,8 +479,10 @@ def test_slurm_is_refused_where_there_is_none(sweep, tmp_path, capsys, monkeypat
     )
 
 
-def test_a_damaged_record_is_told_before_anything_starts(sweep, tmp_path, capsys):
-    write_grid(tmp_path, [0, 5])
+def test_a_damaged_record_is_told_before_anything_starts(
+    sweep, write_grid, tmp_path, capsys
+):
+    write_grid([0, 5])
     path = save_run(tmp_path / "results", make_run(seed=5))
     path.write_text(path.read_text().replace("0.375", "0.475"))
     assert run(sweep, tmp_path) == 2
@@ -482,9 +492,9 @@ def test_a_damaged_record_is_told_before_anything_starts(sweep, tmp_path, capsys
 
 
 def test_where_nothing_can_be_written_a_run_fails_with_its_reason(
-    sweep, tmp_path, capfd
+    sweep, write_grid, tmp_path, capfd
 ):
-    write_grid(tmp_path, [1])
+    write_grid([1])
     (tmp_path / "results").write_text("no folder")
     assert run(sweep, tmp_path) == 1
     assert "report-vit-seed1 failed: exit status 1\n" in capfd.readouterr().err

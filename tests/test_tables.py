@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vitlib.tables import Table
+from vitlib.records.tables import Table
 
 
 def test_a_table_reads_as_aligned_text():

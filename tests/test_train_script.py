@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 from sample_run import in_json, make_history, make_run
 
-from vitlib.config import POSITIONS, PRESETS, REPORT_RESNET, REPORT_VIT
-from vitlib.data import load_data_set
-from vitlib.runs import load_run, load_runs, save_run
+from vitlib.config.models import POSITIONS
+from vitlib.data.sets import load_data_set
+from vitlib.records.runs import load_run, load_runs, save_run
+from vitlib.studies import PRESETS, STUDIES
+from vitlib.studies.recipes import REPORT_RESNET, REPORT_VIT
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "train.py"
 FAILED = make_run(status="failed", error="It broke.", test=None, best_epoch=None)
@@ -36,7 +38,7 @@ def script():
 
 @pytest.fixture
 def executed(script, monkeypatch):
-    """The calls that would have trained, each `(options, path)`."""
+    """The calls that would have trained, each `(experiment, options, path)`."""
     calls = []
 
     def execute(*call):
@@ -101,7 +103,7 @@ def test_what_the_command_line_cannot_mean_is_named(
 def test_a_position_goes_with_a_vit_alone(script, executed, capsys, preset, family):
     for position in POSITIONS:
         said = refuse(script, capsys, preset, "--position", position)
-        rule = "--position must go with a ViT."
+        rule = "position must go with a ViT."
         assert said == f"train.py: {rule} Received: {preset}, a {family}.\n"
     assert executed == []
 
@@ -155,15 +157,17 @@ def test_help_lists_every_option(script, capsys):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_without_options_a_run_is_the_preset(script, tmp_path, executed, preset):
     assert script.main([preset, f"--out={tmp_path}"]) == 0
-    ((options, path),) = executed
+    ((experiment, _, path),) = executed
     made = PRESETS[preset]
-    assert path == tmp_path / made.study / f"{preset}-seed0.json"
-    assert script.configure(made, options) == (made.model, made.train, {})
+    assert path.name == f"{preset}-seed0.json"
+    assert preset in STUDIES[path.parent.name].presets
+    assert (experiment.model, experiment.training) == (made.model, made.train)
+    assert experiment.overrides == {}
 
 
 def test_records_go_to_the_results_of_the_project_by_default(script, executed):
     script.main(["report-vit", "--seed", "987654321"])
-    ((_, path),) = executed
+    ((*_, path),) = executed
     results = SCRIPT.parents[1] / "results"
     assert path == results / "report" / "report-vit-seed987654321.json"
 
@@ -190,19 +194,19 @@ def test_the_name_of_a_record_tells_what_differs_from_the_preset(
     script, tmp_path, executed, arguments, name
 ):
     script.main(["report-vit", *arguments, f"--out={tmp_path}"])
-    ((_, path),) = executed
+    ((*_, path),) = executed
     assert path == tmp_path / "report" / f"{name}.json"
 
 
 def test_the_changes_reach_the_configs(script):
     arguments = ["report-vit", "--position=2d", "--epochs=2", "--steps-per-epoch=10"]
     arguments += ["--seed=3"]
-    options = script.parse_arguments(arguments)
-    model, training, overrides = script.configure(PRESETS["report-vit"], options)
-    assert model == replace(REPORT_VIT, position="2d")
+    experiment = script.asked(script.parse_arguments(arguments))
+    assert experiment.model == replace(REPORT_VIT, position="2d")
     changes = {"epochs": 2, "steps_per_epoch": 10}
-    assert training == replace(PRESETS["report-vit"].train, seed=3, **changes)
-    assert overrides == {"position": "2d", **changes}
+    training = replace(PRESETS["report-vit"].train, seed=3, **changes)
+    assert experiment.training == training
+    assert experiment.overrides == {"position": "2d", **changes}
 
 
 @pytest.mark.parametrize(
@@ -210,15 +214,15 @@ def test_the_changes_reach_the_configs(script):
 )
 def test_all_training_images_are_no_change(script, preset, all_of_them):
     options = script.parse_arguments([preset, f"--train-images={all_of_them}"])
-    assert script.configure(PRESETS[preset], options)[2] == {}
+    assert script.asked(options).overrides == {}
 
 
 def test_a_resnet_takes_the_other_changes(script):
     options = script.parse_arguments(["report-resnet", "--epochs=2", "--seed=3"])
-    model, training, overrides = script.configure(PRESETS["report-resnet"], options)
-    assert model == REPORT_RESNET
-    assert (training.epochs, training.seed) == (2, 3)
-    assert overrides == {"epochs": 2}
+    experiment = script.asked(options)
+    assert experiment.model == REPORT_RESNET
+    assert (experiment.training.epochs, experiment.training.seed) == (2, 3)
+    assert experiment.overrides == {"epochs": 2}
 
 
 def test_a_recorded_run_is_not_repeated_and_says_so(script, tmp_path, executed, capsys):
@@ -238,7 +242,7 @@ def test_force_repeats_a_run_and_another_run_is_not_a_repetition(
 ):
     save_run(tmp_path, make_run())
     assert script.main(["report-vit", argument, f"--out={tmp_path}"]) == 0
-    ((options, _),) = executed
+    ((_, options, _),) = executed
     assert options.force == (argument == "--force")
     assert "recorded already" not in capsys.readouterr().out
 
@@ -273,17 +277,16 @@ def trained(script, monkeypatch):
     """The calls of `train`, which is played by the sample run; nothing is built."""
     calls = []
 
-    def train(model, data, config, checkpoint, watch, save_minutes):
+    def train(model, data, config, checkpoint, watch, save_minutes, about):
         calls.append((model, data, config, checkpoint, watch))
         checkpoint.mkdir(parents=True, exist_ok=True)
-        return make_run(seed=config.seed, training=in_json(asdict(config)))
+        training = in_json(asdict(config))
+        return make_run(**about, seed=config.seed, training=training)
 
-    def draft(model, data, config):
-        history = make_history(0)
-        return make_run(
-            **{"seed": config.seed, "status": "failed", "error": "It has not begun."},
-            **{"test": None, "best_epoch": None, "history": history, "seconds": 0},
-        )
+    def draft(model, data, config, about):
+        nothing = {"test": None, "best_epoch": None, "history": make_history(0)}
+        failed = {"status": "failed", "error": "It has not begun.", "seconds": 0}
+        return make_run(**about, **nothing, **failed, seed=config.seed)
 
     monkeypatch.setattr(script, "train", train)
     monkeypatch.setattr(script, "draft", draft)
@@ -296,7 +299,7 @@ def test_a_record_tells_which_experiment_it_is(script, tmp_path, trained):
     changes = ["--position=relative", "--seed=3"]
     assert script.main(["repaired-vit", *changes, f"--out={tmp_path}"]) == 0
     (run,) = load_runs(tmp_path)
-    assert (run.study, run.preset, run.profile) == ("repair", "repaired-vit", "full")
+    assert (run.study, run.preset, run.scale) == ("repair", "repaired-vit", "full")
     assert run.name == "repaired-vit-position-relative"
     assert run.overrides == {"position": "relative"}
     model = asdict(replace(REPORT_VIT, position="relative"))
@@ -341,12 +344,12 @@ def test_a_run_trains_on_as_many_images_as_the_command_says(
     script, tmp_path, trained, monkeypatch
 ):
     monkeypatch.setattr(script, "limit_train", lambda *call: ("limited", *call))
-    arguments = ["data-size-vit", "--seed=0", "--train-images=5000"]
+    arguments = ["small-vit", "--seed=0", "--train-images=5000"]
     script.main([*arguments, f"--out={tmp_path}"])
     ((_, data, *_),) = trained
     assert data == ("limited", ("cifar100", None), 5000)
     (run,) = load_runs(tmp_path)
-    assert run.name == "data-size-vit-train-images-5000"
+    assert run.name == "small-vit-train-images-5000"
     assert run.overrides == {"train_images": 5000}
     assert shlex.split(run.command)[2:] == arguments
 
@@ -355,7 +358,7 @@ def test_all_training_images_are_not_cut(script, tmp_path, trained, monkeypatch)
     monkeypatch.setattr(
         script, "limit_train", None
     )  # whoever cuts all the same, breaks
-    script.main(["data-size-vit", "--train-images=40000", f"--out={tmp_path}"])
+    script.main(["small-vit", "--train-images=40000", f"--out={tmp_path}"])
     ((_, data, *_),) = trained
     assert data == ("cifar100", None)
 

@@ -18,14 +18,14 @@ from vitlib import (
     Split,
     TrainConfig,
     build_model,
-    checkpoints,
     evaluate,
     limit_train,
     save_run,
     train,
 )
-from vitlib.instruments import READINGS
-from vitlib.training import draw_order
+from vitlib.training import checkpoints
+from vitlib.training.draws import draw_order
+from vitlib.training.instruments import READINGS
 
 SCRIPT = Path(__file__).with_name("train_micro.py")
 
@@ -227,7 +227,7 @@ def test_a_loss_that_is_not_finite_fails_the_run(data, tmp_path):
     assert (run.status, run.test) == ("failed", None)
     assert "loss" in run.error and "not a finite number" in run.error
     assert run.error == lines[-1]
-    named = {"study": "s", "name": "n", "preset": "p", "profile": "quick"}
+    named = {"study": "s", "name": "n", "preset": "p", "scale": "quick"}
     family = {"model": {"family": "vit"}, "command": "c"}
     path = save_run(tmp_path, replace(run, **named, **family))
     assert json.loads(path.read_text())["status"] == "failed"
@@ -256,8 +256,9 @@ def test_a_run_ends_with_the_weights_of_its_best_epoch(data):
 def test_the_test_images_are_looked_at_once(data, monkeypatch):
     seen = []
     real = evaluate
-    spy = lambda model, split: (seen.append(split), real(model, split))[1]  # noqa: E731
-    monkeypatch.setattr("vitlib.training.evaluate", spy)
+    spy = lambda m, split, task: (seen.append(split), real(m, split, task))[1]  # noqa: E731
+    for module in ("loop", "recording"):
+        monkeypatch.setattr(f"vitlib.training.{module}.evaluate", spy)
     micro_run(data, training=replace(TRAINING, epochs=2))
     assert [split is data.test for split in seen] == [False, False, True]
 

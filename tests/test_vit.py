@@ -13,9 +13,9 @@ from vitlib import (
     build_vit,
     join_patches,
 )
-from vitlib.config import PRESETS
-from vitlib.instruments import head_layers
-from vitlib.patches import Patches
+from vitlib.layers.patches import Patches
+from vitlib.studies import PRESETS
+from vitlib.training.instruments import head_layers
 
 
 def counts(model):

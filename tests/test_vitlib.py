@@ -1,5 +1,6 @@
 """The package as a whole: importing it changes nothing, and what it shows is there."""
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -13,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from setuptools import find_packages
 
 import vitlib
 
@@ -95,17 +97,8 @@ def test_every_package_is_installed():
     found = pkgutil.walk_packages(vitlib.__path__, "vitlib.")
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     packages = ["vitlib", *(module.name for module in found if module.ispkg)]
-    assert settings["tool"]["setuptools"]["packages"] == packages
-
-
-def test_the_public_names_are_sorted_as_python_sorts_and_each_stands_once():
-    assert len(set(vitlib.__all__)) == len(vitlib.__all__)
-    kinds = [
-        sorted(n for n in vitlib.__all__ if n.isupper()),
-        sorted(n for n in vitlib.__all__ if n[0].isupper() and not n.isupper()),
-        sorted(n for n in vitlib.__all__ if n.islower()),
-    ]
-    assert vitlib.__all__ == sum(kinds, [])
+    include = settings["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert set(find_packages(ROOT, include=include)) == set(packages)
 
 
 @pytest.mark.parametrize("name", vitlib.__all__)
@@ -121,10 +114,72 @@ def test_a_public_name_is_there_and_says_what_it_is(name):
     assert text.splitlines()[0].endswith((".", ":"))
 
 
-def test_every_public_name_that_the_package_hands_on_is_in_its_list():
+def test_the_package_hands_on_what_is_in_its_list_and_nothing_else():
     names = {name for name in vars(vitlib) if not name.startswith("_")}
     names -= {name for name in names if inspect.ismodule(getattr(vitlib, name))}
-    assert names == set(vitlib.__all__)
+    assert names <= set(vitlib.__all__) <= set(dir(vitlib))
+    with pytest.raises(AttributeError, match="has no attribute 'build_cnn'"):
+        vitlib.build_cnn  # noqa: B018
+
+
+# Arrows run down only: a module imports from its own floor and from those below it.
+FLOORS = (
+    {"config"},
+    {"data", "layers"},
+    {"studies"},
+    {"models", "records", "notebook"},
+    {"training"},
+    {"inspection"},
+    {"checks"},
+)
+WITHOUT_KERAS = {"config", "data", "studies", "records", "notebook"}
+
+
+def imports_of(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            deep = {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from deep if node.module == "vitlib" else {node.module}
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def room_of(path):
+    return path.relative_to(ROOT / "vitlib").with_suffix("").parts[0]
+
+
+def upward(room, imports):
+    """What a module of a room imports from the floors above it."""
+    height = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+    rooms = {name.split(".")[1] for name in imports if name.startswith("vitlib.")}
+    return {name for name in rooms & set(height) if height[name] > height[room]}
+
+
+def test_arrows_run_down_only():
+    paths = [path for path in (ROOT / "vitlib").rglob("*.py") if path.parent != ROOT]
+    paths = [path for path in paths if room_of(path) != "__init__"]
+    assert {room_of(path) for path in paths} == set.union(*FLOORS)
+    assert {p: upward(room_of(p), imports_of(p)) for p in paths} == {
+        path: set() for path in paths
+    }
+    assert upward("layers", {"vitlib.models.vit"}) == {"models"}
+
+
+@pytest.mark.parametrize("room", sorted(WITHOUT_KERAS))
+def test_no_backend_is_needed_to_read(room):
+    names = [m for m in MODULES if m.split(".")[1:2] == [room]]
+    assert names
+    code = f"import {', '.join(names)}, sys; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_record_and_the_presets_are_read_without_a_slow_start():
+    path = next((ROOT / "results").glob("report/*.json"))
+    code = f"import vitlib, sys; vitlib.PRESETS; vitlib.load_run({str(path)!r})"
+    slow = "{'keras', 'tensorflow', 'jax', 'rfc3987_syntax'}"
+    code += f"; sys.exit(len({slow} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -16,8 +16,9 @@ from pathlib import Path
 import keras
 from train_micro import MODEL, TRAINING
 
-from vitlib import checkpoints, load_shapes
-from vitlib.config import Preset
+from vitlib import load_shapes, studies
+from vitlib.studies.study import Preset, Study, grid
+from vitlib.training import checkpoints
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "train.py"
 if keras.backend.backend() == "tensorflow":
@@ -57,7 +58,9 @@ def main(arguments):
     spec = importlib.util.spec_from_file_location("train_script", SCRIPT)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    script.PRESETS = {"micro": Preset("diagnosis", "quick", MODEL, TRAINING, "shapes")}
+    studies.PRESETS["micro"] = Preset(MODEL, TRAINING, "shapes")
+    runs = {"quick": grid("micro", seed=0)}
+    studies.STUDIES["micro"] = Study("diagnosis", "Is it the same?", runs, watch=True)
     script.load_data_set = lambda *_: micro_data()
     return script.main(["micro", *arguments])
 

@@ -1,91 +1,47 @@
 """Vision Transformers from scratch: the helper package of the course.
 
-Importing it changes nothing: no seed, no download, no device.
+Importing it changes nothing: no seed, no download, no device. Nor does it wait for
+Keras: a name is fetched from its module when it is first asked for (PEP 562).
 """
 
-from vitlib.attention import RelativeSelfAttention, SelfAttention
-from vitlib.config import (
-    COMPACT_TRAIN,
-    COMPACT_VIT,
-    POSITIONS,
-    PRESETS,
-    PROFILE_PRESETS,
-    PROFILE_RESNETS,
-    REPAIRED_TRAIN,
-    REPORT_RESNET,
-    REPORT_TRAIN,
-    REPORT_VIT,
-    TINY_TRAIN,
-    TINY_VIT,
-    ResNetConfig,
-    SmallResNetConfig,
-    TrainConfig,
-    ViTConfig,
-)
-from vitlib.data import (
-    Dataset,
-    Split,
-    limit_train,
-    load_cifar100,
-    load_data_set,
-    load_shapes,
-)
-from vitlib.encoder import PatchEncoder
-from vitlib.flops import count_flops
-from vitlib.patches import Patches, join_patches
-from vitlib.positions import PositionEmbedding1D, PositionEmbedding2D, relative_offsets
-from vitlib.resnet import build_resnet, build_small_resnet
-from vitlib.runs import Run, load_run, load_runs, save_run
-from vitlib.summary import show_study, summarize
-from vitlib.training import build_model, evaluate, train
-from vitlib.vit import build_vit, mlp, transformer_block
+from importlib import import_module as _import_module
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "COMPACT_TRAIN",
-    "COMPACT_VIT",
-    "POSITIONS",
-    "PRESETS",
-    "PROFILE_PRESETS",
-    "PROFILE_RESNETS",
-    "REPAIRED_TRAIN",
-    "REPORT_RESNET",
-    "REPORT_TRAIN",
-    "REPORT_VIT",
-    "TINY_TRAIN",
-    "TINY_VIT",
-    "Dataset",
-    "PatchEncoder",
-    "Patches",
-    "PositionEmbedding1D",
-    "PositionEmbedding2D",
-    "RelativeSelfAttention",
-    "ResNetConfig",
-    "Run",
-    "SelfAttention",
-    "SmallResNetConfig",
-    "Split",
-    "TrainConfig",
-    "ViTConfig",
-    "build_model",
-    "build_resnet",
-    "build_small_resnet",
-    "build_vit",
-    "count_flops",
-    "evaluate",
-    "join_patches",
-    "limit_train",
-    "load_cifar100",
-    "load_data_set",
-    "load_run",
-    "load_runs",
-    "load_shapes",
-    "mlp",
-    "relative_offsets",
-    "save_run",
-    "show_study",
-    "summarize",
-    "train",
-    "transformer_block",
-]
+_MODULES = {
+    "config.models": "POSITIONS ResNetConfig SmallResNetConfig ViTConfig",
+    "config.training": "TrainConfig",
+    "data.cifar100": "load_cifar100",
+    "data.sets": "load_data_set",
+    "data.shapes": "load_shapes",
+    "data.splits": "Dataset Split limit_train",
+    "layers.attention": "RelativeSelfAttention SelfAttention",
+    "layers.patch_encoder": "PatchEncoder",
+    "layers.patches": "Patches join_patches",
+    "layers.positions": "PositionEmbedding1D PositionEmbedding2D relative_offsets",
+    "models.build": "build_model",
+    "models.flops": "count_flops",
+    "models.resnet": "build_resnet build_small_resnet",
+    "models.vit": "build_vit mlp transformer_block",
+    "records.runs": "Run load_run load_runs save_run",
+    "records.summary": "show_study summarize",
+    "studies": "PRESETS PROFILE_PRESETS PROFILE_RESNETS",
+    "studies.recipes": "COMPACT_TRAIN COMPACT_VIT REPAIRED_TRAIN REPORT_RESNET "
+    "REPORT_TRAIN REPORT_VIT TINY_TRAIN TINY_VIT",
+    "training.loop": "train",
+    "training.tasks": "evaluate",
+}
+_HOMES = {name: home for home, names in _MODULES.items() for name in names.split()}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(_import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -113,7 +113,7 @@ def _parameters(source, profile):
         return {}
     import papermill
 
-    from vitlib.parameters import PARAMETERS
+    from vitlib.notebook import PARAMETERS
 
     values = _read(profile)
     own = papermill.inspect_notebook(str(source))

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from vitlib import checks, training
-from vitlib.optimizer import WarmupSchedule
+from vitlib import checks
+from vitlib.training import tasks
+from vitlib.training.optimizer import WarmupSchedule
 
 
 def repaired_deviation(images):
@@ -290,11 +291,11 @@ def probabilities(features, kernel):
 
 
 def repaired_loss(features, kernel, labels):
-    return training.score(features @ kernel, labels)["loss"]
+    return tasks.score(features @ kernel, labels)["loss"]
 
 
 LOSS = {
-    "softmax twice": lambda x, w, y: training.score(probabilities(x, w), y)["loss"],
+    "softmax twice": lambda x, w, y: tasks.score(probabilities(x, w), y)["loss"],
     "over the images": lambda x, w, y: (
         -np.mean(
             [np.log(rows_to_one(x @ w, axis=0)[i, label]) for i, label in enumerate(y)]
@@ -306,7 +307,7 @@ LOSS = {
         )
     ),
     "the losses are summed": lambda x, w, y: len(y) * repaired_loss(x, w, y),
-    "the accuracy came back": lambda x, w, y: training.score(x @ w, y)["top1"],
+    "the accuracy came back": lambda x, w, y: tasks.score(x @ w, y)["top1"],
 }
 
 

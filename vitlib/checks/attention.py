@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from vitlib.checks.verdict import compare
-from vitlib.introspect import attention_rollout
+from vitlib.inspection.introspect import attention_rollout
 
 HEADS = 3
 

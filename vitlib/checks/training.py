@@ -6,7 +6,7 @@ import numpy as np
 
 from vitlib.checks.attention import softmax
 from vitlib.checks.verdict import compare, not_yet
-from vitlib.instruments import dead_units
+from vitlib.training.instruments import dead_units
 
 
 def _activations():

@@ -1,0 +1,1 @@
+"""The images: data sets, where they come from, and their splits."""

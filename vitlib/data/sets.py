@@ -1,0 +1,48 @@
+"""The data sets of 32 x 32 colour images, by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vitlib.data.cifar100 import load_cifar100
+from vitlib.data.shapes import load_shapes
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set comes from, and how many images runs record of it.
+
+    Args:
+        load: Function from the folder of its files, or None, to a `Dataset`.
+        train: Integer. Images of the training split.
+        test: Integer. Images of the test split.
+    """
+
+    load: Callable
+    train: int
+    test: int
+
+
+DATA_SETS = {
+    "cifar100": Source(load_cifar100, train=40_000, test=10_000),
+    "shapes": Source(lambda _: load_shapes(), train=20_000, test=2_000),
+}
+
+
+def load_data_set(name, data_dir=None):
+    """Loads a data set by its name, with the sizes and the split that runs record.
+
+    Args:
+        name: One of `DATA_SETS`, `"cifar100"` or `"shapes"`.
+        data_dir: Folder of the CIFAR-100 archive, as for `load_cifar100`; or None.
+
+    Returns:
+        A `Dataset`.
+
+    Raises:
+        ValueError: When there is no such data set, or as `load_cifar100` says.
+        FileNotFoundError: As `load_cifar100` says.
+        ConnectionError: As `load_cifar100` says.
+    """
+    if name not in DATA_SETS:
+        raise ValueError(f"name must be one of {tuple(DATA_SETS)}. Received: {name!r}.")
+    return DATA_SETS[name].load(data_dir)

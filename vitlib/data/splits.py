@@ -1,0 +1,134 @@
+"""A data set in three splits, and smaller ones made of it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """N images and what they show. All arrays are read-only; change a copy.
+
+    Args:
+        images: uint8 array of shape `(N, 32, 32, 3)`, channels last.
+        labels: int32 array of shape `(N,)`, indices into the class names.
+        masks: Boolean array of shape `(N, things, 32, 32)`, the pixels of each thing in
+            an image; None where the data set does not know them.
+        boxes: int32 array of shape `(N, things, 4)`, top, left, bottom, right in
+            pixels, bottom and right outside; or None.
+        different: Integer. The first so many images stand for themselves, and the
+            others repeat them in turn; None where nothing is repeated.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    masks: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    different: int | None = None
+
+    @property
+    def size(self):
+        """The number of images without their repetitions."""
+        return self.different or len(self.labels)
+
+    def take(self, rows, different=None):
+        """A split of some of the images, with all that is known of them.
+
+        Args:
+            rows: Integer array, or what else indexes the first axis.
+            different: As of the split that is made.
+        """
+        arrays = (self.images, self.labels, self.masks, self.boxes)
+        return make_split(*(x if x is None else x[rows] for x in arrays), different)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A named data set in three splits.
+
+    Args:
+        name: `"cifar100"` or `"shapes"`.
+        fingerprint: SHA-256 hex digest of the content, for the record of a run.
+        class_names: Tuple of strings, one a label.
+        train: `Split` to learn from.
+        validation: `Split` to select with.
+        test: `Split` to touch once, at the end.
+    """
+
+    name: str
+    fingerprint: str
+    class_names: tuple
+    train: Split
+    validation: Split
+    test: Split
+
+
+def limit_train(dataset, images):
+    """Keeps the first training images of each class, and repeats them.
+
+    They are repeated in turn until the split is as long as before, so that an epoch
+    keeps its steps: models that are trained on more and on fewer images have as many
+    steps, the same learning rates and as many looks at the validation images. A smaller
+    set is part of a larger one. Validation and test split stay as they are.
+
+    Args:
+        dataset: `Dataset`.
+        images: How many different training images to keep, a multiple of the number of
+            classes.
+
+    Returns:
+        A `Dataset` with the same fingerprint, which is that of its source. Its training
+        split, and the record of a run on it, know how many images are different.
+
+    Raises:
+        ValueError: When `images` breaks its rule.
+    """
+    train, classes = dataset.train, len(dataset.class_names)
+    rows = _first_rows("training", train.labels[: train.size], classes, images)
+    rows = np.resize(rows, len(train.labels))  # again from the first, up to this length
+    different = images if images < len(rows) else None
+    return replace(dataset, train=train.take(rows, different))
+
+
+def limit_evaluation(dataset, images):
+    """Keeps the first validation images and the first test images of each class.
+
+    Args:
+        dataset: `Dataset`.
+        images: How many of each split to keep, a multiple of the number of classes.
+
+    Returns:
+        A `Dataset` with the same fingerprint, which is that of its source.
+
+    Raises:
+        ValueError: When `images` breaks its rule.
+    """
+    classes, kept = len(dataset.class_names), {}
+    for name in ("validation", "test"):
+        split = getattr(dataset, name)
+        rows = _first_rows(name, split.labels, classes, images)
+        kept[name] = split.take(rows)
+    return replace(dataset, **kept)
+
+
+def _first_rows(name, labels, classes, images):
+    """The places of the first `images` images, equally many of each class, in order."""
+    most = classes * int(np.bincount(labels, minlength=classes).min())
+    if type(images) is not int or images not in range(classes, most + 1, classes):
+        raise ValueError(
+            f"The number of {name} images must be a multiple of {classes} from "
+            f"{classes} to {most:,}, equally many of each class. "
+            f"Received: {images!r}."
+        )
+    groups = [np.flatnonzero(labels == label) for label in range(classes)]
+    return np.sort(np.concatenate([rows[: images // classes] for rows in groups]))
+
+
+def make_split(images, labels, masks=None, boxes=None, different=None):
+    """A `Split` of read-only copies."""
+    pairs = (images, np.uint8), (labels, np.int32), (masks, bool), (boxes, np.int32)
+    arrays = [x if x is None else np.array(x, kind, order="C") for x, kind in pairs]
+    for array in arrays:
+        if array is not None:
+            array.setflags(write=False)
+    return Split(*arrays, different)

@@ -1,0 +1,55 @@
+"""What may go into a layer, and the one sentence that refuses any other input."""
+
+import keras
+
+from vitlib.config.rules import are_counts, require
+
+
+def require_shape(layer, shape, *axes):
+    """Refuses an input of another number of axes, or of a size that is not known.
+
+    Args:
+        layer: `keras.layers.Layer` that is built on the input.
+        shape: Its shape, a tuple of integers and, where a size is not known, None.
+        *axes: Names of the axes. The first, the batch, needs no known size.
+
+    Raises:
+        ValueError: When the shape is another.
+    """
+    words = f"({', '.join(axes)}), each but {axes[0]} known and at least 1"
+    require(
+        layer,
+        "input_shape",
+        tuple(shape),
+        words,
+        lambda value: len(value) == len(axes) and are_counts(value[1:]),
+    )
+
+
+def require_floats(layer, tensor):
+    """Refuses an input of integers, truth values or anything but floats.
+
+    Args:
+        layer: `keras.layers.Layer` that is called with it.
+        tensor: The input.
+
+    Raises:
+        ValueError: When the input has another dtype.
+    """
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    require(layer, "input_dtype", dtype, "floats", keras.backend.is_float_dtype)
+
+
+def require_numbers(layer, tensor):
+    """Refuses an input of anything but floats or integers, as pixels are.
+
+    Args:
+        layer: `keras.layers.Layer` that is called with it.
+        tensor: The input.
+
+    Raises:
+        ValueError: When the input has another dtype.
+    """
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    is_number_type = keras.backend.is_float_dtype(dtype) or "int" in dtype
+    require(layer, "input_dtype", dtype, "floats or integers", lambda _: is_number_type)

@@ -1,0 +1,144 @@
+"""Tell the encoder where each patch was: learned tables, and the table of offsets."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from vitlib.config.rules import are_counts, require
+from vitlib.layers.inputs import require_floats, require_shape
+
+# The initial spread of BERT's and ViT's position tables (Dosovitskiy et al., 2021, the
+# authors' code). The report's `Embedding` layer starts in U(-0.05, 0.05), spread 0.029.
+INITIAL_STDDEV = 0.02
+
+
+@keras.saving.register_keras_serializable(package="vitlib")
+class PositionEmbedding1D(keras.layers.Layer):
+    """Adds one learned vector to each token: the patches are numbered 0 to N - 1.
+
+    The table has N * D weights. It knows nothing of rows and columns.
+
+    Args:
+        **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
+
+    Input shape:
+        `(batch, N, D)`, N tokens of length D.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: When the shape is another, or the tokens hold no floats.
+
+    Reference:
+        Dosovitskiy et al., 2021, section 3.1 and appendix D.4
+        (https://arxiv.org/abs/2010.11929).
+    """
+
+    def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "tokens", "length")
+        self.table = self.add_weight(
+            name="position_embedding",
+            shape=input_shape[1:],
+            initializer=keras.initializers.RandomNormal(stddev=INITIAL_STDDEV),
+        )
+        # Later inputs must be as the first: one token would get all the vectors.
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
+
+    def call(self, tokens):
+        require_floats(self, tokens)
+        return tokens + ops.cast(self.table, tokens.dtype)
+
+
+@keras.saving.register_keras_serializable(package="vitlib")
+class PositionEmbedding2D(keras.layers.Layer):
+    """Adds a learned row vector next to a learned column vector to each token.
+
+    The token of row r and column c gets `concatenate(row[r], column[c])`, each of
+    length D / 2. The two tables have (rows + columns) * D / 2 weights.
+
+    Args:
+        grid_size: `(rows, columns)` of the grid of patches.
+        **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
+
+    Input shape:
+        `(batch, rows * columns, D)`, with an even D.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: When `grid_size` is not two positive integers, D is odd, the tokens
+            do not fill the grid, or they hold no floats.
+
+    Reference:
+        Dosovitskiy et al., 2021, appendix D.4 (https://arxiv.org/abs/2010.11929).
+    """
+
+    def __init__(self, grid_size, **kwargs):
+        super().__init__(**kwargs)
+        require_grid(self, grid_size)
+        self.grid_size = tuple(grid_size)
+
+    def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "tokens", "length")
+        rows, columns = self.grid_size
+        _, num_patches, projection_dim = input_shape
+        words = f"(batch, {rows} * {columns}, an even length)"
+        fits = projection_dim % 2 == 0 and num_patches == rows * columns
+        require(self, "input_shape", tuple(input_shape), words, lambda _: fits)
+        for name, size in (("row", rows), ("column", columns)):
+            table = self.add_weight(
+                name=f"{name}_position_embedding",
+                shape=(size, projection_dim // 2),
+                initializer=keras.initializers.RandomNormal(stddev=INITIAL_STDDEV),
+            )
+            setattr(self, f"{name}_table", table)
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
+
+    def call(self, tokens):
+        require_floats(self, tokens)
+        rows, columns = self.grid_size
+        table = ops.concatenate(
+            [
+                ops.repeat(self.row_table, columns, axis=0),
+                ops.tile(self.column_table, (rows, 1)),
+            ],
+            axis=-1,
+        )  # (rows * columns, D)
+        return tokens + ops.cast(table, tokens.dtype)
+
+
+def require_grid(layer, grid_size):
+    """Refuses a `grid_size` that is not two positive integers; a list will do, too."""
+    require(
+        layer,
+        "grid_size",
+        grid_size,
+        "(rows, columns), two integers of at least 1",
+        lambda v: isinstance(v, (tuple, list)) and len(v) == 2 and are_counts(tuple(v)),
+    )
+
+
+def relative_offsets(num_patches):
+    """Numbers the distance from each patch to each other patch.
+
+    Entry (q, k) is k - q + N - 1: 0 when the key stands N - 1 places before the query,
+    N - 1 when it is the query itself, 2 N - 2 when it stands N - 1 places after it.
+
+    Args:
+        num_patches: Integer N.
+
+    Returns:
+        NumPy array of int32, shape `(N, N)`, values from 0 to 2 N - 2.
+
+    Example:
+        >>> relative_offsets(3).tolist()
+        [[2, 3, 4], [1, 2, 3], [0, 1, 2]]
+
+    Reference:
+        Dosovitskiy et al., 2021, appendix D.4, "1-dimensional Relative Attention"
+        (https://arxiv.org/abs/2010.11929).
+    """
+    places = np.arange(num_patches, dtype="int32")
+    return places[None, :] - places[:, None] + num_patches - 1

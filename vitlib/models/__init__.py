@@ -1,0 +1,1 @@
+"""The models, from images to what they predict."""

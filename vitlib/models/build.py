@@ -1,0 +1,31 @@
+"""Build any model of the course from its config."""
+
+import keras
+
+from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
+from vitlib.models.resnet import build_resnet, build_small_resnet
+from vitlib.models.vit import build_vit
+
+BUILDERS = {
+    ViTConfig: build_vit,
+    ResNetConfig: build_resnet,
+    SmallResNetConfig: build_small_resnet,
+}
+
+
+def build_model(model_config, train_config):
+    """Builds a model with the seed and the precision of its training.
+
+    Both are settings of the process, and stay: `keras.utils.set_random_seed` and
+    `keras.config.set_dtype_policy`.
+
+    Args:
+        model_config: `ViTConfig`, `ResNetConfig` or `SmallResNetConfig`.
+        train_config: `TrainConfig`.
+
+    Returns:
+        `keras.Model` from images to logits.
+    """
+    keras.utils.set_random_seed(train_config.seed)
+    keras.config.set_dtype_policy(train_config.precision)
+    return BUILDERS[type(model_config)](model_config)

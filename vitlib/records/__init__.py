@@ -1,0 +1,1 @@
+"""Recorded runs: files, tables."""

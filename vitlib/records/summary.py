@@ -1,0 +1,194 @@
+"""Put recorded runs side by side: one row an experiment, mean and spread over seeds."""
+
+import statistics
+from dataclasses import asdict
+from itertools import compress, groupby
+
+from vitlib.data.sets import DATA_SETS
+from vitlib.records.runs import load_runs, record_path, steps_at_epochs
+from vitlib.records.tables import Table
+from vitlib.studies import STUDIES
+from vitlib.studies.recipes import REPORT_TRAIN
+
+SHORT_HASH = 7  # letters of a commit, as git shortens it
+COLUMNS = (
+    "study",
+    "run",
+    "scale",
+    "parameters (M)",
+    "MFLOP an image",
+    "seeds",
+    "test top-1 (%)",
+    "test top-5 (%)",
+    "minutes",
+    "device",
+    "unlike the report",
+)
+READING_COLUMNS = (
+    "run",
+    "seeds",
+    "steps",
+    "dead units (%)",
+    "spread of the tokens",
+    "spread of the logits",
+    "distinct answers",
+    "gradient norm",
+    "validation loss",
+)
+
+
+def summarize(runs):
+    """Makes the table of recorded results.
+
+    Args:
+        runs: List of `Run`, sorted as `load_runs` gives them.
+
+    Returns:
+        `Table` with a row for each study and name. With several seeds accuracies are
+        mean ± standard deviation. Failed runs count as seeds that failed. The last
+        column has what of precision, batch size and schedule is not the report's, and
+        how many steps and test images there were, where a part had to do.
+    """
+    groups = groupby(runs, key=lambda run: (run.study, run.name))
+    return Table(COLUMNS, tuple(_row(*key, list(group)) for key, group in groups))
+
+
+def summarize_readings(runs):
+    """Makes the table of what the instruments read after the last epoch.
+
+    Args:
+        runs: List of `Run`, sorted as `load_runs` gives them. Those of which no reading
+            is recorded are left out.
+
+    Returns:
+        `Table` with a row for each study and name. Of dead units the hidden layer with
+        the largest share is shown: one dead layer is enough to make a model constant.
+        With several seeds a value is mean ± standard deviation.
+    """
+    watched = [run for run in runs if run.history.get("dead")]
+    groups = groupby(watched, key=lambda run: (run.study, run.name))
+    rows = (_reading_row(name, list(group)) for (_, name), group in groups)
+    return Table(READING_COLUMNS, tuple(rows))
+
+
+def _reading_row(name, runs):
+    last = [{key: values[-1] for key, values in run.history.items()} for run in runs]
+    dead = [100 * max(row["dead"]) for row in last if row["dead"]]
+    names = ("token_spread", "logit_spread", "answers", "gradient_norm", "val_loss")
+    values = [_spread([row[key] for row in last]) for key in names]
+    steps = steps_at_epochs(runs[0])[-1]
+    return (name, len(runs), steps, _spread(dead), *values)
+
+
+def list_records(runs):
+    """Makes the table of where recorded results come from, one row a run.
+
+    Args:
+        runs: List of `Run`.
+
+    Returns:
+        `Table`: the file, how the run ended, the commit of the code, the end in UTC,
+        the device, versions, and the command that repeats it.
+    """
+    columns = ("file", "status", "commit", "ended (UTC)", "device", "backend")
+    return Table((*columns, "command"), tuple(map(_record_row, runs)))
+
+
+def _record_row(run):
+    commit = "unknown" if run.git_commit is None else run.git_commit[:SHORT_HASH]
+    packages = " ".join(
+        f"{name} {run.versions[name]}"
+        for name in ("keras", run.backend)
+        if name in run.versions
+    )
+    file = record_path("", run.study, run.name, run.seed).as_posix()
+    return (file, run.status, commit, run.utc, _device(run), packages, run.command)
+
+
+def show_study(folder, study):
+    """Shows what is recorded of a study; where nothing is, the commands that record it.
+
+    Args:
+        folder: Path of the folder of all records, usually `results`.
+        study: String, the name of the study.
+
+    Returns:
+        `Table`: that of `summarize` without the columns of the study and the device, so
+        that it fits a page, and a row with 0 seeds for each preset of the study that
+        no run is recorded of; or one command a row, for each scale.
+
+    Raises:
+        ValueError: When there is no such study.
+    """
+    if study not in STUDIES:
+        raise ValueError(
+            f"study must be one of {sorted(STUDIES)}. Received: {study!r}."
+        )
+    runs = load_runs(folder, study)
+    if not runs:
+        return _commands(STUDIES[study])
+    table = summarize(runs)
+    kept = [name not in ("study", "device") for name in table.columns]
+    columns, *rows = (
+        tuple(compress(line, kept)) for line in (table.columns, *table.rows)
+    )
+    nothing = ("-", "-", 0, "-", "-", "-", "not recorded yet")
+    recorded = {run.preset for run in runs}
+    for scale, planned in STUDIES[study].runs.items():
+        presets = dict.fromkeys(run["preset"] for run in planned)
+        rows += [(name, scale, *nothing) for name in presets if name not in recorded]
+    return Table(columns, tuple(rows))
+
+
+def _commands(study):
+    title = f"No run of the study {study.name!r} is recorded yet. To record it:"
+    command = f".venv/bin/python experiments/sweep.py {study.name} --scale"
+    return Table((title,), tuple((f"{command} {scale}",) for scale in study.runs))
+
+
+def _row(study, name, runs):
+    finished = [run for run in runs if run.status == "finished"]
+    failed = len(runs) - len(finished)
+    return (
+        study,
+        name,
+        runs[0].scale,
+        runs[0].parameters["total"] / 1e6,
+        runs[0].flops_per_image / 1e6,
+        f"{len(runs)}, {failed} failed" if failed else len(runs),
+        _spread([100 * run.test["top1"] for run in finished]),
+        _spread([100 * run.test["top5"] for run in finished]),
+        statistics.mean(run.seconds / 60 for run in runs),
+        ", ".join(sorted({_device(run) for run in runs})),
+        _unlike_the_report(runs[0]),
+    )
+
+
+def _unlike_the_report(run):
+    training, report = run.training, asdict(REPORT_TRAIN)
+    steps = training["steps_per_epoch"]
+    words = {
+        "epochs": f"{training['epochs']} epochs",
+        "steps_per_epoch": f"of {steps} steps",
+        "precision": training["precision"].removeprefix("mixed_"),
+        "batch_size": f"batch {training['batch_size']}",
+        "schedule": training["schedule"],
+        "warmup_epochs": f"warm-up {training['warmup_epochs']}",
+    }
+    told = [word for name, word in words.items() if training[name] != report[name]]
+    if run.data["test"] < DATA_SETS[run.data["name"]].test:
+        told.append(f"{run.data['test']:,} test images")
+    return ", ".join(told) or "-"
+
+
+def _spread(values):
+    if not values:
+        return "-"
+    mean = f"{statistics.mean(values):.2f}"
+    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
+
+
+def _device(run):
+    if run.device["kind"] == "cpu":
+        return f"{run.device['cores']} CPU cores, {run.device['name']}"
+    return run.device["name"]

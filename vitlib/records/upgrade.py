@@ -1,0 +1,54 @@
+"""Read records of every version of the schema as if they were of the newest one."""
+
+# 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history;
+# the digest of the file.
+# 3: `scale` in place of `profile`; `task` and `initial`.
+SCHEMA_VERSION = 3
+
+# What a preset was called while a study had presets of its own for the same runs.
+RENAMED = {
+    "data-size-vit": "small-vit",
+    "data-size-resnet": "small-resnet",
+    "data-size-fair-vit": "fair-vit",
+    "data-size-fair-resnet": "fair-resnet",
+}
+
+
+def upgrade(record):
+    """Turns a record of any version into one of `SCHEMA_VERSION`.
+
+    Args:
+        record: What a JSON file held, without its digest. What is no record stays as it
+            is, for the schema to refuse.
+
+    Returns:
+        The record, or a new dict.
+    """
+    steps = {1: _from_first, 2: _from_second}
+    while (version := _version(record)) in steps:
+        record = steps[version](record) | {"schema_version": version + 1}
+    return record
+
+
+def _version(record):
+    version = record.get("schema_version") if type(record) is dict else None
+    return version if type(version) is int else None
+
+
+def _from_first(record):
+    training, model = record.get("training"), record.get("model")
+    if type(training) is dict:
+        training = {"steps_per_epoch": None} | training
+    if type(model) is dict and model.get("family") == "vit":
+        model = {"head_init_scale": 1.0} | model
+    return record | {"training": training, "model": model}
+
+
+def _from_second(record):
+    rest = {key: value for key, value in record.items() if key != "profile"}
+    old = record.get("preset")
+    if type(old) is str and old in RENAMED:
+        for key in ("preset", "name", "command"):
+            rest[key] = str(record.get(key)).replace(old, RENAMED[old], 1)
+    added = {"scale": record.get("profile"), "task": "classification", "initial": None}
+    return rest | added
