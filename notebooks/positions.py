@@ -147,9 +147,8 @@ plt.show()
 
 # %%
 tokens = keras.Input((16, 64))
-block = vitlib.transformer_block(
-    tokens, num_heads=2, key_dim=32, mlp_units=(128, 64)
-)
+attention = vitlib.SelfAttention(num_heads=2, key_dim=32)
+block = vitlib.transformer_block(tokens, attention, mlp_units=(128, 64))
 block = keras.Model(tokens, block)
 x = rng.normal(size=(1, 16, 64)).astype("float32")
 output = ops.convert_to_numpy(block(x))

@@ -116,7 +116,7 @@ def test_a_residual_network_has_a_head_too(config, units):
 
 
 def test_a_model_that_pools_nothing_has_no_such_head():
-    with pytest.raises(ValueError, match="must have a layer that pools tokens or a"):
+    with pytest.raises(ValueError, match="must have a layer Flatten or"):
         head_layers(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
 
 

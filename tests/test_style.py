@@ -288,7 +288,11 @@ def test_vitlib_is_written_with_keras_alone(path):
 
 def test_the_modules_are_found():
     names = {place(path) for path in MODULES}
-    assert {"vitlib/models/vit.py", "vitlib/checks/data.py", "experiments/train.py"} <= names
+    assert {
+        "vitlib/models/vit.py",
+        "vitlib/checks/data.py",
+        "experiments/train.py",
+    } <= names
     scripts = {place(path) for path in SCRIPTS}
     assert {"notebooks/data.py", "notebooks/tools/execute.py"} <= scripts
 

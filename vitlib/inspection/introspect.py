@@ -7,6 +7,8 @@ from keras import ops
 from vitlib.layers.attention import SelfAttention
 from vitlib.layers.patch_encoder import PatchEncoder
 from vitlib.layers.patches import Patches
+from vitlib.layers.positions import ADDED
+from vitlib.models.walk import find
 
 
 def attention_maps(model, images):
@@ -31,12 +33,7 @@ def attention_maps(model, images):
     Reference:
         Vaswani et al., 2017, section 3.2 (https://arxiv.org/abs/1706.03762).
     """
-    layers = [layer for layer in model.layers if isinstance(layer, SelfAttention)]
-    if not layers:
-        raise ValueError(
-            "attention_maps needs a model with attention layers, as build_vit makes. "
-            f"Received: {model.name!r} without any."
-        )
+    layers = find(model, SelfAttention)
     entrances = [layer.input for layer in layers]
     images = ops.convert_to_tensor(images, dtype="float32")
     tokens = keras.Model(model.input, entrances)(images, training=False)
@@ -134,7 +131,8 @@ def position_table(model):
     """Returns what a model adds to each token to say where its patch was.
 
     Args:
-        model: `keras.Model` from `build_vit`, its position "1d" or "2d".
+        model: `keras.Model` from `build_vit`, its position one of those in
+            `vitlib.layers.positions.ADDED`.
 
     Returns:
         Array of shape `(N, D)`; of "2d", each row's vector next to each column's.
@@ -142,28 +140,13 @@ def position_table(model):
     Raises:
         ValueError: When the model adds no positional embedding.
     """
-    encoder = _patch_encoder(model)
-    if encoder.position == "1d":
-        return ops.convert_to_numpy(encoder.add_position.table)
-    if encoder.position == "2d":
-        row = ops.convert_to_numpy(encoder.add_position.row_table)
-        column = ops.convert_to_numpy(encoder.add_position.column_table)
-        pairs = np.repeat(row, len(column), 0), np.tile(column, (len(row), 1))
-        return np.concatenate(pairs, axis=1)
-    raise ValueError(
-        "position_table needs a model that adds a positional embedding, '1d' or '2d'. "
-        f"Received: position={encoder.position!r}."
-    )
-
-
-def _patch_encoder(model):
-    for layer in model.layers:
-        if isinstance(layer, PatchEncoder):
-            return layer
-    raise ValueError(
-        "The model must have a PatchEncoder, as those of build_vit. "
-        f"Received: {model.name!r} without one."
-    )
+    encoder = find(model, PatchEncoder)[0]
+    if encoder.add_position is None:
+        raise ValueError(
+            "position_table needs a model that adds a positional embedding, one of "
+            f"{tuple(ADDED)}. Received: position={encoder.position!r}."
+        )
+    return ops.convert_to_numpy(encoder.add_position.vectors())
 
 
 def position_similarity(embedding, grid_size):
@@ -212,7 +195,7 @@ def patch_filters(model, components=16):
     Reference:
         Dosovitskiy et al., 2021, figure 7 left (https://arxiv.org/abs/2010.11929).
     """
-    encoder = _patch_encoder(model)
+    encoder = find(model, PatchEncoder)[0]
     kernel = ops.convert_to_numpy(encoder.projection.kernel).astype("float64")
     if not 1 <= components <= min(kernel.shape):
         raise ValueError(
@@ -223,6 +206,6 @@ def patch_filters(model, components=16):
     patterns = patterns.T[:components]
     largest = np.abs(patterns).argmax(axis=1)[:, None]
     patterns = patterns * np.sign(np.take_along_axis(patterns, largest, axis=1))
-    size = next(m.patch_size for m in model.layers if isinstance(m, Patches))
+    size = find(model, Patches)[0].patch_size
     filters = patterns.reshape(components, size, size, -1)
     return filters, (strengths**2 / (strengths**2).sum())[:components]

@@ -51,6 +51,8 @@ class SelfAttention(keras.layers.Layer):
         Vaswani et al., 2017, section 3.2 (https://arxiv.org/abs/1706.03762).
     """
 
+    needs_grid = False  # whether it has the argument `grid_size`
+
     def __init__(self, num_heads, key_dim, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         require(self, "num_heads", num_heads, *COUNT)
@@ -100,6 +102,10 @@ class SelfAttention(keras.layers.Layer):
     def _position_logits(self, query):
         """What the position adds to the logits: nothing here, `None`."""
         return None
+
+    def count_position_products(self):
+        """The multiply-adds that the position costs, an image: none here."""
+        return 0
 
     def call(self, tokens, training=None, return_attention_scores=False):
         require_floats(self, tokens)
@@ -159,3 +165,29 @@ class RelativeSelfAttention(SelfAttention):
     def _position_logits(self, query):
         offset = ops.cast(ops.take(self.offset_embedding, self.offsets, 0), query.dtype)
         return ops.einsum("bhqd,qkd->bhqk", query, offset)
+
+    def count_position_products(self):
+        """The multiply-adds of queries and offsets, an image."""
+        return self.offsets.size * self.num_heads * self.key_dim
+
+
+# The positions that act inside the attention, by name.
+POSITIONED = {"relative": RelativeSelfAttention}
+
+
+def make_attention(position, num_heads, key_dim, dropout=0.0, grid_size=None):
+    """The attention that knows a position, and `SelfAttention` for the others.
+
+    Args:
+        position: One of `POSITIONS`.
+        num_heads: As of `SelfAttention`.
+        key_dim: As of `SelfAttention`.
+        dropout: As of `SelfAttention`.
+        grid_size: `(rows, columns)` of the grid of patches, for what knows of it.
+
+    Returns:
+        `SelfAttention`, or a layer that extends it.
+    """
+    kind = POSITIONED.get(position, SelfAttention)
+    place = {"grid_size": grid_size} if kind.needs_grid else {}
+    return kind(num_heads, key_dim, dropout, **place)

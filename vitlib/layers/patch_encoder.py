@@ -5,11 +5,7 @@ import keras
 from vitlib.config.models import POSITIONS
 from vitlib.config.rules import COUNT, one_of, require
 from vitlib.layers.inputs import require_numbers, require_shape
-from vitlib.layers.positions import (
-    PositionEmbedding1D,
-    PositionEmbedding2D,
-    require_grid,
-)
+from vitlib.layers.positions import ADDED, require_grid
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
@@ -18,9 +14,11 @@ class PatchEncoder(keras.layers.Layer):
 
     Args:
         projection_dim: Integer D. Length of a token.
-        position: One of `POSITIONS`. "1d" and "2d" add a learned table; "none" and
-            "relative" add nothing here ("relative" acts inside the attention).
-        grid_size: `(rows, columns)` of the grid of patches. Needed by "2d" alone.
+        position: One of `POSITIONS`. Those in `vitlib.layers.positions.ADDED` add a
+            vector to each token; "none" adds nothing, and the others act inside the
+            attention.
+        grid_size: `(rows, columns)` of the grid of patches. Needed by those that know
+            rows and columns.
         **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
 
     Input shape:
@@ -43,7 +41,8 @@ class PatchEncoder(keras.layers.Layer):
         super().__init__(**kwargs)
         require(self, "projection_dim", projection_dim, *COUNT)
         require(self, "position", position, *one_of(POSITIONS))
-        if position == "2d" or grid_size is not None:
+        kind = ADDED.get(position)
+        if (kind and kind.needs_grid) or grid_size is not None:
             require_grid(self, grid_size)
         self.projection_dim = projection_dim
         self.position = position
@@ -55,11 +54,9 @@ class PatchEncoder(keras.layers.Layer):
         self.projection = keras.layers.Dense(self.projection_dim, dtype=policy)
         self.projection.build(input_shape)
         self.add_position = None
-        if self.position == "1d":
-            self.add_position = PositionEmbedding1D(dtype=policy)
-        elif self.position == "2d":
-            self.add_position = PositionEmbedding2D(self.grid_size, dtype=policy)
-        if self.add_position is not None:
+        if kind := ADDED.get(self.position):
+            place = {"grid_size": self.grid_size} if kind.needs_grid else {}
+            self.add_position = kind(**place, dtype=policy)
             self.add_position.build((*input_shape[:-1], self.projection_dim))
 
     def call(self, patches):

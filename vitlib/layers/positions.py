@@ -12,8 +12,23 @@ from vitlib.layers.inputs import require_floats, require_shape
 INITIAL_STDDEV = 0.02
 
 
+class _AddedPosition(keras.layers.Layer):
+    """Adds a vector to each token of a sequence whose length does not change."""
+
+    needs_grid = True  # whether it has the argument `grid_size`
+
+    def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "tokens", "length")
+        # Later inputs must be as the first: one token would get all the vectors.
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
+
+    def call(self, tokens):
+        require_floats(self, tokens)
+        return tokens + ops.cast(self.vectors(), tokens.dtype)
+
+
 @keras.saving.register_keras_serializable(package="vitlib")
-class PositionEmbedding1D(keras.layers.Layer):
+class PositionEmbedding1D(_AddedPosition):
     """Adds one learned vector to each token: the patches are numbered 0 to N - 1.
 
     The table has N * D weights. It knows nothing of rows and columns.
@@ -35,23 +50,23 @@ class PositionEmbedding1D(keras.layers.Layer):
         (https://arxiv.org/abs/2010.11929).
     """
 
+    needs_grid = False
+
     def build(self, input_shape):
-        require_shape(self, input_shape, "batch", "tokens", "length")
+        super().build(input_shape)
         self.table = self.add_weight(
             name="position_embedding",
             shape=input_shape[1:],
             initializer=keras.initializers.RandomNormal(stddev=INITIAL_STDDEV),
         )
-        # Later inputs must be as the first: one token would get all the vectors.
-        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
 
-    def call(self, tokens):
-        require_floats(self, tokens)
-        return tokens + ops.cast(self.table, tokens.dtype)
+    def vectors(self):
+        """What is added: a tensor of shape `(N, D)`."""
+        return ops.convert_to_tensor(self.table)
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
-class PositionEmbedding2D(keras.layers.Layer):
+class PositionEmbedding2D(_AddedPosition):
     """Adds a learned row vector next to a learned column vector to each token.
 
     The token of row r and column c gets `concatenate(row[r], column[c])`, each of
@@ -81,32 +96,34 @@ class PositionEmbedding2D(keras.layers.Layer):
         self.grid_size = tuple(grid_size)
 
     def build(self, input_shape):
-        require_shape(self, input_shape, "batch", "tokens", "length")
-        rows, columns = self.grid_size
-        _, num_patches, projection_dim = input_shape
-        words = f"(batch, {rows} * {columns}, an even length)"
-        fits = projection_dim % 2 == 0 and num_patches == rows * columns
-        require(self, "input_shape", tuple(input_shape), words, lambda _: fits)
-        for name, size in (("row", rows), ("column", columns)):
+        super().build(input_shape)
+        require_tokens(self, input_shape, self.grid_size, "an even", 2)
+        for name, size in zip(("row", "column"), self.grid_size, strict=True):
             table = self.add_weight(
                 name=f"{name}_position_embedding",
-                shape=(size, projection_dim // 2),
+                shape=(size, input_shape[-1] // 2),
                 initializer=keras.initializers.RandomNormal(stddev=INITIAL_STDDEV),
             )
             setattr(self, f"{name}_table", table)
-        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
 
-    def call(self, tokens):
-        require_floats(self, tokens)
+    def vectors(self):
+        """What is added: a tensor of shape `(rows * columns, D)`."""
         rows, columns = self.grid_size
-        table = ops.concatenate(
-            [
-                ops.repeat(self.row_table, columns, axis=0),
-                ops.tile(self.column_table, (rows, 1)),
-            ],
-            axis=-1,
-        )  # (rows * columns, D)
-        return tokens + ops.cast(table, tokens.dtype)
+        row = ops.repeat(self.row_table, columns, axis=0)
+        return ops.concatenate([row, ops.tile(self.column_table, (rows, 1))], axis=-1)
+
+
+# The positions that are added to the tokens, by name.
+ADDED = {"1d": PositionEmbedding1D, "2d": PositionEmbedding2D}
+
+
+def require_tokens(layer, input_shape, grid_size, length, divisor):
+    """Refuses tokens that do not fill a grid, or whose length does not divide."""
+    rows, columns = grid_size
+    _, num_patches, projection_dim = input_shape
+    words = f"(batch, {rows} * {columns}, {length} length)"
+    fits = projection_dim % divisor == 0 and num_patches == rows * columns
+    require(layer, "input_shape", tuple(input_shape), words, lambda _: fits)
 
 
 def require_grid(layer, grid_size):

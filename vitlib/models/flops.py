@@ -2,11 +2,11 @@
 
 import math
 
-import keras
 from keras import layers
 
-from vitlib.layers.attention import RelativeSelfAttention, SelfAttention
+from vitlib.layers.attention import SelfAttention
 from vitlib.layers.patch_encoder import PatchEncoder
+from vitlib.models.walk import walk
 
 
 def _kernel(layer):
@@ -21,9 +21,7 @@ def _attention(layer):
     kernels = [w for w in layer.weights if w.name == "kernel"]
     projections = sum(math.prod(kernel.shape) for kernel in kernels)
     width = kernels[0].shape[1]  # heads * length in a head
-    products = 2 * num_patches**2 * width
-    if isinstance(layer, RelativeSelfAttention):
-        products += num_patches**2 * width  # queries and offsets
+    products = 2 * num_patches**2 * width + layer.count_position_products()
     return 2 * (num_patches * projections + products)
 
 
@@ -40,7 +38,7 @@ def count_flops(model):
     Returns:
         Integer, operations an image.
     """
-    return sum(_layer_flops(layer) for layer in model.layers)
+    return sum(map(_layer_flops, walk(model)))
 
 
 def _layer_flops(layer):
@@ -50,4 +48,4 @@ def _layer_flops(layer):
         return _attention(layer)
     if isinstance(layer, PatchEncoder):
         return 2 * layer.output.shape[1] * math.prod(layer.projection.kernel.shape)
-    return count_flops(layer) if isinstance(layer, keras.Model) else 0
+    return 0

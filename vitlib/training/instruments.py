@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from vitlib.models.walk import find, walk
 from vitlib.training.optimizer import AdamW
 
 WATCHED = 200  # images that the instruments look at; 2 of each class in "shapes"
@@ -11,7 +12,9 @@ WATCHED = 200  # images that the instruments look at; 2 of each class in "shapes
 READINGS = "gradient_norm dead token_spread logit_spread answers".split()
 DEAD_BELOW = 1e-3  # a GELU is this small for all inputs below about -3.4
 POOLINGS = (
-    layers.Flatten | layers.GlobalAveragePooling1D | layers.GlobalAveragePooling2D
+    layers.Flatten,
+    layers.GlobalAveragePooling1D,
+    layers.GlobalAveragePooling2D,
 )
 
 
@@ -97,13 +100,9 @@ def head_layers(model):
     Raises:
         ValueError: When no layer of the model pools.
     """
-    kinds = [isinstance(layer, POOLINGS) for layer in model.layers]
-    if not any(kinds):
-        raise ValueError(
-            "model must have a layer that pools tokens or a map. "
-            f"Received: {model.name!r}."
-        )
-    pooling, *rest = model.layers[kinds.index(True) :]
+    found = list(walk(model))
+    pooling = find(model, POOLINGS)[0]
+    rest = found[found.index(pooling) + 1 :]
     hidden = [layer for layer in rest[:-1] if isinstance(layer, layers.Dense)]
     return pooling, hidden
 

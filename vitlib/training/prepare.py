@@ -3,6 +3,7 @@
 import keras
 
 from vitlib.layers.normalize import fit
+from vitlib.models.walk import walk
 from vitlib.training import parallel
 from vitlib.training.optimizer import AdamW, make_optimizer
 from vitlib.training.tasks import CLASSIFICATION
@@ -29,7 +30,7 @@ def _check(model, data, config):
 
 
 def _adapt_normalization(model, images):
-    for layer in model.layers:
+    for layer in walk(model):
         if isinstance(layer, keras.layers.Normalization):
             fit(layer, images)
 
