@@ -330,7 +330,8 @@ print("same weights:", is_same(weights[0], ops.softmax(logits)))
 # Whatever the kind, the model must now notice the shuffled patches. All but one do.
 
 # %%
-for position in vitlib.POSITIONS:
+KINDS = ("none", "1d", "2d", "relative")
+for position in KINDS:
     print(f"{position}: other logits:", notices_shuffle(position))
 
 # %% [markdown]
@@ -354,8 +355,7 @@ for position in vitlib.POSITIONS:
 # %%
 report = replace(vitlib.REPORT_VIT, pooling="mean", head_units=())
 models = [
-    vitlib.build_vit(replace(report, position=position))
-    for position in vitlib.POSITIONS
+    vitlib.build_vit(replace(report, position=position)) for position in KINDS
 ]
 sizes = np.array([model.count_params() for model in models])
 work = np.array([vitlib.count_flops(model) // 2 for model in models])
@@ -363,7 +363,7 @@ work = np.array([vitlib.count_flops(model) // 2 for model in models])
 # %%
 extra = work - work[0]
 share = 100 * extra / work[0]
-rows = zip(vitlib.POSITIONS, sizes - sizes[0], extra / 1e6, share, strict=True)
+rows = zip(KINDS, sizes - sizes[0], extra / 1e6, share, strict=True)
 columns = ("position", "parameters", "million multiply-adds", "more work (%)")
 Table(columns, tuple(rows))
 
@@ -611,7 +611,7 @@ models["relative"], runs["relative"] = train_with("relative")
 tell("relative", runs["relative"], points=40)
 
 # %% mystnb={"figure": {"caption": "Top-1 accuracy on the validation images after each epoch, for the four kinds of position. Dotted, on the embedded data: the ceiling of a model that reads a set.", "name": "fig-four-curves"}, "image": {"alt": "Accuracy in per cent against epochs. The line without positions lies on a dotted line at 25 per cent. The lines of the three other kinds start there and rise far above it."}}
-colors = dict(zip(vitlib.POSITIONS, ("C4", "C0", "C2", "C3"), strict=True))
+colors = dict(zip(KINDS, ("C4", "C0", "C2", "C3"), strict=True))
 fig, ax = plt.subplots()
 for position, run in runs.items():
     accuracy = 100 * np.array(run.history["val_top1"])
