@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from vitlib import RelativeSelfAttention, SelfAttention
+from vitlib.layers.attention import RotarySelfAttention
 
 TOKENS = np.random.default_rng(0).normal(size=(2, 9, 16)).astype("float32")
 
@@ -149,3 +150,49 @@ def test_weights_that_are_dropped_or_asked_for_do_not_take_the_fused_path():
     _, scores = layer(TOKENS, return_attention_scores=True)
     np.testing.assert_allclose(np.array(scores).sum(-1), 1, atol=1e-5)
     assert np.abs(calm - np.array(layer(TOKENS, training=True))).max() > 1e-3
+
+
+def rotary(grid_size=(3, 3), key_dim=8):
+    layer = RotarySelfAttention(num_heads=2, key_dim=key_dim, grid_size=grid_size)
+    layer.build((None, grid_size[0] * grid_size[1], 16))
+    return layer
+
+
+def turn_by_hand(x, grid_size):
+    """Each pair as a complex number, multiplied by one of length 1."""
+    half = x.shape[-1] // 2
+    places = np.stack(np.indices(grid_size), axis=-1).reshape(-1, 2)
+    speeds = 100.0 ** (-np.arange(half // 2) / (half // 2))
+    angles = np.concatenate([places[:, :1] * speeds, places[:, 1:] * speeds], axis=-1)
+    turned = (x[..., :half] + 1j * x[..., half:]) * np.exp(1j * angles)
+    return np.concatenate([turned.real, turned.imag], axis=-1)
+
+
+def test_queries_and_keys_are_turned_by_row_and_column():
+    layer = rotary((2, 3))
+    query, key, _ = layer.project(TOKENS[:, :6])
+    for part, turned in zip((query, key), layer._place(query, key), strict=True):
+        expected = turn_by_hand(np.array(part), (2, 3))
+        np.testing.assert_allclose(turned, expected, atol=1e-5)
+    assert layer.count_params() == 4 * 16 * 16 + 4 * 16  # those of plain attention
+
+
+def test_turned_logits_depend_on_content_and_offset_alone():
+    """Of tokens that are all alike, the weights tell the offset; none is equal."""
+    layer = rotary((4, 5))
+    same = np.broadcast_to(TOKENS[:1, :1], (1, 20, 16))
+    query, key, _ = layer.project(same)
+    query, key = (np.array(part)[0, 0] for part in layer._place(query, key))
+    logits = (query @ key.T).reshape(4, 5, 4, 5)
+    np.testing.assert_allclose(logits[0, 0, :3, :4], logits[1, 1, 1:, 1:], atol=1e-4)
+    np.testing.assert_allclose(logits[2, 3, :2, :3], logits[3, 4, 1:3, 1:4], atol=1e-4)
+    assert np.ptp(logits) > 1e-2
+
+
+def test_a_length_that_cannot_be_turned_is_refused():
+    with pytest.raises(
+        ValueError, match="key_dim must be a multiple of 4.*Received: 6"
+    ):
+        rotary(key_dim=6)
+    with pytest.raises(ValueError, match=r"3 \* 3, length.*Received: \(None, 8, 16\)"):
+        RotarySelfAttention(2, 8, grid_size=(3, 3)).build((None, 8, 16))

@@ -22,9 +22,11 @@ from vitlib import (
     SelfAttention,
 )
 from vitlib.config.models import AUGMENTATIONS, POSITIONS
+from vitlib.layers.attention import RotarySelfAttention
 from vitlib.layers.augment import Augmentation, RandomShift
 from vitlib.layers.dropout import Dropout
 from vitlib.layers.normalize import Normalization
+from vitlib.layers.positions import ADDED, SinCosPosition2D
 
 IMAGES, PATCHES, TOKENS = (8, 12, 3), (6, 12), (6, 16)
 EXAMPLES = [
@@ -40,6 +42,8 @@ EXAMPLES = [
     ),
     (SelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
     (RelativeSelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
+    (SinCosPosition2D, {"grid_size": (2, 3)}, TOKENS),
+    (RotarySelfAttention, {"num_heads": 2, "key_dim": 8, "grid_size": (2, 3)}, TOKENS),
     (Normalization, {}, IMAGES),
     (Dropout, {"rate": 0.1}, TOKENS),
     (RandomShift, {"pixels": 2}, IMAGES),
@@ -70,6 +74,14 @@ ARGUMENTS = {
     },
     SelfAttention: ATTENTION,
     RelativeSelfAttention: ATTENTION,
+    SinCosPosition2D: {"grid_size": GRID},
+    RotarySelfAttention: ATTENTION
+    | {
+        "grid_size": GRID,
+        "key_dim": COUNT._replace(
+            valid=COUNT.valid.map(lambda count: 4 * count),
+        ),
+    },
     Normalization: {},
     Dropout: {"rate": RATE, "seed": or_none(SEED)},
     RandomShift: {"pixels": COUNT, "seed": or_none(SEED)},
@@ -96,11 +108,16 @@ def calls(draw, layer):
     if layer is PatchEncoder:
         position = draw(st.sampled_from(POSITIONS))
         given = {"projection_dim": even, "position": position}
-        given |= {"grid_size": (rows, columns)} if position == "2d" else {}
-        return given, (places, side), (places, even)
+        kind = ADDED.get(position)
+        if kind and kind.needs_grid:
+            given |= {"grid_size": (rows, columns), "projection_dim": 2 * even}
+        return given, (places, side), (places, given["projection_dim"])
     if issubclass(layer, SelfAttention):
         rate = draw(st.sampled_from([0.0, 0.5]))
         given = {"num_heads": rows, "key_dim": columns, "dropout": rate}
+        if layer.needs_grid:
+            place = {"grid_size": (rows + 1, columns), "key_dim": 4 * columns}
+            return given | place, (places + columns, size), (places + columns, size)
         shape = (places + 1, size)  # of one token, Keras warns that it sees itself only
         return given, shape, shape
     if layer is Augmentation:
@@ -109,10 +126,11 @@ def calls(draw, layer):
         return given, image, ((new, new, size) if new else image)
     given = {
         PositionEmbedding2D: {"grid_size": (rows, columns)},
+        SinCosPosition2D: {"grid_size": (rows, columns)},
         RandomShift: {"pixels": rows, "seed": columns},
         Dropout: {"rate": draw(st.sampled_from([0, 0.25])), "seed": None},
     }.get(layer, {})
-    shape = image if layer in TAKES_INTEGERS else (places, even)
+    shape = image if layer in TAKES_INTEGERS else (places, 2 * even)
     return given, shape, shape
 
 
@@ -247,7 +265,7 @@ def test_an_input_of_another_shape_is_refused_in_one_sentence(layer, data):
             PositionEmbedding2D,
             ((2, 3),),
             (6, 5),
-            r"input_shape must be .* an even leng",
+            r"input_shape must be .* a multiple of 2",
         ),
         (PatchEncoder, (8, "2d"), (6, 5), "grid_size must be .* Received: None"),
         (

@@ -1,6 +1,6 @@
 import numpy as np
 
-from vitlib import POSITIONS, PatchEncoder
+from vitlib import PatchEncoder
 
 
 def count(position, grid_size=None):
@@ -26,7 +26,3 @@ def test_a_token_is_the_projected_patch_plus_its_position():
     kernel, bias = encoder.projection.get_weights()
     expected = patches @ kernel + bias + encoder.add_position.get_weights()[0]
     np.testing.assert_allclose(tokens, expected, atol=1e-5)
-
-
-def test_the_positions_are_the_four_of_the_report():
-    assert POSITIONS == ("none", "1d", "2d", "relative")

@@ -1,6 +1,14 @@
 import numpy as np
+import pytest
 
-from vitlib import PositionEmbedding1D, PositionEmbedding2D, relative_offsets
+from vitlib import (
+    POSITIONS,
+    PositionEmbedding1D,
+    PositionEmbedding2D,
+    relative_offsets,
+)
+from vitlib.layers.attention import POSITIONED
+from vitlib.layers.positions import ADDED, SinCosPosition2D
 
 
 def test_the_1d_table_adds_one_vector_a_place():
@@ -34,3 +42,43 @@ def test_relative_offsets_depend_on_the_distance_alone():
     query, key = np.indices((5, 5))
     np.testing.assert_array_equal(offsets, key - query + 4)
     assert sorted(set(offsets.ravel().tolist())) == list(range(9))
+
+
+def test_the_names_of_the_configs_are_those_of_the_tables():
+    assert set(POSITIONS) == {"none", *ADDED, *POSITIONED}
+
+
+def build_sincos(grid_size, dim):
+    layer = SinCosPosition2D(grid_size)
+    layer.build((None, grid_size[0] * grid_size[1], dim))
+    return layer
+
+
+def test_sines_and_cosines_tell_row_and_column():
+    """Worked out by hand for the patch of row 1 and column 2."""
+    layer = build_sincos((2, 3), 8)
+    angles = [1, 1 / 100], [2, 2 / 100]  # 10,000 ** (-4 * 1 / 8) is 1 / 100
+    expected = [
+        np.sin(angles[0]),
+        np.cos(angles[0]),
+        np.sin(angles[1]),
+        np.cos(angles[1]),
+    ]
+    np.testing.assert_allclose(layer.vectors()[5], np.ravel(expected), atol=1e-6)
+    assert layer.count_params() == 0
+
+
+def test_products_of_sines_and_cosines_depend_on_the_offset_alone():
+    vectors = np.array(build_sincos((4, 5), 16).vectors()).reshape(4, 5, 16)
+    products = vectors[:3, :3].reshape(9, 16) @ vectors[1, 2]
+    moved = vectors[1:, 1:4].reshape(9, 16) @ vectors[2, 3]
+    np.testing.assert_allclose(products, moved, atol=1e-5)
+    assert np.ptp(products) > 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "rule"), [((6, 6), "a multiple of 4"), ((5, 8), r"2 \* 3")]
+)
+def test_tokens_that_do_not_fit_sines_and_cosines_are_refused(shape, rule):
+    with pytest.raises(ValueError, match=rf"SinCosPosition2D.*{rule}.*Received: "):
+        SinCosPosition2D((2, 3)).build((None, *shape))

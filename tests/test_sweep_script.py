@@ -82,16 +82,17 @@ def test_every_run_of_a_study_is_planned_once_and_can_be_rehearsed(
     ]
 
 
-def test_the_how_to_counts_the_runs_of_every_study(sweep):
+def test_the_how_to_lists_every_study_with_its_question_and_its_runs(sweep):
     page = (ROOT / "book/how-to.md").read_text("utf-8")
     table = page.split(":name: tab-studies")[1].split("```")[0]
     rows = [row.split("\n  - ") for row in table.strip().split("\n* - ")[2:]]
-    told = {(row[0].strip("`"), *map(str.strip, row[2:])) for row in rows}
+    told = {(row[0].strip("`"), *map(str.strip, row[1:])) for row in rows}
     counted = set()
     for name, study in STUDIES.items():
         counts = {k: str(len(sweep.plan_tasks(name, k))) for k in study.runs}
         if set(counts) & {"laptop", "full"}:  # the others need no sweep
-            counted.add((name, counts.get("laptop", "–"), counts.get("full", "–")))
+            numbers = counts.get("laptop", "–"), counts.get("full", "–")
+            counted.add((name, study.question, *numbers))
     assert told == counted
 
 

@@ -17,7 +17,7 @@ from vitlib.config.rules import (
     require_field,
 )
 
-POSITIONS = ("none", "1d", "2d", "relative")
+POSITIONS = ("none", "1d", "2d", "relative", "sincos", "rope")
 POOLINGS = ("flatten", "mean")
 AUGMENTATIONS = ("none", "report_vit", "report_resnet", "shift_flip")
 

@@ -9,12 +9,21 @@ under JAX it takes the fused kernel where no attention weight is dropped.
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from vitlib.config.rules import COUNT, RATE, require
 from vitlib.layers.dropout import Dropout
 from vitlib.layers.inputs import require_floats, require_shape
-from vitlib.layers.positions import INITIAL_STDDEV, relative_offsets
+from vitlib.layers.positions import (
+    INITIAL_STDDEV,
+    grid_angles,
+    relative_offsets,
+    require_grid,
+    require_tokens,
+)
+
+ROTARY_BASE = 100  # for grids of tens of patches: Heo et al., 2024, section 3.2
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
@@ -99,6 +108,10 @@ class SelfAttention(keras.layers.Layer):
             for dense in denses
         )
 
+    def _place(self, query, key):
+        """Lets the position act on queries and keys: it does nothing here."""
+        return query, key
+
     def _position_logits(self, query):
         """What the position adds to the logits: nothing here, `None`."""
         return None
@@ -110,7 +123,7 @@ class SelfAttention(keras.layers.Layer):
     def call(self, tokens, training=None, return_attention_scores=False):
         require_floats(self, tokens)
         query, key, value = self.project(tokens)
-        query = query / math.sqrt(self.key_dim)
+        query, key = self._place(query / math.sqrt(self.key_dim), key)
         bias = self._position_logits(query)
         dropping = training and self.dropout > 0
         if self.fused and not dropping and not return_attention_scores:
@@ -171,8 +184,66 @@ class RelativeSelfAttention(SelfAttention):
         return self.offsets.size * self.num_heads * self.key_dim
 
 
+@keras.saving.register_keras_serializable(package="vitlib")
+class RotarySelfAttention(SelfAttention):
+    """Self-attention whose queries and keys are turned by the place of their patch.
+
+    The elements of a query, and of a key, are taken as pairs, and each pair as a point
+    of a plane that is turned by an angle: in the first half of the pairs in proportion
+    to the row of the patch, in the second to its column, each pair at a speed of its
+    own. The product of a query and a key then depends on the two contents and on the
+    offset of row and column alone. There is nothing to train.
+
+    Args:
+        num_heads: As of `SelfAttention`.
+        key_dim: As of `SelfAttention`; a multiple of 4.
+        dropout: As of `SelfAttention`.
+        grid_size: `(rows, columns)` of the grid of patches.
+        **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
+
+    Input shape:
+        `(batch, rows * columns, D)`.
+
+    Output shape:
+        As of `SelfAttention`.
+
+    Raises:
+        ValueError: As `SelfAttention`, and when 4 does not divide `key_dim`,
+            `grid_size` is not two positive integers, or the tokens do not fill it.
+
+    Reference:
+        Su et al., 2021, section 3 (https://arxiv.org/abs/2104.09864); on two axes: Heo
+        et al., 2024, section 3.2, "axial frequency" (https://arxiv.org/abs/2403.13298).
+    """
+
+    needs_grid = True
+
+    def __init__(self, num_heads, key_dim, dropout=0.0, *, grid_size, **kwargs):
+        super().__init__(num_heads, key_dim, dropout, **kwargs)
+        words = "a multiple of 4: a row and a column turn pairs of its elements"
+        require(self, "key_dim", key_dim, words, lambda value: value % 4 == 0)
+        require_grid(self, grid_size)
+        self.grid_size = tuple(grid_size)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        require_tokens(self, input_shape, self.grid_size)
+        angles = grid_angles(self.grid_size, self.key_dim // 4, ROTARY_BASE)
+        angles = np.concatenate(angles, axis=-1)  # (N, key_dim / 2), one a pair
+        self.cos, self.sin = (f(angles).astype("float32") for f in (np.cos, np.sin))
+
+    def _place(self, query, key):
+        return self._turn(query), self._turn(key)
+
+    def _turn(self, x):
+        """Turns each pair; the partner of an element stands half a vector away."""
+        cos, sin = (ops.cast(part, x.dtype) for part in (self.cos, self.sin))
+        one, two = ops.split(x, 2, axis=-1)
+        return ops.concatenate([one * cos - two * sin, one * sin + two * cos], axis=-1)
+
+
 # The positions that act inside the attention, by name.
-POSITIONED = {"relative": RelativeSelfAttention}
+POSITIONED = {"relative": RelativeSelfAttention, "rope": RotarySelfAttention}
 
 
 def make_attention(position, num_heads, key_dim, dropout=0.0, grid_size=None):

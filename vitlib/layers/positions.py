@@ -10,6 +10,7 @@ from vitlib.layers.inputs import require_floats, require_shape
 # The initial spread of BERT's and ViT's position tables (Dosovitskiy et al., 2021, the
 # authors' code). The report's `Embedding` layer starts in U(-0.05, 0.05), spread 0.029.
 INITIAL_STDDEV = 0.02
+SINCOS_BASE = 10_000  # Vaswani et al., 2017, section 3.5
 
 
 class _AddedPosition(keras.layers.Layer):
@@ -97,7 +98,7 @@ class PositionEmbedding2D(_AddedPosition):
 
     def build(self, input_shape):
         super().build(input_shape)
-        require_tokens(self, input_shape, self.grid_size, "an even", 2)
+        require_tokens(self, input_shape, self.grid_size, 2)
         for name, size in zip(("row", "column"), self.grid_size, strict=True):
             table = self.add_weight(
                 name=f"{name}_position_embedding",
@@ -113,15 +114,79 @@ class PositionEmbedding2D(_AddedPosition):
         return ops.concatenate([row, ops.tile(self.column_table, (rows, 1))], axis=-1)
 
 
+@keras.saving.register_keras_serializable(package="vitlib")
+class SinCosPosition2D(_AddedPosition):
+    """Adds sines and cosines of the row and of the column, which do not train.
+
+    The row fills the first half of the vector, the column the second: of each, D / 4
+    sines and then as many cosines, of `place / 10000^(4 i / D)` with i from 0.
+
+    Args:
+        grid_size: `(rows, columns)` of the grid of patches.
+        **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
+
+    Input shape:
+        `(batch, rows * columns, D)`, with D a multiple of 4.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: When `grid_size` is not two positive integers, 4 does not divide D,
+            the tokens do not fill the grid, or they hold no floats.
+
+    Reference:
+        Vaswani et al., 2017, section 3.5 (https://arxiv.org/abs/1706.03762), for each
+        axis; Beyer et al., 2022, section 2 (https://arxiv.org/abs/2205.01580).
+    """
+
+    def __init__(self, grid_size, **kwargs):
+        super().__init__(**kwargs)
+        require_grid(self, grid_size)
+        self.grid_size = tuple(grid_size)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        require_tokens(self, input_shape, self.grid_size, 4)
+        angles = grid_angles(self.grid_size, input_shape[-1] // 4, SINCOS_BASE)
+        parts = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+        self.table = np.concatenate(parts, axis=-1).astype("float32")
+
+    def vectors(self):
+        """What is added: a tensor of shape `(rows * columns, D)`."""
+        return ops.convert_to_tensor(self.table)
+
+
 # The positions that are added to the tokens, by name.
-ADDED = {"1d": PositionEmbedding1D, "2d": PositionEmbedding2D}
+ADDED = {
+    "1d": PositionEmbedding1D,
+    "2d": PositionEmbedding2D,
+    "sincos": SinCosPosition2D,
+}
 
 
-def require_tokens(layer, input_shape, grid_size, length, divisor):
-    """Refuses tokens that do not fill a grid, or whose length does not divide."""
+def grid_angles(grid_size, count, base):
+    """The angles by which the places of a grid are told, in geometric steps.
+
+    Args:
+        grid_size: `(rows, columns)` of the grid of patches.
+        count: Integer, how many angles an axis has.
+        base: Number. Angle i of place p is `p / base^(i / count)`, in radians.
+
+    Returns:
+        Two NumPy arrays of shape `(rows * columns, count)`: of the row of each patch,
+        and of its column.
+    """
+    speeds = base ** -(np.arange(count) / count)
+    return tuple(axis.reshape(-1, 1) * speeds for axis in np.indices(grid_size))
+
+
+def require_tokens(layer, input_shape, grid_size, divisor=1):
+    """Refuses tokens that do not fill a grid, or whose length has no such divisor."""
     rows, columns = grid_size
     _, num_patches, projection_dim = input_shape
-    words = f"(batch, {rows} * {columns}, {length} length)"
+    length = f"a multiple of {divisor}" if divisor > 1 else "length"
+    words = f"(batch, {rows} * {columns}, {length})"
     fits = projection_dim % divisor == 0 and num_patches == rows * columns
     require(layer, "input_shape", tuple(input_shape), words, lambda _: fits)
 

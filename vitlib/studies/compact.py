@@ -31,7 +31,7 @@ SMALL_IMAGE_TRAIN = replace(
 
 STUDY = Study(
     name="compact",
-    question="What is the best that 30 minutes of two CPU cores can do?",
+    question="What can half an hour of two processor cores do, and 30 epochs of a GPU?",
     presets={
         "compact": Preset(COMPACT_VIT, COMPACT_TRAIN),
         # Does the shorter number format cost accuracy? The same training without it.

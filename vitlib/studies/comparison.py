@@ -14,7 +14,7 @@ from vitlib.studies.study import Preset, Study, grid
 
 STUDY = Study(
     name="comparison",
-    question="Which architecture does better, when both are treated alike?",
+    question="ViT or residual network?",
     presets={
         "small-resnet": Preset(SMALL_RESNET, SMALL_TRAIN),
         # The same network under the recipe of "compact", whose rival it is.

@@ -14,7 +14,7 @@ NARROW_HEADS = {
 
 STUDY = Study(
     name="dead-units",
-    question="At which learning rate, for how many inputs, does a head die?",
+    question="At which rate, for how many inputs, does a head die?",
     presets={name: first_steps(model) for name, model in NARROW_HEADS.items()},
     runs={
         "laptop": grid(

@@ -82,7 +82,7 @@ NARROW = {
 
 STUDY = Study(
     name="diagnosis",
-    question="What keeps the report's two models from learning?",
+    question="Which single change lets the report's two models learn?",
     presets=FULL | LAPTOP | NARROW,
     runs={
         # The first steps of the exact models; a narrow ViT for all 30 epochs.

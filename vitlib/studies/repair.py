@@ -10,7 +10,7 @@ HOUR = replace(REPAIRED_TRAIN, epochs=2, warmup_epochs=1, precision="mixed_bfloa
 
 STUDY = Study(
     name="repair",
-    question="What does the same architecture reach once it trains?",
+    question="How good is the same architecture under the repaired recipe?",
     presets={
         "repaired-vit": Preset(REPORT_VIT, REPAIRED_TRAIN),
         "repaired-vit-hour": Preset(REPORT_VIT, HOUR),

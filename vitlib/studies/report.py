@@ -11,7 +11,7 @@ RESNET_HOUR = replace(REPORT_TRAIN, epochs=5)
 
 STUDY = Study(
     name="report",
-    question="Does the failure reproduce?",
+    question="Do the report's two numbers repeat?",
     presets={
         "report-vit": Preset(REPORT_VIT, REPORT_TRAIN),
         "report-resnet": Preset(REPORT_RESNET, REPORT_TRAIN),
