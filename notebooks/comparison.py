@@ -594,7 +594,7 @@ models["ViT"], runs["ViT"] = fit(vit, vit_epochs)
 models["ResNet"], runs["ResNet"] = fit(cnn, cnn_epochs)
 
 # %% mystnb={"figure": {"caption": "Validation accuracy of the two live trainings, after each epoch. Left: against the number of times that each training image was seen. Right: the same points against the arithmetic that was done.", "name": "fig-comparison-budget"}, "image": {"alt": "Two panels with the accuracy of a ViT and a ResNet. On the left, the point of the ResNet stands above the first points of the ViT. On the right, the point of the ResNet stands above or near the last point of the ViT."}}
-from vitlib.records.runs import images_at_epochs
+from vitlib.records.run import images_at_epochs
 
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True)
 for (name, run), color in zip(runs.items(), ("C0", "C1"), strict=True):

@@ -44,7 +44,7 @@ import numpy as np
 
 import vitlib
 from vitlib.inspection import plotting
-from vitlib.records.runs import steps_at_epochs
+from vitlib.records.run import steps_at_epochs
 from vitlib.records.summary import list_records, summarize_readings
 from vitlib.records.tables import Table
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from vitlib.records.runs import Run
+from vitlib.records.run import Run
 from vitlib.studies import PRESETS
 
 PRESET = "report-vit"

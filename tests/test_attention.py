@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from vitlib import RelativeSelfAttention, SelfAttention
-from vitlib.layers.attention import RotarySelfAttention
+from vitlib.layers.positioned_attention import RotarySelfAttention
 
 TOKENS = np.random.default_rng(0).normal(size=(2, 9, 16)).astype("float32")
 

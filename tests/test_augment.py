@@ -4,8 +4,10 @@ import pytest
 from keras import ops
 
 from vitlib.config.models import AUGMENTATIONS
+from vitlib.data.shapes import draw_shapes
 from vitlib.layers import affine
-from vitlib.layers.augment import WARPS, Augmentation, RandomShift
+from vitlib.layers.augment import WARPS, Augmentation, augment_together
+from vitlib.layers.random_shift import RandomShift
 
 IMAGES = np.random.default_rng(0).random((64, 32, 32, 3), "float32")
 
@@ -148,3 +150,25 @@ def test_the_recipe_of_the_resnet_draws_in_its_ranges():
 def test_the_shear_of_the_report_moves_no_pixel_by_an_eighth_of_its_width():
     limits = {change: limit for change, *limit in WARPS["report_resnet"]}
     assert 0 < limits[affine.shear][0] * 32 < 1 / 8
+
+
+@pytest.mark.parametrize("recipe", AUGMENTATIONS)
+@pytest.mark.parametrize("image_size", [None, 24, 48])
+def test_a_mask_goes_where_its_image_goes(recipe, image_size):
+    """Two masks, and an image whose channels show them: they agree at each pixel."""
+    scenes = draw_shapes(8, seed=5)
+    masks = scenes.masks
+    shown = np.stack([*np.moveaxis(masks, 1, 0), masks.any(axis=1)], axis=-1)
+    layer = Augmentation(recipe, image_size)
+    images, moved = augment_together(layer, 255 * shown.astype("float32"), masks)
+    size = image_size or 32
+    assert (tuple(images.shape), tuple(moved.shape)) == (
+        (8, size, size, 3),
+        (8, 2, size, size),
+    )
+    images, moved = np.array(images), np.array(moved)
+    np.testing.assert_array_equal(moved, np.moveaxis(images[..., :2], -1, 1) >= 127.5)
+    kept = moved.mean() / masks.mean()
+    assert 0.5 < kept < 1.5
+    if image_size is None:
+        assert (recipe == "none") == np.array_equal(moved, masks)

@@ -22,11 +22,12 @@ from vitlib import (
     SelfAttention,
 )
 from vitlib.config.models import AUGMENTATIONS, POSITIONS
-from vitlib.layers.attention import RotarySelfAttention
-from vitlib.layers.augment import Augmentation, RandomShift
+from vitlib.layers.augment import Augmentation
 from vitlib.layers.dropout import Dropout
 from vitlib.layers.normalize import Normalization
+from vitlib.layers.positioned_attention import RotarySelfAttention
 from vitlib.layers.positions import ADDED, SinCosPosition2D
+from vitlib.layers.random_shift import RandomShift
 
 IMAGES, PATCHES, TOKENS = (8, 12, 3), (6, 12), (6, 16)
 EXAMPLES = [

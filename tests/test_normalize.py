@@ -2,7 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+from vitlib import TrainConfig, load_shapes
 from vitlib.layers.normalize import PIECE, Normalization, fit
+from vitlib.training.prepare import prepare
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 6, 3)).astype("float32")
 IMAGES[..., 1] /= 9
@@ -55,3 +57,14 @@ def test_new_weights_take_effect_at_once():
     np.testing.assert_allclose(
         model.predict_on_batch(IMAGES), (IMAGES - 2) / 4, atol=1e-5
     )
+
+
+def test_a_normalisation_inside_a_model_inside_a_model_is_fitted():
+    inner = keras.Sequential([keras.Input((32, 32, 3)), Normalization()])
+    images = keras.Input((32, 32, 3))
+    x = keras.layers.Flatten()(inner(images))
+    model = keras.Model(images, keras.layers.Dense(100)(x))
+    data = load_shapes(train=100, validation=100, test=100)
+    prepare(model, data, TrainConfig(batch_size=50))
+    color = data.train.images.mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(inner.layers[0].adapt_mean, color, rtol=1e-4)

@@ -7,7 +7,7 @@ from vitlib import (
     PositionEmbedding2D,
     relative_offsets,
 )
-from vitlib.layers.attention import POSITIONED
+from vitlib.layers.positioned_attention import POSITIONED
 from vitlib.layers.positions import ADDED, SinCosPosition2D
 
 

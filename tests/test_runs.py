@@ -11,16 +11,9 @@ from sample_run import as_first_version, in_json, make_history, make_run
 
 from vitlib.config.training import TrainConfig
 from vitlib.records.files import digest
-from vitlib.records.runs import (
-    SCHEMA_PATH,
-    Run,
-    images_at_epochs,
-    load_run,
-    load_runs,
-    record_path,
-    save_run,
-    steps_at_epochs,
-)
+from vitlib.records.run import Run, images_at_epochs, steps_at_epochs
+from vitlib.records.runs import load_run, load_runs, record_path, save_run
+from vitlib.records.schema import SCHEMA_PATH
 from vitlib.training.draws import draw_order
 
 FAILED = {"status": "failed", "error": "It broke.", "test": None, "best_epoch": None}

@@ -9,6 +9,7 @@ import pytest
 
 from vitlib.data import shapes, tiles
 from vitlib.data.shapes import ARRANGEMENTS, CLASS_NAMES, KINDS, draw_shapes
+from vitlib.data.words import draw_words
 
 GOLDEN = "9a6337b1750522c3cff7c8b9e9502dd99f3200d6d728b530ad57e0bb7c69ff70"
 
@@ -72,7 +73,7 @@ def test_each_seed_and_each_stream_of_a_seed_draws_other_images():
 def test_a_stream_is_the_one_that_numpy_spawns():
     _, second = np.random.SeedSequence(3).spawn(2)
     words = np.random.PCG64(second).random_raw(5)
-    order, scene, pair, _, _ = shapes._draw_words(1, seed=(3, 1))
+    order, scene, pair, _, _ = draw_words(1, shapes.WORDS, (3, 1))
     assert words[:4].tolist() == [*order[0], *scene[0], *pair[0]]
 
 
@@ -140,10 +141,10 @@ def test_the_first_shape_is_red_and_the_second_blue(scenes):
 def test_another_arrangement_of_a_scene_has_the_same_set_of_patches(
     patch_size, monkeypatch
 ):
-    words = shapes._draw_words(1000, seed=0)
+    words = draw_words(1000, shapes.WORDS, 0)
     words[3] = words[3][:, :1].repeat(shapes.NUM_TILES, axis=1)  # all tiles alike
     words[4] = np.zeros_like(words[4])  # no noise
-    monkeypatch.setattr(shapes, "_draw_words", lambda *_: words)
+    monkeypatch.setattr(shapes, "draw_words", lambda *_: words)
     drawn = draw_shapes(1000)
     monkeypatch.setattr(shapes, "PLACES", np.roll(shapes.PLACES, 1, axis=0))
     moved = draw_shapes(1000)

@@ -4,16 +4,11 @@ from functools import partial
 
 import numpy as np
 
+from vitlib.checks.softmax import softmax
 from vitlib.checks.verdict import compare
 from vitlib.inspection.introspect import attention_rollout
 
 HEADS = 3
-
-
-def softmax(x, axis=-1):
-    """Turns numbers into positive ones that sum to 1 along an axis."""
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
 
 
 def _attend(q, k, v, width=None, power=0.5, axis=-1):

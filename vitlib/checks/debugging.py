@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from vitlib.checks.attention import softmax
+from vitlib.checks.softmax import softmax
 from vitlib.checks.verdict import RIGHT, as_numbers, ask, compare, not_yet
 
 

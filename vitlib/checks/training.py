@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from vitlib.checks.attention import softmax
+from vitlib.checks.softmax import softmax
 from vitlib.checks.verdict import compare, not_yet
 from vitlib.training.instruments import dead_units
 

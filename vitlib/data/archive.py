@@ -26,20 +26,12 @@ TEST_FINGERPRINT = "f6556ddfe5daabecac8e1b4b2986020abaffc5b7934f88f040d5fc07eaa7
 NAMES_FINGERPRINT = "fbe8ad23bbaf24969898a386833b49c3aaf6ad1119d43f7b41cdea1b3416d578"
 
 FOLDER = "cifar-100-binary"  # every member of the archive stands in it
-NAMES_LIMIT = (
-    4096  # bytes, of a list of class names; the official ones have 328 and 725
-)
+NAMES_LIMIT = 4096  # bytes, of a list of class names; the official: 328 and 725
 UNPACKED_LIMIT = 2**28  # bytes; the official archive needs about 184.5 million
 
 CORRUPT_GZIP = (zlib.error, OSError)
-CORRUPT_TAR = (
-    tarfile.TarError,
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-)
+CORRUPT_TAR = (tarfile.TarError, EOFError, OSError, ArithmeticError)
+CORRUPT_TAR += (ValueError, RecursionError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +70,11 @@ def read_archive(path):
     path = Path(path)
     members = _read_members(path, _unzip(path))
     class_names = _read_class_names(path, members["fine_label_names.txt"])
-    parts = {
-        "train.bin": (TRAIN_PER_CLASS, TRAIN_FINGERPRINT),
-        "test.bin": (TEST_PER_CLASS, TEST_FINGERPRINT),
-    }
+    train_facts = "train.bin", TRAIN_PER_CLASS, TRAIN_FINGERPRINT
+    test_facts = "test.bin", TEST_PER_CLASS, TEST_FINGERPRINT
     train, test = (
         _read_records(path, name, members[name], *facts)
-        for name, facts in parts.items()
+        for name, *facts in (train_facts, test_facts)
     )
     both = f"{TRAIN_FINGERPRINT}:{TEST_FINGERPRINT}"
     return Archive(class_names, train, test, hashlib.sha256(both.encode()).hexdigest())

@@ -10,26 +10,24 @@ from vitlib.config.rules import require_integer
 from vitlib.data.splits import Dataset, make_split
 from vitlib.data.tiles import (
     ARRANGEMENTS,
+    BACKGROUND_COLOR,
     BOXES,
     CLASS_NAMES,
+    COLOR_JITTER,
+    DOT_COLORS,
+    DOT_RARITY,
+    DOT_SIZE,
     GRID_SIZE,
     IMAGE_SIZE,
     KINDS,
     NUM_TILES,
     PLACES,
+    SHAPE_COLORS,
     STAMPS,
     TILE_SIZE,
     VARIANTS,
 )
-
-DOT_SIZE = 2  # pixels, the side of a dot of clutter
-DOT_RARITY = 4  # one tile in so many holds a dot
-
-# Red, green, blue, as dark as they come: jitter adds 0 to 31 and noise 0 to 30.
-SHAPE_COLORS = np.array([(190, 50, 20), (20, 80, 180)])  # first, second
-DOT_COLORS = np.array([(90, 160, 70), (190, 170, 40), (110, 110, 110)])
-BACKGROUND_COLOR = np.array([180, 175, 165])
-COLOR_JITTER = (32, 32, 32)
+from vitlib.data.words import draw_words, split_words
 
 # Random words that an image takes: its order, its background and place, two shapes, its
 # tiles, and the noise, 8 values a word.
@@ -57,26 +55,6 @@ class Scenes:
     boxes: np.ndarray
 
 
-def _draw_words(num_images, seed):
-    """Returns random words of 64 bits, `(num_images, number)`, for each use in `WORDS`.
-
-    NumPy promises the same words of a bit generator in every version, on every machine.
-    It promises no such thing of `Generator.integers` and its like, nor do the last bits
-    of floating point agree; so whole numbers, made of words, make all the pixels.
-    """
-    first, *stream = seed if isinstance(seed, tuple) else (seed,)
-    bits = np.random.PCG64(np.random.SeedSequence(first, spawn_key=stream))
-    words = bits.random_raw(num_images * WORDS.sum()).reshape(num_images, -1)
-    return np.split(words, WORDS.cumsum()[:-1], axis=1)
-
-
-def _split_words(words, *sizes):
-    """Yields, for each size, an array of numbers below it, all equally likely."""
-    for size in sizes:
-        yield (words % np.uint64(size)).astype(int)
-        words = words // np.uint64(size)
-
-
 def _tint(color, jitter):
     """Returns the colour made lighter, channel by channel, for each image."""
     return (color + np.stack(jitter, axis=-1)).astype(np.uint8)
@@ -85,7 +63,7 @@ def _tint(color, jitter):
 def _paint_dots(grid, words):
     """Paints clutter on a grid of tiles: on each tile for itself, a dot or none."""
     room = TILE_SIZE - DOT_SIZE + 1
-    absent, *choices = _split_words(words, DOT_RARITY, room, room, len(DOT_COLORS))
+    absent, *choices = split_words(words, DOT_RARITY, room, room, len(DOT_COLORS))
     image, tile = np.nonzero(absent == 0)
     y, x, color = (choice[image, tile] for choice in choices)
     row, column = np.divmod(tile, GRID_SIZE)
@@ -98,7 +76,7 @@ def _paint_shapes(grid, words, kinds, tiles):
 
     How a shape looks, and where in its tile it lies, does not depend on which tile.
     """
-    variants, *jitter = _split_words(words, len(VARIANTS), *COLOR_JITTER)  # (N, 2)
+    variants, *jitter = split_words(words, len(VARIANTS), *COLOR_JITTER)  # (N, 2)
     stamps = STAMPS[kinds, variants]  # (N, 2, 8, 8)
     colors = _tint(SHAPE_COLORS, jitter)[:, :, None, None]  # (N, 2, 1, 1, 3)
     image, (row, column) = np.arange(len(grid))[:, None], np.moveaxis(tiles, -1, 0)
@@ -157,11 +135,11 @@ def draw_shapes(num_images, seed=0):
     """
     _check(num_images, seed)
     hundreds = -(-num_images // len(CLASS_NAMES))
-    words = _draw_words(hundreds * len(CLASS_NAMES), seed)
+    words = draw_words(hundreds * len(CLASS_NAMES), WORDS, seed)
     order, scene, shapes, dots, noise = words
     labels = order.reshape(hundreds, -1).argsort(axis=1, kind="stable").ravel()
     pairs, arrangements = np.divmod(labels, len(ARRANGEMENTS))
-    place, *jitter = _split_words(scene[:, 0], PLACES.shape[1], *COLOR_JITTER)
+    place, *jitter = split_words(scene[:, 0], PLACES.shape[1], *COLOR_JITTER)
 
     grid = np.empty((len(labels), *2 * (GRID_SIZE, TILE_SIZE), 3), np.uint8)
     grid[:] = _tint(BACKGROUND_COLOR, jitter)[:, None, None, None, None]

@@ -19,6 +19,14 @@ CLASS_NAMES = tuple(
 SHAPE_SIZES = (6, 7, 8)  # pixels, the side of a shape
 SHIFTS = range(6)  # pixels, wrapped to the 3, 2 or 1 places such a side has in a tile
 VARIANTS = tuple(product(SHAPE_SIZES, SHIFTS, SHIFTS))  # equally likely
+DOT_SIZE = 2  # pixels, the side of a dot of clutter
+DOT_RARITY = 4  # one tile in so many holds a dot
+
+# Red, green, blue, as dark as they come: jitter adds 0 to 31 and noise 0 to 30.
+SHAPE_COLORS = np.array([(190, 50, 20), (20, 80, 180)])  # first, second
+DOT_COLORS = np.array([(90, 160, 70), (190, 170, 40), (110, 110, 110)])
+BACKGROUND_COLOR = np.array([180, 175, 165])
+COLOR_JITTER = (32, 32, 32)
 
 
 def _draw_kinds(size):

@@ -6,7 +6,7 @@ gives it a caption.
 
 import numpy as np
 
-from vitlib.records.runs import images_at_epochs
+from vitlib.records.run import images_at_epochs
 
 GAP = 1 / 3  # white space between patches, in patches
 MAX_PIXEL = 255
@@ -185,21 +185,15 @@ def plot_test_accuracies(ax, runs, metric="top1"):
         runs: List of `Run`; those that failed are left out.
         metric: `"top1"` or `"top5"`.
     """
-    groups = {}
-    for run in runs:
-        if run.status == "finished":
-            groups.setdefault(run.name, []).append(PERCENT * run.test[metric])
-    for place, values in enumerate(groups.values()):
+    groups = _group(runs, lambda run: run.name)
+    for place, members in enumerate(groups.values()):
+        values = _accuracies(members, metric)
         ax.plot([min(values), max(values)], [place, place], color="C0")
         ax.plot(np.mean(values), place, "o", color="C0")
     ax.set(xlabel=f"test {metric.replace('top', 'top-')} accuracy (%)")
     ax.set_yticks(range(len(groups)), groups)
     ax.invert_yaxis()
-    if not groups:
-        note = {"ha": "center", "va": "center", "transform": ax.transAxes}
-        ax.set_xticks([])
-        ax.text(0.5, 0.5, "no finished run is recorded yet", **note)
-    return ax
+    return ax if groups else _say_that_nothing_is_recorded(ax)
 
 
 def show_images(axes, images, labels=None):
@@ -310,8 +304,8 @@ def _group(runs, key):
     return groups
 
 
-def _accuracies(runs):
-    return [PERCENT * run.test["top1"] for run in runs]
+def _accuracies(runs, metric="top1"):
+    return [PERCENT * run.test[metric] for run in runs]
 
 
 def _color(family):

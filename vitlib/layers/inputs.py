@@ -53,3 +53,24 @@ def require_numbers(layer, tensor):
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     is_number_type = keras.backend.is_float_dtype(dtype) or "int" in dtype
     require(layer, "input_dtype", dtype, "floats or integers", lambda _: is_number_type)
+
+
+def require_tokens(layer, input_shape, grid_size, divisor=1):
+    """Refuses tokens that do not fill a grid, or whose length has no such divisor."""
+    rows, columns = grid_size
+    _, num_patches, projection_dim = input_shape
+    length = f"a multiple of {divisor}" if divisor > 1 else "length"
+    words = f"(batch, {rows} * {columns}, {length})"
+    fits = projection_dim % divisor == 0 and num_patches == rows * columns
+    require(layer, "input_shape", tuple(input_shape), words, lambda _: fits)
+
+
+def require_grid(layer, grid_size):
+    """Refuses a `grid_size` that is not two positive integers; a list will do, too."""
+    require(
+        layer,
+        "grid_size",
+        grid_size,
+        "(rows, columns), two integers of at least 1",
+        lambda v: isinstance(v, (tuple, list)) and len(v) == 2 and are_counts(tuple(v)),
+    )

@@ -4,8 +4,8 @@ import keras
 
 from vitlib.config.models import POSITIONS
 from vitlib.config.rules import COUNT, one_of, require
-from vitlib.layers.inputs import require_numbers, require_shape
-from vitlib.layers.positions import ADDED, require_grid
+from vitlib.layers.inputs import require_grid, require_numbers, require_shape
+from vitlib.layers.positions import ADDED
 
 
 @keras.saving.register_keras_serializable(package="vitlib")

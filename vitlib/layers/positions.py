@@ -4,8 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from vitlib.config.rules import are_counts, require
-from vitlib.layers.inputs import require_floats, require_shape
+from vitlib.layers.inputs import (
+    require_floats,
+    require_grid,
+    require_shape,
+    require_tokens,
+)
 
 # The initial spread of BERT's and ViT's position tables (Dosovitskiy et al., 2021, the
 # authors' code). The report's `Embedding` layer starts in U(-0.05, 0.05), spread 0.029.
@@ -179,48 +183,3 @@ def grid_angles(grid_size, count, base):
     """
     speeds = base ** -(np.arange(count) / count)
     return tuple(axis.reshape(-1, 1) * speeds for axis in np.indices(grid_size))
-
-
-def require_tokens(layer, input_shape, grid_size, divisor=1):
-    """Refuses tokens that do not fill a grid, or whose length has no such divisor."""
-    rows, columns = grid_size
-    _, num_patches, projection_dim = input_shape
-    length = f"a multiple of {divisor}" if divisor > 1 else "length"
-    words = f"(batch, {rows} * {columns}, {length})"
-    fits = projection_dim % divisor == 0 and num_patches == rows * columns
-    require(layer, "input_shape", tuple(input_shape), words, lambda _: fits)
-
-
-def require_grid(layer, grid_size):
-    """Refuses a `grid_size` that is not two positive integers; a list will do, too."""
-    require(
-        layer,
-        "grid_size",
-        grid_size,
-        "(rows, columns), two integers of at least 1",
-        lambda v: isinstance(v, (tuple, list)) and len(v) == 2 and are_counts(tuple(v)),
-    )
-
-
-def relative_offsets(num_patches):
-    """Numbers the distance from each patch to each other patch.
-
-    Entry (q, k) is k - q + N - 1: 0 when the key stands N - 1 places before the query,
-    N - 1 when it is the query itself, 2 N - 2 when it stands N - 1 places after it.
-
-    Args:
-        num_patches: Integer N.
-
-    Returns:
-        NumPy array of int32, shape `(N, N)`, values from 0 to 2 N - 2.
-
-    Example:
-        >>> relative_offsets(3).tolist()
-        [[2, 3, 4], [1, 2, 3], [0, 1, 2]]
-
-    Reference:
-        Dosovitskiy et al., 2021, appendix D.4, "1-dimensional Relative Attention"
-        (https://arxiv.org/abs/2010.11929).
-    """
-    places = np.arange(num_patches, dtype="int32")
-    return places[None, :] - places[:, None] + num_patches - 1

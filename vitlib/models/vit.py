@@ -3,11 +3,11 @@
 import keras
 from keras import layers
 
-from vitlib.layers.attention import make_attention
 from vitlib.layers.augment import DTYPE, Augmentation
 from vitlib.layers.normalize import Normalization
 from vitlib.layers.patch_encoder import PatchEncoder
 from vitlib.layers.patches import Patches
+from vitlib.layers.positioned_attention import make_attention
 from vitlib.models.blocks import EPSILON, transformer_block
 from vitlib.models.heads import classify
 

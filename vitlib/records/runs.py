@@ -1,116 +1,20 @@
-"""One experiment as one JSON file: what was run, on what, and what came of it."""
+"""One run as one JSON file: written whole, read whole, and as it was written."""
 
 import json
 import re
-import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
 
-from vitlib.config.rules import is_number
-from vitlib.config.training import TrainConfig
-from vitlib.data.sets import DATA_SETS
 from vitlib.records.files import digest, replacing
-from vitlib.records.upgrade import SCHEMA_VERSION, upgrade
+from vitlib.records.run import Run
+from vitlib.records.schema import check
+from vitlib.records.upgrade import upgrade
 from vitlib.studies import STUDIES
 from vitlib.studies.experiment import file_name, runs_of
 
-SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
 REFUSED = "refused.json"  # in the checkpoint of a run that could not be recorded
-MOST_CHARACTERS = 300  # of what a message quotes from a record
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Everything that is known of one experiment. `run.schema.json` says the rules.
-
-    `vitlib.training.recording` makes it, once. The first fields say which experiment it
-    is: those that a training cannot know come from `Experiment.about`, and are empty
-    for a training that is not to be recorded.
-    """
-
-    study: str = ""
-    name: str = ""
-    preset: str = ""
-    overrides: dict = field(default_factory=dict)  # what differs from the preset
-    scale: str = ""  # "quick", "laptop" or "full": the machine that it is meant for
-    model: dict = field(default_factory=dict)  # family, and the config of the model
-    command: str = ""
-    # The weights that it began with: `record`, the file of the run that made them, or
-    # `package`, where they were published, and their `digest`; None for random ones.
-    initial: dict | None = None
-    task: str  # the name of what was predicted
-    seed: int
-    status: str  # "finished" or "failed"
-    error: str | None  # one sentence, for a failed run
-    training: dict  # the TrainConfig
-    data: dict  # name, fingerprint, and the sizes of the three splits
-    # One list a quantity, one value a finished epoch: the scores of the task for the
-    # training images as they went by, and with "val_" for the validation images after
-    # the epoch; learning_rate after its last step; seconds, validation included; of a
-    # watched run also what `vitlib.training.instruments.read` returns. The scores of a
-    # classification: loss, top1, top5. Accuracies are fractions of 1.
-    history: dict
-    best_epoch: int | None  # counted from 1: the best validation score, first of equals
-    test: dict | None  # the scores of the weights of best_epoch
-    seconds: float  # of all epochs, those before a restart included
-    images_per_second: float | None  # training images, validation time excluded
-    peak_memory_bytes: int | None  # of the process, on the host
-    parameters: dict  # total, trainable, non_trainable
-    flops_per_image: int  # forward, a multiply-add counted as two
-    device: dict  # kind, name, cores
-    backend: str
-    versions: dict
-    git_commit: str | None
-    utc: str  # when the run ended
-    schema_version: int = SCHEMA_VERSION
-
-
-def _import_jsonschema():
-    """Jsonschema without a package that takes a second to start.
-
-    It loads whatever it finds for the formats of strings. No rule here is a format.
-    """
-    slow = "rfc3987_syntax"
-    if is_left_out := slow not in sys.modules:
-        sys.modules[slow] = None
-    import jsonschema
-
-    if is_left_out:
-        del sys.modules[slow]
-    return jsonschema
-
-
-@cache
-def _validator():
-    """The schema, with the types that Python tells apart: 1.0 is no integer.
-
-    A tuple is an array, as it is one in the file; NaN and infinity are no numbers.
-    """
-    jsonschema = _import_jsonschema()
-    checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {
-            "array": lambda _, value: type(value) in (list, tuple),
-            "integer": lambda _, value: type(value) is int,
-            "number": lambda _, value: is_number(value),
-        }
-    )
-    kind = jsonschema.validators.extend(
-        jsonschema.Draft202012Validator, type_checker=checker
-    )
-    return kind(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
-
-
-def _check(record, path):
-    best_match = _import_jsonschema().exceptions.best_match
-    error = best_match(_validator().iter_errors(record))
-    if error is not None:
-        raise ValueError(
-            f"{path} must hold a run as {SCHEMA_PATH.name} describes it. Received: "
-            f"{error.json_path}: {error.message:.{MOST_CHARACTERS}}."
-        )
 
 
 def record_path(folder, study, name, seed):
@@ -166,7 +70,7 @@ def try_save(folder, run):
 def _content(run, path):
     """The bytes of the record of a run that keeps the schema."""
     record = asdict(run)
-    _check(record, path)
+    check(record, path)
     record["digest"] = digest(record)
     return f"{json.dumps(record, indent=1)}\n".encode()
 
@@ -232,26 +136,13 @@ def load_run(path):
         written = record.pop("digest")
         whole = written == digest(record)
     record = upgrade(record)
-    _check(record, path)
+    check(record, path)
     if not whole:
         raise ValueError(
             f"{path} must be as the run wrote it. Received: a file that was changed "
             "since, for its digest does not fit."
         )
     return Run(**record)
-
-
-def steps_at_epochs(run):
-    """Lists after how many steps of training each finished epoch of a run ended."""
-    names = ("steps_per_epoch", "batch_size")
-    config = TrainConfig(**{name: run.training[name] for name in names})
-    steps = config.count_steps(DATA_SETS[run.data["name"]].train)
-    return [steps * (epoch + 1) for epoch in range(len(run.history["loss"]))]
-
-
-def images_at_epochs(run):
-    """Lists how many images had gone by when each finished epoch of a run ended."""
-    return [run.training["batch_size"] * steps for steps in steps_at_epochs(run)]
 
 
 def load_runs(folder, study=None):

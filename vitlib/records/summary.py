@@ -5,7 +5,8 @@ from dataclasses import asdict
 from itertools import compress, groupby
 
 from vitlib.data.sets import DATA_SETS
-from vitlib.records.runs import load_runs, record_path, steps_at_epochs
+from vitlib.records.run import steps_at_epochs
+from vitlib.records.runs import load_runs, record_path
 from vitlib.records.tables import Table
 from vitlib.studies import STUDIES
 from vitlib.studies.recipes import REPORT_TRAIN

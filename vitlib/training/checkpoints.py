@@ -5,7 +5,6 @@ it, and is written after them. The weights are NumPy arrays: where a disk is ful
 library behind `.h5` files takes the whole process down with it.
 """
 
-import hashlib
 import json
 import time
 from pathlib import Path
@@ -19,25 +18,6 @@ from vitlib.training import parallel
 PROGRESS = "progress.json"
 MOST_SAVING = 0.02  # of the time of a training goes into saving within its epochs
 ASK_EVERY = 16  # batches; where several processes train, they must ask each other
-
-
-def describe(model, *facts):
-    """Digest of a model's layers and of other facts: equal for runs that may resume."""
-    layers = []
-    for layer in model.layers:
-        config = {k: v for k, v in layer.get_config().items() if k != "name"}
-        shapes = [tuple(weight.shape) for weight in layer.weights]
-        layers.append([type(layer).__name__, _without_names(config), shapes])
-    text = json.dumps([layers, facts], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _without_names(value):
-    """Keras numbers the names of layers by the order in which a process makes them."""
-    if isinstance(value, dict):
-        dropped = ("name", "registered_name", "input_layers", "output_layers")
-        return {k: _without_names(v) for k, v in value.items() if k not in dropped}
-    return value
 
 
 class Saver:

@@ -11,7 +11,7 @@ WATCHED = 200  # images that the instruments look at; 2 of each class in "shapes
 # What `read` returns, and with them the gradient norm: one value a reading.
 READINGS = "gradient_norm dead token_spread logit_spread answers".split()
 DEAD_BELOW = 1e-3  # a GELU is this small for all inputs below about -3.4
-POOLINGS = (
+POOLING_LAYERS = (
     layers.Flatten,
     layers.GlobalAveragePooling1D,
     layers.GlobalAveragePooling2D,
@@ -101,7 +101,7 @@ def head_layers(model):
         ValueError: When no layer of the model pools.
     """
     found = list(walk(model))
-    pooling = find(model, POOLINGS)[0]
+    pooling = find(model, POOLING_LAYERS)[0]
     rest = found[found.index(pooling) + 1 :]
     hidden = [layer for layer in rest[:-1] if isinstance(layer, layers.Dense)]
     return pooling, hidden

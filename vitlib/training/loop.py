@@ -4,7 +4,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -12,15 +12,16 @@ from keras import ops
 
 from vitlib.config.training import TrainConfig
 from vitlib.data.splits import Dataset
-from vitlib.training import parallel, provenance
+from vitlib.training import parallel
 from vitlib.training.batches import run_batches
-from vitlib.training.checkpoints import Saver, describe, load_progress, load_weights
+from vitlib.training.checkpoints import Saver, load_weights
 from vitlib.training.compilation import explain_no_compilation
 from vitlib.training.draws import draw_order, seed_epoch
 from vitlib.training.instruments import WATCHED, MeteredAdamW, read, watch_head
 from vitlib.training.optimizer import AdamW
 from vitlib.training.prepare import prepare
 from vitlib.training.recording import record
+from vitlib.training.resume import open_saver
 from vitlib.training.tasks import CLASSIFICATION, Classification, evaluate
 
 SAVE_MINUTES = 5  # what a kill costs at most, where an epoch takes longer
@@ -85,7 +86,7 @@ def train(
     with tempfile.TemporaryDirectory() as scratch:
         folder = checkpoint_dir or scratch
         minutes = math.inf if checkpoint_dir is None else save_minutes
-        saver = _open_saver(model, data, config, folder, watch, minutes)
+        saver = open_saver(model, data, config, folder, watch, minutes)
         loop = _Loop(model, watcher, data, config, task, saver, report)
         error = loop.run()
         progress = saver.progress
@@ -187,36 +188,3 @@ def _find_infinite(row, epoch):
         f"Epoch {epoch + 1} ended with {', '.join(names)} not a finite number; a lower "
         "learning rate, a warm-up or clipping may help."
     )
-
-
-def _open_saver(model, data, config, folder, watch, minutes):
-    """Reads how far the training had got, and prepares to save it from there on."""
-    facts = [asdict(config), data.fingerprint, len(data.train.labels), watch]
-    if data.train.different:  # a key of all images stays as it was before these
-        facts.append(data.train.different)
-    key = describe(model, *facts)
-    progress = load_progress(folder, key)
-    if progress is None:
-        progress = {"history": {}, "best_epoch": None, "images_per_second": []}
-    now = provenance.git_commit()
-    began = progress.get("git_commit", now)
-    progress["git_commit"] = provenance.join_commits(began, now)
-    _require_same_start(progress)
-    return Saver(folder, model, key, progress, minutes)
-
-
-def _require_same_start(progress):
-    """A kill can come when some processes have saved and others have not.
-
-    In the middle of an epoch they go back to its beginning, of which all have the
-    weights. Where they differ in whole epochs, they must be told.
-    """
-    finished = len(progress["history"].get("loss", ()))
-    if not parallel.is_same_everywhere(finished):
-        raise ValueError(
-            "All processes must go on after the same epoch: delete their checkpoints. "
-            f"Received: epoch {finished} in this process, another in another."
-        )
-    batches = progress.get("within", {}).get("batches", 0)
-    if not parallel.is_same_everywhere(batches):
-        progress.pop("within", None)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from vitlib.models.flops import count_flops
-from vitlib.records.runs import Run
+from vitlib.records.run import Run
 from vitlib.training import provenance
 from vitlib.training.instruments import READINGS
 from vitlib.training.tasks import CLASSIFICATION, evaluate
