@@ -2,15 +2,21 @@
 
 The chapters are written in MyST, which Jupyter Book understands: `{term}`, `{cite:p}`,
 `:::{exercise}`. JupyterLab shows those words as they stand. Here they become plain text
-that says the same.
+that says the same. `READER` makes HTML of it, with formulas for MathJax.
 """
 
 import re
+from html import escape
 from pathlib import Path
 
-from markup import name_sources
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pybtex.database import parse_file
+from pybtex.richtext import Text
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
+CHAPTERS = ("data", "patches", "positions", "training")
+CHAPTERS += ("comparison", "attention", "debugging")
 TITLE = re.compile(r"^(?:# )?\((sec-[\w-]+)\)=\n(?:# )?#+ (.+)", re.MULTILINE)
 EXERCISE = re.compile(
     r":::\{exercise\} (?P<title>.+)\n:label: (?P<label>\S+)\n\n(?P<text>(?s:.+?))\n:::"
@@ -21,7 +27,17 @@ ADMONITION = re.compile(
 )
 EQUATION = re.compile(r"\n\$\$ \((eq-[\w-]+)\)")
 ROLE = re.compile(r"\{([a-z:]+)\}`([^`]+)`")
+TARGET = re.compile(r"\s*<[^<>]+>$")  # of a role: text <target>
 LINK = re.compile(r"\[([^\]]*)\]\(#([\w-]+)\)")
+
+
+def _formula(tex, how):
+    """A formula as MathJax finds it in HTML."""
+    return rf"\[{escape(tex)}\]" if how["display_mode"] else rf"\({escape(tex)}\)"
+
+
+READER = MarkdownIt("commonmark", {"html": False}).enable("table")
+READER.use(dollarmath_plugin, renderer=_formula)
 
 
 def read_titles(folder=BOOK):
@@ -29,6 +45,18 @@ def read_titles(folder=BOOK):
     paths = [*folder.glob("*.md"), *folder.glob("notebooks/*.py")]
     texts = [path.read_text(encoding="utf-8") for path in paths]
     return dict(pair for text in texts for pair in TITLE.findall(text))
+
+
+def read_sources(path=BOOK / "references.bib"):
+    """Authors and year of each source by its key."""
+    sources = {}
+    for key, entry in parse_file(path).entries.items():
+        last = [" ".join(person.last_names) for person in entry.persons["author"]]
+        last = [str(Text.from_latex(name)) for name in last]
+        several = len(last) > 2 or last[-1] == "others"
+        authors = f"{last[0]} et al." if several else " and ".join(last)
+        sources[key] = (authors, entry.fields["year"])
+    return sources
 
 
 def read_names(notebook):
@@ -53,7 +81,7 @@ class Plain:
     """
 
     def __init__(self, name, chapters):
-        self.authors = name_sources(BOOK / "references.bib")
+        self.sources = read_sources()
         self.texts = read_titles()
         for other, notebook in chapters.items():
             place = "" if other == name else f" of *{self.texts[f'sec-{other}']}*"
@@ -87,25 +115,27 @@ class Plain:
         return "\n".join(f"> {line}".rstrip() for line in lines)
 
     def _link(self, match):
-        return match[1] or f"*{self.texts[match[2]]}*"
+        return match[1] or f"*{self._find('ref', match[2])}*"
 
     def _role(self, match):
-        role, text = match.groups()
+        return self._find(*match.groups())
+
+    def _find(self, role, text):
+        """The words for a role and what stands between its backticks."""
         if role == "term":
-            return re.sub(r" <.+>$", "", text)
-        if role == "class":
-            return f"`{text.split('.')[-1]}`"
-        if role in ("numref", "eq", "ref"):
+            return TARGET.sub("", text)
+        if role in ("numref", "eq", "ref") and text in self.texts:
             return self.texts[text]
-        if role in ("cite:t", "cite:p"):
-            return self._cite(role, text.split(","))
+        keys = [key.strip() for key in text.split(",")]
+        if role in ("cite:t", "cite:p") and set(keys) <= set(self.sources):
+            return self._cite(role, [self.sources[key] for key in keys])
         raise ValueError(
-            "A role in a chapter must be one of term, class, numref, eq, ref, cite:t "
-            f"and cite:p, which have plain words. Received: {match[0]!r}."
+            "A role in a chapter must be a term, a numref, eq or ref to a label of the "
+            "book, or a cite:t or cite:p of book/references.bib. "
+            f"Received: {{{role}}}`{text}`."
         )
 
-    def _cite(self, role, keys):
-        sources = [self.authors[key.strip()] for key in keys]
+    def _cite(self, role, sources):
         if role == "cite:t":
             return " and ".join(f"{names} ({year})" for names, year in sources)
         return f"({'; '.join(f'{names}, {year}' for names, year in sources)})"

@@ -1,55 +1,140 @@
 """Make slides of the chapters, one HTML file each, which need no network to be shown.
 
-Example:
     python teaching/slides.py
+
+A deck takes from a chapter what a room needs: the objectives, the question and the
+opening of each section, the numbered equations, the figures, the exercises without
+their solutions, and the key points. `slides.html` fits the letters to each slide.
 """
 
 import argparse
 import sys
 from html import escape
 from importlib.metadata import distribution
-from itertools import groupby
+from itertools import pairwise
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
-import markup
-from deck import Part, Slide, make_deck, read
+from editions import ROOT, SOLUTIONS, read_chapters, tags
+from markdown_it.tree import SyntaxTreeNode
+from plain import CHAPTERS, EXERCISE, READER, Plain, figure_of
 
-ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Template(Path(__file__).with_name("slides.html").read_text("utf-8"))
-CHAPTERS = ("data", "patches", "positions", "training")
-CHAPTERS += ("comparison", "attention", "debugging")
+
+
+class Slide(NamedTuple):
+    """The heading and the body of a slide, in HTML."""
+
+    heading: str
+    body: str
+    type: str = "slide"  # beside the types of the nodes of Markdown
+
+
+def parse(text):
+    """The blocks of Markdown: list of `SyntaxTreeNode`."""
+    return SyntaxTreeNode(READER.parse(text)).children
+
+
+def render(nodes):
+    """The HTML of nodes."""
+    tokens = [token for node in nodes for token in node.to_tokens()]
+    return READER.renderer.render(tokens, READER.options, {})
+
+
+def read_blocks(notebook, plain):
+    """Reads what a chapter says and shows until its solutions.
+
+    Args:
+        notebook: The chapter, as `nbformat` reads it.
+        plain: `Plain` of the chapter.
+
+    Returns:
+        List of nodes of Markdown, and of a `Slide` for each exercise and figure. The
+        heading of a figure is yet to be set.
+    """
+    blocks = []
+    for cell in notebook.cells:
+        if "instructor" in tags(cell):
+            continue
+        if figure_of(cell):
+            blocks.append(Slide("", show_figure(cell, plain)))
+        if cell.cell_type != "markdown":
+            continue
+        text, *solutions = f"\n{cell.source}\n".split(SOLUTIONS)
+        edges = [edge for match in EXERCISE.finditer(text) for edge in match.span()]
+        for place, (start, end) in enumerate(pairwise([0, *edges, len(text)])):
+            nodes = parse(plain.markdown(text[start:end]))
+            is_exercise = place % 2
+            if is_exercise:
+                nodes = [Slide(render(nodes[0].children), render(nodes[1:]))]
+            blocks += nodes
+        if solutions:
+            break
+    return blocks
+
+
+def show_figure(cell, plain):
+    """The HTML of the figure that a cell has drawn."""
+    (image,) = (o.data["image/png"] for o in cell.outputs if "image/png" in o.data)
+    alt = escape(cell.metadata["mystnb"]["image"]["alt"])
+    caption = READER.renderInline(plain.caption(figure_of(cell)))
+    return (
+        f'<figure><img src="data:image/png;base64,{"".join(image.split())}" '
+        f'alt="{alt}"><figcaption>{caption}</figcaption></figure>'
+    )
+
+
+def opening(nodes):
+    """The first block of a section, and what it leads to: a formula, or by a colon."""
+    end = 1
+    while end < len(nodes) and nodes[end - 1].type == "paragraph":
+        leads = nodes[end - 1].children[0].content.endswith(":")
+        if not leads and nodes[end].type != "math_block":
+            break
+        end += 1
+    return nodes[:end]
+
+
+def make_deck(blocks):
+    """Makes the slides of a chapter from what `read_blocks` gives."""
+    starts = [place for place, block in enumerate(blocks) if block.type == "heading"]
+    slides = []
+    for start, end in pairwise([*starts, len(blocks)]):
+        heading, inside = render(blocks[start].children), blocks[start + 1 : end]
+        if blocks[start].tag == "h1":
+            (box,) = [block for block in inside if block.type == "blockquote"]
+            last = [node.type for node in box.children].index("bullet_list")
+            slides.append(Slide(heading, render(box.children[1 : last + 1])))
+        else:
+            slides += show_section(heading, inside)
+    return slides
+
+
+def show_section(heading, blocks):
+    """Makes the slides of a section: its opening, and what has a name or a number."""
+    shown = opening([block for block in blocks if block.type != "slide"])
+    slides = [Slide(heading, render(shown))]
+    for place, block in enumerate(blocks):
+        if block.type == "slide":
+            slides.append(block._replace(heading=block.heading or heading))
+        elif block not in shown and r"\tag{" in block.content:
+            slides.append(Slide(heading, render(blocks[place - 1 : place + 1])))
+    return slides
 
 
 def write(path, title, slides):
-    """Writes slides as one page of HTML.
-
-    Args:
-        path: Path of the file.
-        title: String.
-        slides: List of `Slide`.
-    """
+    """Writes a list of `Slide` as a page of HTML with a title."""
     body = "\n".join(
-        page(slide, number, len(slides)) for number, slide in enumerate(slides, start=1)
+        f'<section id="{number}" tabindex="-1">\n'
+        f"<{tag}>{slide.heading}</{tag}>\n{slide.body}\n"
+        f'<p class="number">{number} / {len(slides)}</p>\n</section>'
+        for number, slide in enumerate(slides, start=1)
+        for tag in ("h1" if number == 1 else "h2",)
     )
-    script = read_mathjax() if r"\(" in body or r"\[" in body else ""
+    script = read_mathjax() if 'class="math' in body else ""
     text = TEMPLATE.substitute(title=escape(title), body=body, mathjax=script)
     path.write_text(text, encoding="utf-8")
-
-
-def page(slide, number, count):
-    """Returns the HTML of a slide."""
-    tag = "h1" if number == 1 else "h2"
-    size = " large" if slide.is_large else ""
-    html = ""
-    for container, parts in groupby(slide.parts, key=lambda part: part.container):
-        inside = "\n".join(part.html for part in parts)
-        html += f"<{container}>\n{inside}\n</{container}>\n" if container else inside
-    return (
-        f'<section id="{number}" class="{slide.kind}{size}" tabindex="-1">\n'
-        f"<{tag}>{slide.heading}</{tag}>\n{html}\n"
-        f"<p class='number'>{number} / {count}</p>\n</section>"
-    )
 
 
 def read_mathjax():
@@ -59,39 +144,23 @@ def read_mathjax():
     return Path(file).read_text("utf-8")
 
 
-def make_decks(notebooks, out):
-    """Writes a deck for each chapter, and an index.
-
-    Args:
-        notebooks: Path of the folder with the notebooks.
-        out: Path of the folder to write to. It is made if it is missing.
-
-    Returns:
-        Path of the index.
-    """
-    paths = sorted(notebooks.glob("*.ipynb"))
-    found = {p.stem: read(p) for p in paths if not p.name.endswith(".failed.ipynb")}
-    names = markup.name_sources(ROOT / "book/references.bib")
-    for blocks in found.values():
-        names |= markup.name_targets(blocks)
-    out.mkdir(parents=True, exist_ok=True)
-    links = []
-    for chapter in CHAPTERS:
-        slides = make_deck(found[chapter], names)
-        title = markup.name_targets(found[chapter])[f"sec-{chapter}"].strip("“”")
-        write(out / f"{chapter}.html", title, slides)
-        link = f'<a href="{chapter}.html">{escape(title)}</a>, {len(slides)} slides'
-        links.append(Part(f"<li>{link}</li>", 1, "ol"))
-    write(out / "index.html", "Slides", [Slide("title", "Slides", tuple(links))])
-    return out / "index.html"
-
-
-def main(arguments=None):
-    """Makes the slides of all chapters."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(argv=None):
+    """Makes the slides of all chapters, and an index; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "editions/slides")
-    options = parser.parse_args(arguments)
-    print(f"Open {make_decks(ROOT / 'notebooks', options.out)}")
+    out = parser.parse_args(argv).out
+    out.mkdir(parents=True, exist_ok=True)
+    chapters, links = read_chapters(), []
+    for name in CHAPTERS:
+        plain = Plain(name, chapters)
+        title = plain.texts[f"sec-{name}"]
+        slides = make_deck(read_blocks(chapters[name], plain))
+        write(out / f"{name}.html", title, slides)
+        link = f'<a href="{name}.html">{escape(title)}</a>, {len(slides)} slides'
+        links.append(f"<li>{link}</li>")
+    index = Slide("Slides", f"<ol>{''.join(links)}</ol>")
+    write(out / "index.html", "Slides", [index])
+    print(f"Open {out / 'index.html'}")
     return 0
 
 

@@ -209,12 +209,37 @@ def test_an_edition_that_somebody_worked_in_is_not_overwritten(tmp_path, capsys)
     ]
 
 
-def test_a_role_without_plain_words_is_refused():
-    plain = Plain("data", CHAPTERS)
-    with pytest.raises(
-        ValueError, match=r"must be one of term.*Received: '\{doc\}`x`'"
-    ):
-        plain.markdown("See {doc}`x`.")
+@pytest.mark.parametrize(
+    ("myst", "words"),
+    [
+        ("{term}`token`", "token"),
+        ("{term}`tokens <token>`", "tokens"),
+        ("{term}`tokens\n<token>`", "tokens"),
+        ("{numref}`fig-data-flip`", "Figure 6"),
+        ("{numref}`fig-cost`", "Figure 5 of *An image becomes a sequence*"),
+        ("{eq}`eq-data-hits`", "(2)"),
+        ("{eq}`eq-cost`", "(2) of *An image becomes a sequence*"),
+        ("{ref}`ex-data-half`", "Exercise 1: Half of the answer"),
+        ("{ref}`sec-patches`", "An image becomes a sequence"),
+        ("[](#sec-patches)", "*An image becomes a sequence*"),
+        ("[the chapter](#sec-patches)", "the chapter"),
+        ("[a page](https://example.org)", "[a page](https://example.org)"),
+        ("{cite:t}`dosovitskiy2021`", "Dosovitskiy et al. (2021)"),
+        ("{cite:p}`barz2020, schh`", "(Barz and Denzler, 2020; s-chh, n.d.)"),
+    ],
+)
+def test_what_points_away_becomes_words(myst, words):
+    assert Plain("data", CHAPTERS).markdown(myst) == words
+
+
+@pytest.mark.parametrize(
+    "myst", ["{doc}`x`", "{eq}`eq-none`", "{cite:p}`nobody2022`", "[](#sec-none)"]
+)
+def test_what_has_no_words_is_refused_in_one_sentence(myst):
+    plain, rule = Plain("data", CHAPTERS), "^A role in a chapter must be .* Received: "
+    with pytest.raises(ValueError, match=rule) as error:
+        plain.markdown(f"See {myst}.")
+    assert "\n" not in str(error.value)
 
 
 def test_a_stub_keeps_signature_and_docstring_alone():

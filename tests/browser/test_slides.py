@@ -19,7 +19,7 @@ CUT_OFF = """() => [...document.querySelectorAll("section")].flatMap(slide => {
     .map(part => `slide ${slide.id} cuts off ${part.tagName.toLowerCase()}`);
 })"""
 
-SMALL = """() => [...document.querySelectorAll("section > *, li, figcaption, td")]
+SMALL = """() => [...document.querySelectorAll("section > *, li, figcaption, td, code")]
   .filter(part => part.className !== "number")
   .filter(part => parseFloat(getComputedStyle(part).fontSize) < 22)
   .map(part => `small letters: ${part.textContent.slice(0, 40)}`)"""
@@ -96,6 +96,8 @@ def test_keys_lead_through_the_slides(reader, path):
 def test_each_slide_is_a_page_of_the_print(reader, tmp_path, path):
     page, findings = visit(reader, path, SLIDES)
     count = page.locator("section").count()
+    page.emulate_media(media="print")
+    findings += page.evaluate(CUT_OFF)
     page.pdf(path=tmp_path / "deck.pdf", prefer_css_page_size=True)
     page.close()
     pages = pypdf.PdfReader(tmp_path / "deck.pdf").pages
@@ -113,9 +115,10 @@ def test_every_link_of_the_index_opens_a_deck(room):
 
 
 BROKEN = {
-    "cuts off p": ("</h2>", "</h2><p>" + "word " * 300 + "</p>"),
+    "small letters: word": ("</h2>", "</h2><p>" + "word " * 400 + "</p>"),
+    "cuts off p": ("</h2>", "</h2><p>" + "word " * 3000 + "</p>"),
     "cuts off pre": ("</h2>", "</h2><pre>" + "word " * 60 + "</pre>"),
-    "small letters": ("</h2>", '</h2><p style="font-size: 12px">fine print</p>'),
+    "small letters: fine": ("</h2>", '</h2><p style="font-size: 12px">fine print</p>'),
     "picture missing": ('src="data:image/png;base64,', 'src="data:image/png;base64,x'),
     "formula not understood": (r"\(", r"\(\left("),
     r"\(\frac{": (r"\(", r"\(\frac{"),
