@@ -12,7 +12,6 @@ The choices are mixed, in the same way each time and in both files.
 
 import argparse
 import hashlib
-import html
 import itertools
 import re
 import sys
@@ -21,18 +20,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from markdown_it import MarkdownIt
+from plain import CHAPTERS
 
 from vitlib.records.files import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 BANK = ROOT / "teaching/questions.yml"
-CHAPTERS = ("data", "patches", "positions", "training")
-CHAPTERS += ("comparison", "attention", "debugging")
 LEVELS = ("recall", "apply", "analyse")
 FIELDS = {"id", "chapter", "level", "question", "choices", "explanation"}
 OPTIONAL = {"section", "objective"}
 KINDS = ({"right"}, {"wrong", "misconception"})  # of choices, by their keys
 LETTERS = "ABCDE"  # one for each choice
+# Writes a text in HTML: `code` and *emphasis* become elements, and nothing else.
+inline = MarkdownIt("zero").enable(["backticks", "emphasis"]).renderInline
 
 HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -245,14 +246,6 @@ def mixed(question):
         return hashlib.sha256(f"{question['id']} {text_of(choice)}".encode()).digest()
 
     return sorted(question["choices"], key=place)
-
-
-def inline(text):
-    """Writes a text in HTML: `code` and *emphasis* become elements."""
-    parts = html.escape(text, quote=False).split("`")
-    parts[::2] = [re.sub(r"\*(.+?)\*", r"<em>\1</em>", part) for part in parts[::2]]
-    parts[1::2] = [f"<code>{part}</code>" for part in parts[1::2]]
-    return "".join(parts)
 
 
 def answer_in_html(question, number):
