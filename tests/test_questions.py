@@ -16,8 +16,9 @@ import yaml
 from keras import ops
 
 import vitlib
+from vitlib.data import archive
 from vitlib.inspection import introspect
-from vitlib.training import instruments
+from vitlib.training import instruments, tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 BANK = yaml.safe_load((ROOT / "teaching/questions.yml").read_text("utf-8"))
@@ -155,7 +156,7 @@ def flipped():
 
 
 def superclasses():
-    one, five = vitlib.cifar100.NUM_CLASSES / vitlib.cifar100.NUM_SUPERCLASSES, 5
+    one, five = archive.NUM_CLASSES / archive.NUM_SUPERCLASSES, 5
     return f"{100 / one:.0f} % and {100 * five / one:.0f} %"
 
 
@@ -181,7 +182,7 @@ def head_of_a_larger_image():
 
 
 def uniform_loss():
-    return f"{vitlib.training.score(np.zeros((100, 100)), np.arange(100))['loss']:.2f}"
+    return f"{tasks.score(np.zeros((100, 100)), np.arange(100))['loss']:.2f}"
 
 
 def first_jump():
