@@ -52,7 +52,7 @@ from keras import ops
 import vitlib
 from vitlib import checks
 from vitlib.data import shapes
-from vitlib.inspection import introspect, plotting
+from vitlib.inspection import introspect, pictures
 from vitlib.notebook import check_parameters
 
 check_parameters(globals())
@@ -184,12 +184,12 @@ for name, each in maps.items():
 # %% mystnb={"figure": {"caption": "One head, one image. Left: the image and its patches. Middle: the weights, one row a query, one column a key; bright is large. Right: one row of this table, drawn over the image; the framed patch is the query, and dark patches get little of its attention.", "name": "fig-one-map"}, "image": {"alt": "Left, an image with a red and a blue shape under a grid. In the middle, a square table of colours that is dark but for one bright column. Right, the image again, dark in most patches and bright in the patch that the framed query looks at."}}
 place = (0, 0)  # row and column of the query, which is number 0
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.4))
-plotting.show_image(axes[0], images[0])
-plotting.draw_patch_grid(axes[0], (side, side), side / grid[0], "black")
+pictures.show_image(axes[0], images[0])
+pictures.draw_patch_grid(axes[0], (side, side), side / grid[0], "black")
 axes[1].imshow(weights)
 axes[1].set(xlabel="key", ylabel="query")
 axes[1].grid(visible=False)
-plotting.show_map(axes[2], images[0], weights[0].reshape(grid), query=place)
+pictures.show_map(axes[2], images[0], weights[0].reshape(grid), query=place)
 plt.show()
 
 # %% [markdown]
@@ -238,9 +238,9 @@ received["trained"].shape  # (block, image, head, key)
 # %%
 def draw_heads(axes, picture, attention, limit=None):
     """Draws an image, and over it the attention `(heads, N)` of each head."""
-    plotting.show_image(axes[0], picture)
+    pictures.show_image(axes[0], picture)
     for ax, each in zip(axes[1:], attention, strict=False):
-        plotting.show_map(ax, picture, each.reshape(grid), limit)
+        pictures.show_map(ax, picture, each.reshape(grid), limit)
 
 
 # %% mystnb={"figure": {"caption": "Attention that the patches receive in the last block of the trained model, for three test images. One row an image; one column for each of the first four heads. In each map the brightest patch receives most.", "name": "fig-trained-maps"}, "image": {"alt": "Three rows of five pictures. The first picture of a row is an image with a red and a blue shape. In the other four it is dark except for one or two patches that hold a shape, in some columns the red one and in others the blue one."}}
@@ -520,10 +520,10 @@ plt.show()
 flow = introspect.attention_rollout(maps["trained"])  # (image, query, patch)
 last = maps["trained"][-1, 0].mean(axis=0)  # (query, key)
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2))
-plotting.show_image(axes[0], images[0])
+pictures.show_image(axes[0], images[0])
 for ax, table in zip(axes[1:3], (last, flow[0]), strict=True):
-    plotting.show_map(ax, images[0], table[0].reshape(grid), query=place)
-plotting.show_map(axes[3], images[0], flow[0].mean(axis=0).reshape(grid))
+    pictures.show_map(ax, images[0], table[0].reshape(grid), query=place)
+pictures.show_map(axes[3], images[0], flow[0].mean(axis=0).reshape(grid))
 plt.show()
 
 # %% [markdown]
@@ -570,7 +570,7 @@ fig, axes = plt.subplots(2, 8, figsize=(7.2, 2))
 for line, patterns in zip(axes, filters.values(), strict=True):
     for ax, pattern in zip(line, patterns, strict=True):
         scaled = 127.5 * (1 + pattern / np.abs(pattern).max())
-        plotting.show_image(ax, scaled)
+        pictures.show_image(ax, scaled)
 plt.show()
 
 # %% [markdown]
@@ -628,7 +628,7 @@ fig, axes = plt.subplots(
     1, 2, figsize=(7.2, 3.1), gridspec_kw={"wspace": 0.12}
 )
 for ax, each in zip(axes, similarity.values(), strict=True):
-    plotting.show_similarity_maps(ax, each)
+    pictures.show_similarity_maps(ax, each)
 fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
 plt.show()
 
@@ -922,9 +922,9 @@ if data_set == "shapes":
 # %% mystnb={"figure": {"caption": "A block that does nothing. Left: a test image. Then the rollout of the trained model, the map of the idle block put on top of it, and the rollout of both. The two models give the same answer to every image.", "name": "fig-idle"}, "image": {"alt": "Four pictures of one image. In the second, the patches of the red and the blue shape are bright. In the third, other patches are bright as well. In the fourth, the brightness is a mixture of the two."}}
 pictures = flows["trained"], idle_maps[-1].mean(axis=(1, 2)), idle_flow
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2))
-plotting.show_image(axes[0], images[0])
+pictures.show_image(axes[0], images[0])
 for ax, each in zip(axes[1:], pictures, strict=True):
-    plotting.show_map(ax, images[0], each[0].reshape(grid))
+    pictures.show_map(ax, images[0], each[0].reshape(grid))
 plt.show()
 
 # %% [markdown]

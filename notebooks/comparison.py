@@ -54,7 +54,7 @@ from keras import ops
 
 import vitlib
 from vitlib import checks
-from vitlib.inspection import plotting
+from vitlib.inspection import pictures, plotting
 from vitlib.notebook import check_parameters
 from vitlib.records.tables import Table
 
@@ -166,8 +166,8 @@ fig, axes = plt.subplots(2, 5, figsize=(7.2, 3.2))
 for line, (name, steps) in zip(axes, rows.items(), strict=True):
     line[0].set_ylabel(name)
     for ax, step in zip(line, steps, strict=False):
-        plotting.show_image(ax, data.train.images[0])
-        plotting.draw_patch_grid(ax, (32, 32), step)
+        pictures.show_image(ax, data.train.images[0])
+        pictures.draw_patch_grid(ax, (32, 32), step)
         ax.set_xlabel(32 // step)
 axes[1, 4].set_axis_off()
 plt.show()
@@ -222,7 +222,7 @@ cases = ((4, 1), (2, 1), (2, 2), (1, 1))
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.0))
 for ax, (side, stride) in zip(axes, cases, strict=True):
     count = meetings(side, stride)
-    plotting.show_numbers(ax, np.outer(count, count))
+    pictures.show_numbers(ax, np.outer(count, count))
     ax.set_xlabel(f"map of {side} x {side}, step {stride}")
 plt.show()
 

@@ -58,7 +58,7 @@ from matplotlib.cbook import get_sample_data
 import vitlib
 from vitlib import checks
 from vitlib.data import archive, shapes
-from vitlib.inspection import plotting
+from vitlib.inspection import pictures
 from vitlib.layers import augment
 from vitlib.layers.normalize import Normalization
 from vitlib.notebook import check_parameters
@@ -130,7 +130,7 @@ Table(columns, tuple(rows))
 fig, axes = plt.subplots(2, 5, figsize=(7.2, 3.7))
 names = [dataset.class_names[label] for label in dataset.train.labels[:10]]
 names = [name.replace(" ", "\n", 1) for name in names]
-plotting.show_images(axes, dataset.train.images[:10], names)
+pictures.show_images(axes, dataset.train.images[:10], names)
 plt.show()
 
 # %% [markdown]
@@ -287,7 +287,7 @@ enlarged = ops.convert_to_numpy(enlarged)
 # %% mystnb={"figure": {"caption": "One photograph at 256, 72, 32 and 16 pixels a side. On the right, the image of 32 pixels enlarged to 72, as the report does it with every image of CIFAR-100.", "name": "fig-data-sizes"}, "image": {"alt": "Five portraits of the same woman in uniform. The first is sharp. At 72 pixels the face is clear, at 32 pixels the eyes are dark spots, at 16 pixels only a light patch under a dark cap is left. The last one looks like the third, but smoothed."}}
 fig, axes = plt.subplots(1, 5, figsize=(7.2, 1.8))
 labels = [*map(str, small), "32, enlarged to 72"]
-plotting.show_images(axes, [*small.values(), enlarged], labels)
+pictures.show_images(axes, [*small.values(), enlarged], labels)
 plt.show()
 
 # %%
@@ -571,7 +571,7 @@ fig, axes = plt.subplots(2, 6, figsize=(7.2, 2.5))
 for row, (recipe, image) in zip(axes, recipes.items(), strict=True):
     batch = np.repeat(image[None], 5, axis=0)
     varied = augment.Augmentation(recipe)(batch, training=True)
-    plotting.show_images(row, [image, *ops.convert_to_numpy(varied)])
+    pictures.show_images(row, [image, *ops.convert_to_numpy(varied)])
 plt.show()
 
 # %% [markdown]
@@ -671,7 +671,7 @@ for degrees in (0.2, np.degrees(0.2)):
 
 fig, panels = plt.subplots(1, 3, figsize=(6.4, 2.4))
 names = ["no shear", "0.2 degrees", "0.2 radians"]
-plotting.show_images(panels, variants, names)
+pictures.show_images(panels, variants, names)
 plt.show()
 
 # %%
@@ -753,7 +753,7 @@ for number in (label, label + 1):  # left of, right of
     names.append(shapes.CLASS_NAMES[number].replace(" ", "\n", 1))
 fig, panels = plt.subplots(1, 4, figsize=(7.2, 2.3))
 pictures = [small[32], small[32][:, ::-1], scene, scene[:, ::-1]]
-plotting.show_images(panels, pictures, names)
+pictures.show_images(panels, pictures, names)
 plt.show()
 
 # %% [markdown]

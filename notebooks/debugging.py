@@ -52,7 +52,7 @@ from keras import layers
 
 import vitlib
 from vitlib import checks
-from vitlib.inspection import plotting
+from vitlib.inspection import pictures
 from vitlib.notebook import check_parameters
 from vitlib.records.tables import Table
 from vitlib.training import instruments, tasks
@@ -154,7 +154,7 @@ def variant(image, random):
 draws = np.random.default_rng(seed).uniform(size=(200, 3))
 variants = [variant(images[0], draw) for draw in draws]
 fig, axes = plt.subplots(1, 8, figsize=(7.2, 1.1))
-plotting.show_images(axes, [images[0], *variants[:7]])
+pictures.show_images(axes, [images[0], *variants[:7]])
 plt.show()
 
 # %% [markdown]
@@ -677,7 +677,7 @@ promised = 3 * (square == 0)
 fig, axes = plt.subplots(1, 2, figsize=(5, 2.4))
 for ax, counts in zip(axes, (taken, promised), strict=True):
     ax.imshow(counts, cmap="Greys", vmin=0, vmax=4)
-    plotting.draw_patch_grid(ax, (32, 32), 8, color="C2")
+    pictures.draw_patch_grid(ax, (32, 32), 8, color="C2")
     ax.set(xticks=[], yticks=[])
 plt.show()
 

@@ -53,7 +53,7 @@ from matplotlib.cbook import get_sample_data
 
 import vitlib
 from vitlib import checks
-from vitlib.inspection import plotting
+from vitlib.inspection import pictures
 from vitlib.notebook import check_parameters
 from vitlib.records.tables import Table
 
@@ -85,9 +85,9 @@ patches = vitlib.Patches(patch_size=6)(photo)
 fig, (top, bottom) = plt.subplots(
     2, 1, figsize=(7.2, 4.2), height_ratios=[3.2, 1]
 )
-plotting.show_image(top, photo[0])
-plotting.draw_patch_grid(top, image_size=(72, 72), patch_size=6)
-plotting.show_patches(bottom, patches[0], columns=36)
+pictures.show_image(top, photo[0])
+pictures.draw_patch_grid(top, image_size=(72, 72), patch_size=6)
+pictures.show_patches(bottom, patches[0], columns=36)
 plt.show()
 
 # %% [markdown]
@@ -154,7 +154,7 @@ tiny = np.arange(16).reshape(4, 4)
 owner = np.kron([[0, 1], [2, 3]], np.ones((2, 2), int))
 
 fig, ax = plt.subplots(figsize=(2.4, 2.4))
-plotting.show_numbers(ax, tiny, colors=owner)
+pictures.show_numbers(ax, tiny, colors=owner)
 plt.show()
 
 # %% [markdown]
@@ -267,7 +267,7 @@ for vector, pixels in enumerate(pixel_numbers.reshape(144, 36)):
 
 fig, axes = plt.subplots(2, 1, figsize=(6.4, 3.6))
 for ax, colors in zip(axes, (square, bar), strict=True):
-    plotting.show_image(ax, colors.reshape(72, 72)[:18])
+    pictures.show_image(ax, colors.reshape(72, 72)[:18])
 plt.show()
 
 # %% [markdown]
@@ -278,7 +278,7 @@ plt.show()
 fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.8))
 for ax, sequence in zip(axes, (patches, wrong), strict=True):
     image = vitlib.join_patches(sequence, image_size=(72, 72))[0]
-    plotting.show_image(ax, image)
+    pictures.show_image(ax, image)
 plt.show()
 
 # %% [markdown]
@@ -459,7 +459,7 @@ for ax, stride in zip(axes, (6, 3), strict=True):
     for row in range(0, 13, stride):
         for column in range(0, 13, stride):
             count[row : row + 6, column : column + 6] += 1
-    plotting.show_numbers(ax, count)
+    pictures.show_numbers(ax, count)
 plt.show()
 
 # %% [markdown]
@@ -547,8 +547,8 @@ small.shape, large.shape
 # %% mystnb={"figure": {"caption": "A small image, and the same image enlarged to 72 x 72 pixels. Left: patches of 4 x 4 pixels, 64 tokens. Right: patches of 6 x 6 pixels, 144 tokens.", "name": "fig-enlarged"}, "image": {"alt": "The same picture twice, a red and a blue shape with a few dots on a grey ground. Left, it is coarse under a grid of 8 by 8 squares. Right, it is smoother under a grid of 12 by 12 squares."}}
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.2))
 for ax, image, size in zip(axes, (small[0], large[0]), (4, 6), strict=True):
-    plotting.show_image(ax, image)
-    plotting.draw_patch_grid(ax, image.shape[:2], size, color="black")
+    pictures.show_image(ax, image)
+    pictures.draw_patch_grid(ax, image.shape[:2], size, color="black")
 plt.show()
 
 # %% [markdown]

@@ -54,7 +54,7 @@ from keras import ops
 import vitlib
 from vitlib import checks
 from vitlib.data import shapes
-from vitlib.inspection import introspect, plotting
+from vitlib.inspection import introspect, pictures, plotting
 from vitlib.notebook import check_parameters
 from vitlib.records.tables import Table
 
@@ -90,8 +90,8 @@ shuffled = vitlib.join_patches(patches[:, order], image_size=(32, 32))[0]
 
 fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.8))
 for ax, picture in zip(axes, (image, shuffled), strict=True):
-    plotting.show_image(ax, picture)
-    plotting.draw_patch_grid(ax, image_size=(32, 32), patch_size=8)
+    pictures.show_image(ax, picture)
+    pictures.draw_patch_grid(ax, image_size=(32, 32), patch_size=8)
 plt.show()
 
 # %% [markdown]
@@ -229,7 +229,7 @@ row, column = np.divmod(places, 4)
 
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.4))
 for ax, indices in zip(axes, (places, row, column), strict=True):
-    plotting.show_numbers(ax, indices)
+    pictures.show_numbers(ax, indices)
 plt.show()
 
 # %% [markdown]
@@ -300,7 +300,7 @@ axes[0].set(xlabel="key", ylabel="query", xticks=[0, 5, 10, 15])
 axes[0].set_yticks([0, 5, 10, 15])
 axes[0].grid(visible=False)
 for ax, query in zip(axes[1:], (5, 7), strict=True):
-    plotting.show_numbers(ax, distances[query].reshape(4, 4))
+    pictures.show_numbers(ax, distances[query].reshape(4, 4))
 plt.show()
 
 # %% [markdown]
@@ -477,7 +477,7 @@ fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
 for ax, picture, arrangement in zip(
     axes, four, shapes.ARRANGEMENTS, strict=True
 ):
-    plotting.show_image(ax, picture)
+    pictures.show_image(ax, picture)
     ax.set_xlabel(arrangement)
 plt.show()
 
@@ -704,7 +704,7 @@ maps = {
 fig, axes = plt.subplots(2, 2, figsize=(5.6, 5))
 fig.get_layout_engine().set(wspace=0.08, hspace=0.08)
 for ax, (key, similarity) in zip(axes.flat, maps.items(), strict=True):
-    plotting.show_similarity_maps(ax, similarity)
+    pictures.show_similarity_maps(ax, similarity)
     ax.set_xlabel(", ".join(key))
 fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
 plt.show()
@@ -1313,7 +1313,7 @@ for name, table in fixed.items():
 fig, axes = plt.subplots(1, 2, figsize=(6, 2.6))
 for ax, table in zip(axes, fixed.values(), strict=True):
     similarity = introspect.position_similarity(table, (12, 12))[5, 5]
-    plotting.show_image(ax, similarity)
+    pictures.show_image(ax, similarity)
     ax.get_images()[0].set(cmap="cividis", clim=(0.4, 1))
 fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
 plt.show()

@@ -56,7 +56,7 @@ import numpy as np
 
 import vitlib
 from vitlib import checks
-from vitlib.inspection import first_steps, plotting
+from vitlib.inspection import first_steps, pictures, plotting
 from vitlib.notebook import check_parameters
 from vitlib.records.summary import summarize_readings
 from vitlib.records.tables import Table
@@ -1111,7 +1111,7 @@ for layer, ax in enumerate(axes):
     shares = [
         [100 * dead[cell, layer].mean() for cell in row] for row in cells
     ]
-    plotting.show_numbers(ax, np.rint(shares).astype(int))
+    pictures.show_numbers(ax, np.rint(shares).astype(int))
     ax.plot(2 * np.log10(line / rates[0]), heights, "C1--")
     ax.set(xlabel="rate", ylim=(4.5, -0.5), title=f"hidden layer {layer + 1}")
     ax.set_xticks(range(5), [f"{r:g}" for r in rates])

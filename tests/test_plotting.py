@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sample_run import make_run
 
-from vitlib.inspection import plotting
+from vitlib.inspection import pictures, plotting
 from vitlib.layers.patches import Patches
 
 matplotlib.use("agg")  # no window
@@ -25,41 +25,41 @@ def shown(ax):
 
 def test_an_image_is_shown_as_it_is_and_without_ticks(ax):
     image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    assert plotting.show_image(ax, image) is ax
+    assert pictures.show_image(ax, image) is ax
     np.testing.assert_array_equal(shown(ax), image)
     assert list(ax.get_xticks()) == list(ax.get_yticks()) == []
 
 
 def test_a_float_image_is_clipped_to_the_range_of_pixels(ax):
-    plotting.show_image(ax, np.array([[[-3.0, 255.9, 300.0]]]))
+    pictures.show_image(ax, np.array([[[-3.0, 255.9, 300.0]]]))
     np.testing.assert_array_equal(shown(ax), [[[0, 255, 255]]])
 
 
 def test_a_float_table_without_channels_keeps_its_values(ax):
-    plotting.show_image(ax, np.array([[0.25, 300.0]]))
+    pictures.show_image(ax, np.array([[0.25, 300.0]]))
     np.testing.assert_array_equal(shown(ax), [[0.25, 300.0]])
 
 
 def test_every_number_stands_in_its_cell(ax):
     values = np.arange(6).reshape(2, 3)
-    plotting.show_numbers(ax, values)
+    pictures.show_numbers(ax, values)
     written = {text.get_position(): text.get_text() for text in ax.texts}
     places = {(column, row): str(v) for (row, column), v in np.ndenumerate(values)}
     assert written == places
 
 
 def test_numbers_are_dark_on_light_cells_and_light_on_dark_ones(ax):
-    plotting.show_numbers(ax, [[7, 8]], colors=[[0, 1]])
+    pictures.show_numbers(ax, [[7, 8]], colors=[[0, 1]])
     assert [text.get_color() for text in ax.texts] == ["white", "black"]
 
 
 def test_cells_can_have_colors_of_their_own(ax):
-    plotting.show_numbers(ax, [[7, 8]], colors=[[1, 0]])
+    pictures.show_numbers(ax, [[7, 8]], colors=[[1, 0]])
     np.testing.assert_array_equal(shown(ax), [[1, 0]])
 
 
 def test_the_grid_runs_between_the_pixels_of_neighbouring_patches(ax):
-    plotting.draw_patch_grid(ax, image_size=(4, 6), patch_size=2)
+    pictures.draw_patch_grid(ax, image_size=(4, 6), patch_size=2)
     rows, columns = (lines.get_segments() for lines in ax.collections)
     assert [line[0][1] for line in rows] == [1.5]
     assert [line[0][0] for line in columns] == [1.5, 3.5]
@@ -69,7 +69,7 @@ def test_the_grid_runs_between_the_pixels_of_neighbouring_patches(ax):
 
 def test_patches_are_drawn_in_reading_order_with_white_between(ax):
     image = np.random.default_rng(0).integers(0, 200, (1, 4, 4, 3)).astype("float32")
-    plotting.show_patches(ax, Patches(patch_size=2)(image)[0], columns=2)
+    pictures.show_patches(ax, Patches(patch_size=2)(image)[0], columns=2)
     canvas = shown(ax)
     assert canvas.shape == (5, 5, 3)
     assert (canvas[2] == 255).all() and (canvas[:, 2] == 255).all()
@@ -78,12 +78,12 @@ def test_patches_are_drawn_in_reading_order_with_white_between(ax):
 
 
 def test_a_sequence_is_one_line_unless_told_otherwise(ax):
-    plotting.show_patches(ax, np.zeros((3, 12)))
+    pictures.show_patches(ax, np.zeros((3, 12)))
     assert shown(ax).shape == (2, 8, 3)
 
 
 def test_an_unfinished_last_line_is_filled_with_white(ax):
-    plotting.show_patches(ax, np.zeros((3, 12)), columns=2)
+    pictures.show_patches(ax, np.zeros((3, 12)), columns=2)
     assert (shown(ax)[3:, 3:] == 255).all()
 
 
@@ -149,7 +149,7 @@ def test_without_a_finished_run_the_axes_say_so(ax):
 def test_a_map_darkens_what_gets_less_attention(ax):
     image = np.full((4, 6, 3), 200, np.uint8)
     attention = [[0.5, 0.25, 0.0], [0.25, 0.0, 0.0]]
-    assert plotting.show_map(ax, image, attention) is ax
+    assert pictures.show_map(ax, image, attention) is ax
     picture, shade = ax.get_images()
     np.testing.assert_array_equal(picture.get_array(), image)
     assert picture.get_extent() == shade.get_extent()
@@ -159,20 +159,20 @@ def test_a_map_darkens_what_gets_less_attention(ax):
 
 def test_maps_with_the_same_limit_compare(ax):
     image = np.zeros((4, 4, 3), np.uint8)
-    plotting.show_map(ax, image, [[0.1, 0.4]], limit=0.2)
+    pictures.show_map(ax, image, [[0.1, 0.4]], limit=0.2)
     shade = ax.get_images()[1].get_alpha()
     np.testing.assert_allclose(shade, [[plotting.SHADE / 2, 0]])
 
 
 def test_the_query_is_framed_by_the_edges_of_its_patch(ax):
-    plotting.show_map(ax, np.zeros((4, 6, 3)), np.ones((2, 3)), query=(1, 2))
+    pictures.show_map(ax, np.zeros((4, 6, 3)), np.ones((2, 3)), query=(1, 2))
     x, y = ax.get_lines()[0].get_data()
     assert (min(x), max(x), min(y), max(y)) == (3.5, 5.5, 1.5, 3.5)
 
 
 def test_similarity_maps_stand_in_the_places_of_their_patches(ax):
     similarity = np.linspace(-0.9, 0.9, 36).reshape(2, 3, 2, 3)
-    assert plotting.show_similarity_maps(ax, similarity) is ax
+    assert pictures.show_similarity_maps(ax, similarity) is ax
     canvas = np.ma.filled(shown(ax), np.nan)
     assert canvas.shape == (5, 11)
     assert np.isnan(canvas[2]).all() and np.isnan(canvas[:, [3, 7]]).all()
@@ -183,19 +183,19 @@ def test_similarity_maps_stand_in_the_places_of_their_patches(ax):
 def test_each_image_has_axes_and_a_label_of_its_own():
     figure, axes = plt.subplots(2, 2)
     images = np.arange(4, dtype=np.uint8)[:, None, None, None].repeat(3, axis=-1)
-    assert plotting.show_images(axes, images, list("abcd")) is axes
+    assert pictures.show_images(axes, images, list("abcd")) is axes
     assert [shown(ax)[0, 0, 0] for ax in axes.flat] == [0, 1, 2, 3]
     assert [ax.get_xlabel() for ax in axes.flat] == ["a", "b", "c", "d"]
     plt.close(figure)
 
 
 def test_images_need_no_labels_but_axes(ax):
-    plotting.show_images([ax], [np.zeros((2, 2))])
+    pictures.show_images([ax], [np.zeros((2, 2))])
     assert ax.get_xlabel() == ""
     with pytest.raises(ValueError, match="zip"):
-        plotting.show_images([ax], np.zeros((2, 4, 4)))
+        pictures.show_images([ax], np.zeros((2, 4, 4)))
     with pytest.raises(ValueError, match="zip"):
-        plotting.show_images([ax], np.zeros((1, 4, 4)), ["a", "b"])
+        pictures.show_images([ax], np.zeros((1, 4, 4)), ["a", "b"])
 
 
 def family_run(family, **changes):
