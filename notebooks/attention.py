@@ -50,10 +50,9 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import checks
+from vitlib import check_parameters, checks
 from vitlib.data import shapes
 from vitlib.inspection import introspect, pictures
-from vitlib.notebook import check_parameters
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)

@@ -53,10 +53,8 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import checks
+from vitlib import Table, check_parameters, checks
 from vitlib.inspection import pictures, plotting
-from vitlib.notebook import check_parameters
-from vitlib.records.tables import Table
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)

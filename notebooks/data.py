@@ -56,13 +56,10 @@ from keras import ops
 from matplotlib.cbook import get_sample_data
 
 import vitlib
-from vitlib import checks
+from vitlib import Table, check_parameters, checks
 from vitlib.data import archive, shapes
 from vitlib.inspection import pictures
 from vitlib.layers import augment
-from vitlib.layers.normalize import Normalization
-from vitlib.notebook import check_parameters
-from vitlib.records.tables import Table
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)
@@ -819,7 +816,7 @@ Table(("channel", "mean", "standard deviation"), tuple(rows))
 # front, and its summary lists 7 parameters that are not trained.
 
 # %%
-layer = Normalization()
+layer = vitlib.Normalization()
 images = dataset.train.images
 layer.adapt(images)
 print("same means, to 0.1:", np.allclose(layer.mean, means, atol=0.1))

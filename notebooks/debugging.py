@@ -51,10 +51,8 @@ import numpy as np
 from keras import layers
 
 import vitlib
-from vitlib import checks
+from vitlib import Table, check_parameters, checks
 from vitlib.inspection import pictures
-from vitlib.notebook import check_parameters
-from vitlib.records.tables import Table
 from vitlib.training import instruments, tasks
 from vitlib.training.optimizer import WarmupSchedule
 

@@ -59,8 +59,7 @@ import keras
 import numpy as np
 
 import vitlib
-from vitlib.records.summary import summarize_readings
-from vitlib.records.tables import Table
+from vitlib import Table, summarize_readings
 
 runs = [r for r in vitlib.load_runs("../results") if r.status == "finished"]
 uniform = math.log(100)  # the loss of a predictor that knows nothing, in nats

@@ -52,10 +52,8 @@ from keras import ops
 from matplotlib.cbook import get_sample_data
 
 import vitlib
-from vitlib import checks
+from vitlib import Table, check_parameters, checks
 from vitlib.inspection import pictures
-from vitlib.notebook import check_parameters
-from vitlib.records.tables import Table
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)

@@ -52,11 +52,9 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import checks
+from vitlib import Table, check_parameters, checks
 from vitlib.data import shapes
 from vitlib.inspection import introspect, pictures, plotting
-from vitlib.notebook import check_parameters
-from vitlib.records.tables import Table
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)

@@ -43,10 +43,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import vitlib
+from vitlib import Table
 from vitlib.inspection import plotting
 from vitlib.records.run import steps_at_epochs
 from vitlib.records.summary import list_records, summarize_readings
-from vitlib.records.tables import Table
 
 plt.style.use("vitlib.course")
 

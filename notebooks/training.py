@@ -55,13 +55,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import vitlib
-from vitlib import checks
+from vitlib import Table, check_parameters, checks, summarize_readings
 from vitlib.inspection import first_steps, pictures, plotting
-from vitlib.notebook import check_parameters
-from vitlib.records.summary import summarize_readings
-from vitlib.records.tables import Table
-from vitlib.training import instruments, tasks
-from vitlib.training.prepare import prepare
+from vitlib.training import instruments, prepare, tasks
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)
@@ -591,7 +587,7 @@ print(f"bound for one step: {1e-3 * head_inputs * size:.1f}")
 # how does a model score that was never trained?
 
 # %%
-prepare(untrained, data, recipe)
+prepare.prepare(untrained, data, recipe)
 mean, variance, _ = untrained.layers[1].get_weights()
 color = data.train.images.mean(axis=(0, 1, 2))
 print("its mean is that of the images:", np.allclose(mean, color, rtol=1e-3))

@@ -153,7 +153,7 @@ def test_a_map_darkens_what_gets_less_attention(ax):
     picture, shade = ax.get_images()
     np.testing.assert_array_equal(picture.get_array(), image)
     assert picture.get_extent() == shade.get_extent()
-    expected = plotting.SHADE * (1 - 2 * np.array(attention))
+    expected = pictures.SHADE * (1 - 2 * np.array(attention))
     np.testing.assert_allclose(shade.get_alpha(), expected)
 
 
@@ -161,7 +161,7 @@ def test_maps_with_the_same_limit_compare(ax):
     image = np.zeros((4, 4, 3), np.uint8)
     pictures.show_map(ax, image, [[0.1, 0.4]], limit=0.2)
     shade = ax.get_images()[1].get_alpha()
-    np.testing.assert_allclose(shade, [[plotting.SHADE / 2, 0]])
+    np.testing.assert_allclose(shade, [[pictures.SHADE / 2, 0]])
 
 
 def test_the_query_is_framed_by_the_edges_of_its_patch(ax):
