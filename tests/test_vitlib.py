@@ -191,3 +191,17 @@ def test_there_are_examples():
     finder = doctest.DocTestFinder()
     found = [t for m in MODULES for t in finder.find(importlib.import_module(m))]
     assert sum(len(test.examples) for test in found) >= 3
+
+
+def test_what_the_guide_for_contributors_names_is_there():
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    names = set(re.findall(r"`vitlib((?:\.\w+){2,})[`(]", page))
+    assert len(names) >= 15
+    for name in names:
+        *module, last = f"vitlib{name}".split(".")
+        assert hasattr(importlib.import_module(".".join(module)), last), name
+    table = page.split("| a new |")[1].split("\n\n")[0]
+    for place in re.findall(r"`(\w+/(?:\w+\.py)?)`", table):
+        assert (ROOT / "vitlib" / place).exists() or (ROOT / place).exists(), place
+    for constant, place in re.findall(r"`([A-Z_]+)` in `(\w+/\w+\.py)`", table):
+        assert f"\n{constant} = " in (ROOT / "vitlib" / place).read_text("utf-8")
