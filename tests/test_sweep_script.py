@@ -82,20 +82,6 @@ def test_every_run_of_a_study_is_planned_once_and_can_be_rehearsed(
     ]
 
 
-def test_the_how_to_lists_every_study_with_its_question_and_its_runs(sweep):
-    page = (ROOT / "book/how-to.md").read_text("utf-8")
-    table = page.split(":name: tab-studies")[1].split("```")[0]
-    rows = [row.split("\n  - ") for row in table.strip().split("\n* - ")[2:]]
-    told = {(row[0].strip("`"), *map(str.strip, row[1:])) for row in rows}
-    counted = set()
-    for name, study in STUDIES.items():
-        counts = {k: str(len(sweep.plan_tasks(name, k))) for k in study.runs}
-        if set(counts) & {"laptop", "full"}:  # the others need no sweep
-            numbers = counts.get("laptop", "–"), counts.get("full", "–")
-            counted.add((name, study.question, *numbers))
-    assert told == counted
-
-
 def test_an_option_is_typed_as_train_has_it(sweep, monkeypatch):
     runs = grid("pooled-vit", position=["none", "2d"], train_images=5000, seed=[0, 3])
     set_runs(monkeypatch, "positions", {"full": runs})

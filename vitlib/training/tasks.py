@@ -16,8 +16,8 @@ class Classification:
     A task is what a training needs to know of its purpose. `name` is that of its
     records. `scores` are the names of what `score` returns: each has a list in the
     history, for the training images as they went by (from the loss and `metrics`) and
-    for the validation images (with "val_" before it). The epoch with the highest
-    `best` on the validation images gives the weights that are kept.
+    for the validation images, as in `val_top1`. The epoch with the highest `best` on
+    the validation images gives the weights that are kept.
     """
 
     name = "classification"
