@@ -30,8 +30,8 @@ class Studies(SphinxDirective):
 def rows():
     """Writes the rows of the table in MyST."""
     for study in STUDIES.values():
-        counts = [str(len(study.runs.get(scale, ()))) for scale in SCALES]
-        if set(counts) != {"0"}:
+        counts = [str(len(study.runs.get(scale, ())) or "–") for scale in SCALES]
+        if set(counts) != {"–"}:
             cells = [f"`{study.name}`", study.question, *counts]
             yield "* - " + "\n  - ".join(cells)
 

@@ -97,7 +97,7 @@ class ViTConfig:
 
     @property
     def head_inputs(self):
-        """How many numbers go into the head: all tokens side by side, or their mean."""
+        """How many numbers go into the head, of all tokens or of their mean."""
         tokens = self.num_patches if self.pooling == "flatten" else 1
         return tokens * self.projection_dim
 

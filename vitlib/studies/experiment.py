@@ -24,7 +24,7 @@ class Experiment:
 
     @property
     def name(self):
-        """The preset and what differs from it: the name of the record."""
+        """The preset and what differs from it, as the record is called."""
         changes = [f"{key}-{value}" for key, value in self.overrides.items()]
         return "-".join([self.preset, *changes]).replace("_", "-")
 
@@ -35,12 +35,12 @@ class Experiment:
 
     @property
     def scale(self):
-        """One of `SCALES`: the machine that it is meant for."""
+        """One of `SCALES`, for the machine that it is meant for."""
         return _home(self.preset, self.name)[1]
 
     @property
     def watch(self):
-        """Whether the instruments are read: where a study asks for it."""
+        """Whether the instruments are read, as they are where a study asks for it."""
         return self.name in _watched() or self.study.watch
 
     @property
