@@ -339,3 +339,23 @@ def test_a_number_of_training_images_that_breaks_the_rule_is_refused(dataset, im
         "The number of training images must be a multiple of 100 from 100 to 400, "
         f"equally many of each class. Received: {images!r}."
     )
+
+
+def test_the_embedded_set_knows_where_its_shapes_are():
+    """In each split, in a part of it, and when images are repeated."""
+    data = load_shapes(train=300, validation=200, test=100)
+    scenes = shapes.draw_shapes(300, (0, 0))
+    np.testing.assert_array_equal(data.train.masks, scenes.masks)
+    np.testing.assert_array_equal(data.train.boxes, scenes.boxes)
+    limited = limit_evaluation(limit_train(data, 100), 100)
+    for part, whole in zip(
+        (limited.train, limited.validation), (data.train, data.validation), strict=True
+    ):
+        for name in ("masks", "boxes"):
+            array = getattr(part, name)
+            assert not array.flags.writeable
+            same = [(part.images[0] == image).all() for image in whole.images]
+            np.testing.assert_array_equal(
+                array[0], getattr(whole, name)[same.index(True)]
+            )
+    assert len(limited.train.masks) == len(limited.train.labels) == 300

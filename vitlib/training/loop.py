@@ -124,8 +124,8 @@ class _Loop:
                 history.setdefault(name, []).append(value)
             progress.pop("within", None)
             progress["images_per_second"].append(rate)
-            best = int(np.argmax(history[f"val_{self.task.best}"]))
-            progress["best_epoch"] = best + 1
+            pick = {"max": np.argmax, "min": np.argmin}[self.task.mode]
+            progress["best_epoch"] = 1 + int(pick(history[f"val_{self.task.monitor}"]))
             self.saver.save()
             self.report(self._progress_line(history))
         return None

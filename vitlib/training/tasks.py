@@ -16,13 +16,14 @@ class Classification:
     A task is what a training needs to know of its purpose. `name` is that of its
     records. `scores` are the names of what `score` returns: each has a list in the
     history, for the training images as they went by (from the loss and `metrics`) and
-    for the validation images, as in `val_top1`. The epoch with the highest `best` on
-    the validation images gives the weights that are kept.
+    for the validation images, as in `val_top1`. The epoch whose score `monitor` on the
+    validation images is best, by `mode` the largest ("max") or the smallest ("min"),
+    gives the weights that are kept.
     """
 
     name = "classification"
     scores = ("loss", "top1", "top5")
-    best = "top1"
+    monitor, mode = "top1", "max"
 
     def targets(self, split):
         """What the model is to predict for each image of a `Split`: its label."""
