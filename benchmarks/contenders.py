@@ -223,7 +223,7 @@ def narrow(config):
 
 def torch_contender(model, config, batch, bfloat16, compiled):
     """Times a PyTorch model on images of the final size, without augmentation."""
-    import torch
+    import torch  # noqa: TID251
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     step_model = torch.compile(model.to(device)) if compiled else model.to(device)

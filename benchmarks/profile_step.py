@@ -30,7 +30,7 @@ KINDS = {"vitlib": "vitlib", "keras": "Keras layers"}
 
 def operations(folder):
     """Milliseconds and calls of each kind of operation in a recorded profile."""
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: TID251
 
     (path,) = Path(folder).rglob("*.xplane.pb")
     space, time, calls = xplane_pb2.XSpace(), Counter(), Counter()
@@ -47,7 +47,7 @@ def operations(folder):
 
 def profile(name, model, batch):
     """One step of a contender under the profiler: rows of operation, ms, calls."""
-    import tensorflow as tf
+    import tensorflow as tf  # noqa: TID251
 
     work, _ = CONTENDERS[name](PRESETS[MODELS[model]], batch)
     run = work["train"]

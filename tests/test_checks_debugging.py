@@ -29,7 +29,7 @@ def chapter():
     tree = ast.parse(SCRIPT.read_text("utf-8"))
     tree.body = [node for node in tree.body if isinstance(node, kinds)]
     names = {}
-    exec(compile(tree, str(SCRIPT), "exec"), names)  # noqa: S102
+    exec(compile(tree, str(SCRIPT), "exec"), names)
     return names
 
 

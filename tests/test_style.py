@@ -1,8 +1,17 @@
-"""The rules of the house that a program can check, over the code and all files."""
+"""The rules of the house that a program can check, over the code and all files.
+
+Most of them are ruff's, selected in pyproject.toml; each is seen to find a fault in
+every module. What ruff cannot say is a function here.
+"""
 
 import ast
+import json
 import re
+import shutil
 import subprocess
+import sys
+import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -14,16 +23,9 @@ FOLDERS = ("vitlib", "experiments", "benchmarks", "teaching")
 ASSIGNMENT = ROOT / "teaching/assignment/vit.py"  # a notebook
 MODULES = {path for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*.py")}
 MODULES = sorted(MODULES - {ASSIGNMENT})
-FRAMEWORKS = {"tensorflow", "torch", "jax"}
-# Where a module needs what Keras does not have, and which framework has it.
-NOT_IN_KERAS = {
-    "vitlib/training/optimizer.py": ["tensorflow"],  # Adam in one operation
-    "vitlib/training/parallel.py": ["jax", "tensorflow"],  # several devices
-}
 # Code that a reader runs beside these modules: held to the rules of safety alone.
 SCRIPTS = [*ROOT.glob("notebooks/*.py"), *ROOT.glob("notebooks/tools/*.py")]
 SCRIPTS = sorted([*SCRIPTS, ASSIGNMENT, ROOT / "conftest.py"])
-PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve"}
 
 # Tests of more than one module, or of what is no module of vitlib.
 OTHER_TESTS = {
@@ -66,6 +68,10 @@ def place(path):
     return path.relative_to(ROOT).as_posix()
 
 
+def parse(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def list_files():
     """The files that git holds or would take; in a copy without git, there are none."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -77,232 +83,275 @@ def list_files():
     return sorted(path for path in paths if path.is_file() and not path.is_symlink())
 
 
-def nodes(tree, *kinds):
-    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+def ruff(folder, *arguments):
+    """What ruff finds by a folder's pyproject.toml: {place: {row: {code: text}}}."""
+    command = [Path(sys.executable).with_name("ruff"), "check", "--no-cache"]
+    command += ["--output-format=json", *arguments, "."]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr
+    found = defaultdict(lambda: defaultdict(dict))
+    for fault in json.loads(done.stdout):
+        where = Path(fault["filename"]).relative_to(folder.resolve()).as_posix()
+        found[where][fault["location"]["row"]][fault["code"]] = fault["message"]
+    return found
 
 
-def functions(tree):
-    return nodes(tree, ast.FunctionDef, ast.AsyncFunctionDef)
+def banned(text):
+    """The name that ruff's message calls banned."""
+    return text.split("`")[1]
 
 
-def name_of(node):
-    return getattr(node, "id", getattr(node, "attr", None))
+# One line each, for one file: the code of the rule that must find it, and the line.
+BROKEN = [
+    ("D103", "def f(): pass"),
+    ("D103", "async def f(): pass"),
+    ("D101", "class A: pass"),
+    ("S307", "eval('1')"),
+    ("S307", "def _f(): eval('1')"),
+    ("S102", "def _f(): exec('x = 1')"),
+    ("TID251", "import builtins"),
+    ("TID251", "from builtins import eval as run"),
+    ("S602", "import subprocess; subprocess.run(command, shell=True)"),
+    ("S604", "run(command, shell=True)"),
+    ("S605", "import os; os.system('ls')"),
+    ("S605", "from os import system as run; run('ls')"),
+    ("S605", "import os; os.popen('ls')"),
+    ("S605", "import subprocess; subprocess.getoutput('ls')"),
+    ("S202", "import tarfile; tarfile.open(path).extractall()"),
+    ("S301", "import pandas; pandas.read_pickle(path)"),
+    ("S310", "import urllib.request; urllib.request.urlopen(URL)"),
+    ("S506", "import yaml; yaml.load(text, Loader=yaml.Loader)"),
+    ("S501", "import requests; requests.get(URL, verify=False)"),
+    ("TID251", "import pickle"),
+    ("TID251", "def _f(): from pickle import loads"),
+    ("TID251", "import _pickle"),
+    ("TID251", "import cPickle"),
+    ("TID251", "import dill"),
+    ("TID251", "import cloudpickle as safe"),
+    ("TID251", "def _f(): from joblib import load"),
+    ("TID251", "import shelve"),
+    ("TID251", "from marshal import loads"),
+    ("TID251", "import keras; keras.layers.Lambda(f)"),
+    ("TID251", "from keras.layers import Lambda as L"),
+    ("TID251", "from keras import layers; layers.Lambda(f)"),
+    ("TID251", "import keras; keras.config.enable_unsafe_deserialization()"),
+    ("TID251", "from keras.config import enable_unsafe_deserialization as e"),
+    ("TID251", "import yaml; yaml.load(text, Loader=yaml.SafeLoader)"),
+    ("TID251", "import yaml; yaml.load_all(text, Loader=yaml.Loader)"),
+    ("TID251", "def _f(): import yaml; yaml.unsafe_load(text)"),
+    ("TID251", "import yaml; yaml.unsafe_load_all(text)"),
+    ("TID251", "from yaml import full_load"),
+    ("TID251", "from yaml import full_load_all"),
+    ("TID251", "import time; start = time.time()"),
+    ("TID251", "from time import time"),
+    ("TID251", "import time; time.time_ns()"),
+    ("TID251", "import shutil; shutil.unpack_archive(path)"),
+    ("TID251", "import urllib.request; urllib.request.urlopen(URL)"),
+    ("TID251", "from urllib import request; request.urlretrieve(URL)"),
+    ("TID251", "import requests"),
+    ("TID251", "import httpx"),
+    ("TID251", "import aiohttp"),
+    ("TID251", "from ftplib import FTP"),
+    ("TID251", "import tensorflow as tf"),
+    ("TID251", "def _f(): import torch.nn"),
+    ("TID251", "from jax import numpy"),
+]
+UNBROKEN = [
+    "model.compile(); model.eval(); import ast; ast.literal_eval(x)",
+    "f = lambda x: x",
+    "import yaml; yaml.safe_load(text)",
+    "import subprocess; subprocess.run([PROGRAM, path], shell=False)",
+    "import platform; platform.system()",
+    "import numpy as np; np.load(path)",
+    "import tarfile; tarfile.open(path).next()",
+    "import time; time.perf_counter(); time.monotonic(); time.sleep(1)",
+    "import keras; keras.layers.Dense(1); PACKAGES = ('tensorflow', 'jax')",
+    "def _f(): pass",
+    "class A: '''Is.'''",
+]
+# What only Keras' backends and the peers of the benchmarks have, behind a `noqa`.
+LET_BE = {
+    "benchmarks/contenders.py": {"torch"},
+    "benchmarks/profile_step.py": {"tensorflow"},
+    "vitlib/training/optimizer.py": {"tensorflow"},  # Adam in one operation
+    "vitlib/training/parallel.py": {"jax", "tensorflow"},  # several devices
+}
 
 
-def imported(tree):
-    """The outermost packages that a module imports, wherever it does."""
-    names = [alias.name for node in nodes(tree, ast.Import) for alias in node.names]
-    names += [node.module or "" for node in nodes(tree, ast.ImportFrom)]
-    return {name.split(".")[0] for name in names}
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory):
+    """What ruff finds where each module holds the broken lines, then the unbroken."""
+    folder = tmp_path_factory.mktemp("seeded")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for path in MODULES + SCRIPTS:
+        copy = folder / place(path)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text("\n".join([line for _, line in BROKEN] + UNBROKEN) + "\n")
+    return ruff(folder)
 
 
-def called(tree):
-    """The bare names that a module calls, and the attributes, with a dot before."""
-    calls = [node.func for node in nodes(tree, ast.Call)]
-    bare = {node.id for node in calls if isinstance(node, ast.Name)}
-    return bare | {f".{node.attr}" for node in calls if isinstance(node, ast.Attribute)}
+def test_ruff_finds_every_broken_rule_in_every_module(seeded):
+    missed = [
+        (place(path), code, line)
+        for path in MODULES + SCRIPTS
+        for row, (code, line) in enumerate(BROKEN, start=1)
+        if code not in seeded[place(path)][row]
+    ]
+    assert missed == []
+    undocumented = {
+        name for name, rows in seeded.items() if {"D100", "D104"} & {*rows[1]}
+    }
+    assert undocumented >= {place(path) for path in MODULES}
+
+
+def test_ruff_lets_be_what_only_looks_broken(seeded):
+    rows = range(len(BROKEN) + 1, len(BROKEN) + len(UNBROKEN) + 1)
+    kinds = re.compile(r"S\d|TID|D10")
+    found = {code for faults in seeded.values() for row in rows for code in faults[row]}
+    assert [code for code in found if kinds.match(code)] == []
+
+
+def test_every_banned_name_is_seen_to_be_found(seeded):
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    names = config["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]
+    rows = seeded["vitlib/__init__.py"].values()
+    assert {banned(row["TID251"]) for row in rows if "TID251" in row} == {*names}
+
+
+def test_no_module_breaks_a_rule_of_ruff_even_behind_a_noqa():
+    found = ruff(ROOT, "--ignore-noqa", "--extend-select=RUF100")
+    names = {place(path) for path in MODULES + SCRIPTS}
+    faults = {name: rows.values() for name, rows in found.items() if name in names}
+    codes = {code for rows in faults.values() for row in rows for code in row}
+    assert [code for code in codes if re.match(r"S\d|D10", code)] == []
+    let_be = {
+        name: {banned(row["TID251"]) for row in rows if "TID251" in row}
+        for name, rows in faults.items()
+    }
+    assert {name: banned for name, banned in let_be.items() if banned} == LET_BE
 
 
 def long_functions(tree):
     found = []
-    for function in functions(tree):
-        body = function.body[ast.get_docstring(function) is not None :]
-        lines = function.end_lineno - body[0].lineno + 1 if body else 0
-        found += [f"{function.name}: {lines} lines"] if lines > MOST_LINES else []
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = function.body[ast.get_docstring(function) is not None :]
+            lines = function.end_lineno - body[0].lineno + 1 if body else 0
+            found += [f"{function.name}: {lines} lines"] if lines > MOST_LINES else []
     return found
 
 
-def without_docstring(tree):
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    public = [node for node in tree.body if isinstance(node, kinds)]
-    public = [node for node in public if not node.name.startswith("_")]
-    named = [(node.name, node) for node in public] + [("the module", tree)]
-    return [name for name, node in named if not ast.get_docstring(node)]
+OUT_OF_MODULES = {"Lambda", "extract", "extractall", "unpack_archive"}  # wherever from
+OUT_OF_MODULES |= {"import_module", "__import__", "enable_unsafe_deserialization"}
 
 
-def pickling(tree):
-    keywords = {node.arg for node in nodes(tree, ast.keyword)}
-    return sorted(imported(tree) & PICKLES) + sorted(keywords & {"allow_pickle"})
+def unsafe(tree):
+    """What ruff has no rule for, or does not see through an object or a variable."""
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg="safe_mode", value=ast.Constant(value=True)):
+                pass
+            case ast.keyword(arg="shell", value=ast.Constant(value=False)):
+                pass
+            case ast.keyword(arg="safe_mode" | "shell" | "allow_pickle" as name):
+                found.append(name)
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
+                found += {name} & OUT_OF_MODULES
+            case ast.Constant(value=str(text)) if "http://" in text:
+                found.append(text)
+            case ast.Call(
+                func=ast.Name(id="get_file") | ast.Attribute(attr="get_file")
+            ):
+                passed = {keyword.arg for keyword in node.keywords}
+                checked = {"file_hash", "hash_algorithm"} <= passed
+                found += [] if checked else ["get_file"]
+    return found
 
 
-def running_text(tree):
-    named = {name_of(node) for node in nodes(tree, ast.Name, ast.Attribute)}
-    return sorted(called(tree) & {"eval", "exec"}) + sorted(named & {"builtins"})
+@pytest.mark.parametrize(
+    "text",
+    [
+        "np.load(path, allow_pickle=True)",
+        "keras.saving.load_model(path, safe_mode=False)",
+        "load_model(path, safe_mode=unsafe)",
+        "subprocess.run(command, shell=option)",
+        "run(command, shell=option)",
+        "tar.extract(member, folder)",
+        "tar.extractall(folder)",
+        "the.layers.Lambda(f)",
+        "from keras.src.layers import Lambda as L",
+        "the.config.enable_unsafe_deserialization()",
+        "importlib.import_module('jax')",
+        "from importlib import import_module as load",
+        "__import__('jax')",
+        "URL = 'http://example.org/x'",
+        "URL = f'http://{host}/x'",
+        "keras.utils.get_file('x', URL)",
+        "get_file('x', URL, file_hash=H)",
+    ],
+)
+def test_what_is_unsafe_is_found(text):
+    assert len(unsafe(ast.parse(text))) == 1
 
 
-def lambda_layers(tree):
-    aliases = {a.name for node in nodes(tree, ast.ImportFrom) for a in node.names}
-    named = {name_of(node) for node in nodes(tree, ast.Name, ast.Attribute)}
-    return sorted((named | aliases) & {"Lambda"})
+@pytest.mark.parametrize(
+    "text",
+    [
+        "load_model(path, safe_mode=True)\nnp.load(path)",
+        "run(['ls'], shell=False)",
+        "ops.image.extract_patches(x)\ntar.next()",
+        "get_file('x', 'https://a', file_hash=H, hash_algorithm=A)",
+        "f = lambda x: x",
+    ],
+)
+def test_what_only_looks_unsafe_is_let_be(text):
+    assert unsafe(ast.parse(text)) == []
 
 
-def keywords(tree, name):
-    """The values that a module passes by a name; None for what is computed."""
-    passed = [node for node in nodes(tree, ast.keyword) if node.arg == name]
-    return [getattr(node.value, "value", None) for node in passed]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f():\n" + "    x = 1\n" * 31,
+        "class A:\n  async def f():\n" + "    x = 1\n" * 31,
+        "def f():\n  '''Says.'''\n  x = 1\n" + "\n" * 30 + "  y = 2",
+    ],
+)
+def test_a_long_function_is_found(text):
+    assert len(long_functions(ast.parse(text))) == 1
 
 
-def unsafe_loading(tree):
-    """Models that may bring code along, and YAML that may make any object."""
-    named = {name_of(node) for node in nodes(tree, ast.Name, ast.Attribute)}
-    named |= {a.name for node in nodes(tree, ast.ImportFrom) for a in node.names}
-    found = named & {"enable_unsafe_deserialization", "unsafe_load", "full_load"}
-    found |= {
-        f"safe_mode={value}" for value in keywords(tree, "safe_mode") if not value
-    }
-    whole = [
-        node.func for node in nodes(tree, ast.Call) if name_of(node.func) == "load"
-    ]
-    owners = {name_of(getattr(func, "value", None)) for func in whole}
-    return sorted(found) + sorted(owners & {"yaml", "pickle", "marshal"})
+def test_a_long_docstring_makes_no_long_function():
+    text = "def f():\n  '''" + "Says.\n" * 40 + "'''\n" + "  x = 1\n" * 30
+    assert long_functions(ast.parse(text)) == []
 
 
-def shells(tree):
-    passed = [value for value in keywords(tree, "shell") if value is not False]
-    banned = {".system", ".popen", "popen", ".getoutput", "getoutput"}
-    return sorted(called(tree) & banned) + ["shell"] * len(passed)
+def test_no_function_of_a_module_is_long():
+    found = {place(path): long_functions(parse(path)) for path in MODULES}
+    assert {name: faults for name, faults in found.items() if faults} == {}
 
 
-def unpacking(tree):
-    """Archives written to the disk by names that the archive chooses."""
-    banned = {"extract", "extractall", "unpack_archive"}
-    return sorted(called(tree) & (banned | {f".{name}" for name in banned}))
-
-
-def unchecked_downloads(tree):
-    """Addresses without encryption, and downloads without a checksum."""
-    texts = [node.value for node in nodes(tree, ast.Constant)]
-    found = [text for text in texts if isinstance(text, str) and "http://" in text]
-    for node in nodes(tree, ast.Call):
-        if name_of(node.func) == "get_file":
-            passed = {keyword.arg for keyword in node.keywords}
-            found += [] if {"file_hash", "hash_algorithm"} <= passed else ["get_file"]
-    banned = {"urlopen", "urlretrieve"}
-    found += called(tree) & (banned | {f".{name}" for name in banned})
-    return found + sorted(imported(tree) & {"requests", "httpx", "aiohttp", "ftplib"})
-
-
-def wall_clocks(tree):
-    """Clocks that somebody may set back, where a span of time is measured."""
-    return sorted(called(tree) & {".time", ".time_ns"})
-
-
-def frameworks(tree):
-    hidden = {"import_module", ".import_module", "__import__"}
-    return sorted(imported(tree) & FRAMEWORKS) + sorted(called(tree) & hidden)
-
-
-each_module = pytest.mark.parametrize("path", MODULES, ids=place)
-FORM = [long_functions, without_docstring]
-SAFETY = [pickling, running_text, lambda_layers, unsafe_loading, shells, unpacking]
-SAFETY += [unchecked_downloads, wall_clocks]
-each_rule = pytest.mark.parametrize("faults", FORM + SAFETY)
-
-BROKEN = [
-    (long_functions, "def f():\n" + "    x = 1\n" * 31),
-    (long_functions, "class A:\n  async def f():\n" + "    x = 1\n" * 31),
-    (long_functions, "def f():\n  '''Says.'''\n  x = 1\n" + "\n" * 30 + "  y = 2"),
-    (without_docstring, "'''Module.'''\ndef f(): pass"),
-    (without_docstring, "'''Module.'''\nclass A: pass"),
-    (without_docstring, "'''Module.'''\nasync def f(): pass"),
-    (without_docstring, "x = 1"),
-    (pickling, "import pickle"),
-    (pickling, "def f():\n  from joblib import load"),
-    (pickling, "np.load(path, allow_pickle=True)"),
-    (running_text, "eval('1')"),
-    (running_text, "def f():\n  exec('x = 1')"),
-    (lambda_layers, "layers.Lambda(f)"),
-    (lambda_layers, "from keras.layers import Lambda as L"),
-    (unsafe_loading, "keras.saving.load_model(path, safe_mode=False)"),
-    (unsafe_loading, "load_model(path, safe_mode=unsafe)"),
-    (unsafe_loading, "keras.config.enable_unsafe_deserialization()"),
-    (unsafe_loading, "from keras.config import enable_unsafe_deserialization as e"),
-    (unsafe_loading, "yaml.load(text, Loader=yaml.Loader)"),
-    (unsafe_loading, "def f():\n  yaml.unsafe_load(text)"),
-    (shells, "subprocess.run(command, shell=True)"),
-    (shells, "subprocess.run(command, shell=option)"),
-    (shells, "os.system('ls')"),
-    (unpacking, "tarfile.open(path).extractall()"),
-    (unpacking, "tar.extract(member, folder)"),
-    (unpacking, "shutil.unpack_archive(path)"),
-    (unchecked_downloads, "URL = 'http://example.org/x'"),
-    (unchecked_downloads, "URL = f'http://{host}/x'"),
-    (unchecked_downloads, "keras.utils.get_file('x', URL)"),
-    (unchecked_downloads, "get_file('x', URL, file_hash=H)"),
-    (unchecked_downloads, "urllib.request.urlopen(URL)"),
-    (unchecked_downloads, "import requests"),
-    (wall_clocks, "start = time.time()"),
-    (wall_clocks, "time.time_ns()"),
-    (frameworks, "import tensorflow as tf"),
-    (frameworks, "def f():\n  import torch.nn"),
-    (frameworks, "from jax import numpy"),
-    (frameworks, "importlib.import_module('jax')"),
-]
-
-UNBROKEN = [
-    (long_functions, "def f():\n  '''" + "Says.\n" * 40 + "'''\n" + "  x = 1\n" * 30),
-    (without_docstring, "'''Module.'''\ndef _f(): pass\nclass A:\n  '''Is.'''"),
-    (running_text, "model.compile()\nast.literal_eval(x)\nmodel.eval()"),
-    (lambda_layers, "f = lambda x: x"),
-    (unsafe_loading, "load_model(p, safe_mode=True)\nyaml.safe_load(t)\nnp.load(p)"),
-    (shells, "subprocess.run(['ls'], shell=False)\nplatform.system"),
-    (unpacking, "ops.image.extract_patches(x)\ntar.next()"),
-    (unchecked_downloads, "get_file('x', 'https://a', file_hash=H, hash_algorithm=A)"),
-    (wall_clocks, "time.perf_counter()\ntime.monotonic()\ntime.sleep(1)"),
-    (frameworks, "import keras\nPACKAGES = ('tensorflow', 'jax')"),
-]
-
-
-@pytest.mark.parametrize(("faults", "text"), BROKEN)
-def test_a_broken_rule_is_found(faults, text):
-    assert faults(ast.parse(text)) != []
-
-
-@pytest.mark.parametrize(("faults", "text"), UNBROKEN)
-def test_what_only_looks_broken_is_let_be(faults, text):
-    assert faults(ast.parse(text)) == []
-
-
-def test_every_rule_is_seen_to_find_a_fault_and_to_let_be_what_is_none():
-    assert {rule for rule, _ in BROKEN} == {*FORM, *SAFETY, frameworks}
-    assert {rule for rule, _ in UNBROKEN} >= {*SAFETY, frameworks} - {pickling}
-
-
-@pytest.mark.parametrize("faults", SAFETY)
-@pytest.mark.parametrize("path", SCRIPTS, ids=place)
-def test_a_notebook_and_its_tools_keep_the_rules_of_safety(path, faults):
-    assert faults(ast.parse(path.read_text(encoding="utf-8"))) == []
-
-
-@each_rule
-@each_module
-def test_a_module_keeps_the_rules(path, faults):
-    assert faults(ast.parse(path.read_text(encoding="utf-8"))) == []
-
-
-@pytest.mark.parametrize("path", sorted(ROOT.glob("vitlib/**/*.py")), ids=place)
-def test_vitlib_is_written_with_keras_alone(path):
-    found = frameworks(ast.parse(path.read_text(encoding="utf-8")))
-    assert found == NOT_IN_KERAS.get(place(path), [])
+def test_no_module_or_notebook_is_unsafe():
+    found = {place(path): unsafe(parse(path)) for path in MODULES + SCRIPTS}
+    found = {name: faults for name, faults in found.items() if faults}
+    # Its own modules, when one of their names is asked for.
+    assert found == {"vitlib/__init__.py": ["import_module"]}
 
 
 def test_the_modules_are_found():
     names = {place(path) for path in MODULES}
-    assert {
-        "vitlib/models/vit.py",
-        "vitlib/checks/data.py",
-        "experiments/train.py",
-    } <= names
+    assert {"vitlib/models/vit.py", "vitlib/checks/data.py"} <= names
+    assert "experiments/train.py" in names
     scripts = {place(path) for path in SCRIPTS}
     assert {"notebooks/data.py", "notebooks/tools/execute.py"} <= scripts
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/test_*.py")), ids=place)
-def test_a_test_file_mirrors_a_module_or_is_listed(path):
+def test_a_test_file_mirrors_a_module_or_is_listed():
     paths = [p.relative_to(ROOT / "vitlib") for p in ROOT.glob("vitlib/**/*.py")]
     modules = {p.stem for p in paths} | {part for p in paths for part in p.parts[:-1]}
     modules |= {f"checks_{p.stem}" for p in paths}  # a check is called as its chapter
-    assert path.stem.removeprefix("test_") in OTHER_TESTS | modules
+    tests = {path.stem.removeprefix("test_") for path in ROOT.glob("tests/test_*.py")}
+    assert tests - OTHER_TESTS - modules == set()
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ class AdamW(keras.optimizers.AdamW):
     def update_step(self, gradient, variable, learning_rate):
         if keras.backend.backend() != "tensorflow":
             return super().update_step(gradient, variable, learning_rate)
-        import tensorflow as tf  # the operation is TensorFlow's own
+        import tensorflow as tf  # noqa: TID251, the operation is TensorFlow's own
 
         index, dtype = self._get_variable_index(variable), variable.dtype
         step = tf.cast(self.iterations + 1, dtype)

@@ -56,7 +56,7 @@ def _start_jax(devices):
 
 
 def _start_tensorflow(devices):
-    import tensorflow as tf  # keras.distribution does nothing on TensorFlow
+    import tensorflow as tf  # noqa: TID251, keras.distribution does nothing on TensorFlow
 
     tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy(devices))
 
@@ -68,7 +68,7 @@ def _strategy():
     """TensorFlow's strategy when several devices train together, else None."""
     if keras.backend.backend() != "tensorflow":
         return None
-    import tensorflow as tf
+    import tensorflow as tf  # noqa: TID251
 
     strategy = tf.distribute.get_strategy()
     return strategy if strategy.num_replicas_in_sync > 1 else None
@@ -108,7 +108,7 @@ def is_same_everywhere(number):
     """Whether all processes hold the same number. All of them must ask."""
     if process()[1] == 1:
         return True
-    from jax.experimental import multihost_utils  # Keras has no such question
+    from jax.experimental import multihost_utils  # noqa: TID251, Keras has no such question
 
     return np.unique(multihost_utils.process_allgather(np.array(number))).size == 1
 
@@ -117,7 +117,7 @@ def first_says(flag):
     """What the first of the processes answers. All of them must ask."""
     if process()[1] == 1:
         return flag
-    from jax.experimental import multihost_utils  # Keras has no such question
+    from jax.experimental import multihost_utils  # noqa: TID251, Keras has no such question
 
     return bool(multihost_utils.broadcast_one_to_all(np.array(flag)))
 
@@ -225,7 +225,7 @@ def share_prediction(model):
 
 
 def _split_prediction(model):
-    import jax  # to compile with a layout of the result, which keras.ops cannot say
+    import jax  # noqa: TID251, to compile with a layout of the result, which keras.ops cannot say
 
     distribution = keras.distribution.distribution()
     mesh = distribution.device_mesh.backend_mesh
