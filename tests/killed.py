@@ -4,53 +4,118 @@
     python killed.py sweep --out=OUT        # of two seeds of it
 
 `experiments` must be among Python's folders. With KILL_AT=n in its environment a
-training kills itself at its n-th operation on a file below OUT: a folder made, a file
-opened, renamed or deleted. A training saves after every batch.
+training kills itself at its n-th operation on a file below OUT. A training saves after
+every batch.
 """
 
 import math
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
-import sweep
-import train
-from train_micro import MODEL, TRAINING
+import pytest
+import train_micro
 
+from vitlib import TrainConfig, load_shapes
 from vitlib.studies import PRESETS, STUDIES
 from vitlib.studies.study import Preset, Study, grid
 from vitlib.training import checkpoints
 
-OPERATIONS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
-SHORT = replace(TRAINING, steps_per_epoch=10)
-PRESETS["micro"] = Preset(MODEL, SHORT, "shapes", 200)
-STUDIES["micro"] = Study(
-    "micro", "Is anything lost?", {"laptop": grid("micro", seed=[0, 1])}
-)
+SEEDS = [0, 1]
+MODEL = replace(train_micro.MODEL, projection_dim=8, num_heads=1, mlp_units=(8,))
+TRAINING = TrainConfig(epochs=2, batch_size=4, schedule="cosine", warmup_epochs=1)
+WRITING = os.O_WRONLY | os.O_RDWR
 
 
-def die_at(number, folder):
-    """Kills this process at an operation of that number on what is in a folder."""
-    seen = count(1)
+def install(script, patch):
+    """Has the module `train.py` know the trainings of seconds, by a `MonkeyPatch`."""
+    data = load_shapes(train=8, validation=8, test=8)
+    preset = Preset(MODEL, TRAINING, "shapes", 8)
+    study = Study("micro", "Is anything lost?", {"laptop": grid("micro", seed=SEEDS)})
+    patch.setitem(PRESETS, "micro", preset)
+    patch.setitem(STUDIES, "micro", study)
+    patch.setattr(script, "load_images", lambda *_: data)
+    patch.setattr(checkpoints, "MOST_SAVING", math.inf)
 
-    def look(event, arguments):
-        if event in OPERATIONS and str(arguments[0]).startswith(folder):
-            if next(seen) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(look)
+def start(script, seed, out):
+    return script.main(["micro", f"--seed={seed}", "--save-minutes=0", f"--out={out}"])
+
+
+class Killed(BaseException):
+    """What no handler catches stands for a kill of the process."""
+
+
+def stop():
+    raise Killed
+
+
+class Files:
+    """Counts what a process does to files below a folder, and kills it at a number.
+
+    A folder made, a file opened to be written, half of it written, a file renamed or
+    deleted, a folder deleted. A process that is dead does nothing more: whatever tries
+    to clean up behind `Killed` is killed, too.
+    """
+
+    def __init__(self):
+        self.folder, self.seen, self.number, self.kill = None, 0, math.inf, stop
+        sys.addaudithook(self._look)  # for ever
+
+    @contextmanager
+    def watched(self, folder, number=math.inf, kill=stop):
+        self.folder, self.seen, self.number, self.kill = folder, 0, number, kill
+        try:
+            yield self
+        finally:
+            self.folder = None
+
+    def _look(self, event, arguments):
+        if self.folder is None:
+            return
+        match event, arguments:
+            case "open", (path, _, flags) if flags & WRITING:
+                self._strike(path)
+            case "os.rename", (path, _, folder, _):
+                self._strike(path, folder, half=True)
+                self._strike(path, folder)
+            case "os.mkdir", (path, _, folder):
+                self._strike(path, folder)
+            case (("os.remove" | "os.rmdir"), (path, folder)):
+                self._strike(path, folder)
+
+    def _strike(self, path, folder=-1, half=False):
+        if isinstance(path, int):  # a file that is open already
+            return
+        if folder != -1:
+            path = Path(f"/proc/self/fd/{folder}").readlink() / path
+        if not Path(path).is_relative_to(self.folder):
+            return
+        self.seen += 1
+        if self.seen >= self.number:
+            if half and self.seen == self.number:
+                os.truncate(path, Path(path).stat().st_size // 2)
+            self.kill()
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    out = sys.argv[-1].removeprefix("--out=")
+    import sweep
+    import train
+
+    install(train, pytest.MonkeyPatch())
+    out = Path(sys.argv[-1].removeprefix("--out="))
     if sys.argv[1] == "micro":
-        if "KILL_AT" in os.environ:
-            die_at(int(os.environ["KILL_AT"]), out)
-        checkpoints.MOST_SAVING = math.inf
-        sys.exit(train.main([*sys.argv[1:], "--save-minutes=0"]))
-    sweep.LOGS = Path(out) / "logs"
+        seed = sys.argv[2].removeprefix("--seed=")
+        number = int(os.environ.get("KILL_AT", sys.maxsize))
+        with Files().watched(out, number, die):
+            sys.exit(start(train, seed, out))
+    sweep.LOGS = out / "logs"
     sweep.TRAIN, sweep.RETRY, sweep.PAUSE = Path(__file__), 1.0, 0.1
     sys.exit(sweep.main(["micro", "--scale=laptop", sys.argv[-1]]))

@@ -1,41 +1,111 @@
-"""Trainings and sweeps killed at random moments: nothing lost, doubled or half-written.
+"""Trainings and sweeps killed at any moment: nothing lost, doubled or half-written.
 
-Some trainings kill themselves at a random operation on a file, so that the writing of
-checkpoints and records is hit; others are killed in an epoch, sweeps at any time.
+One training is stopped at each of its operations on a file, in this process. A few
+others are real kills of processes, of a sweep too.
 """
 
+import importlib.util
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
-from train_micro import TRAINING, outcome
+import keras
+import killed
+import pytest
+from killed import SEEDS, TRAINING, Files, Killed
+from train_micro import outcome
 
 from vitlib.records.runs import load_runs
 
 SCRIPT = Path(__file__).with_name("killed.py")
-SEEDS = [0, 1]  # of the study in killed.py
-KILLS, AT_ONCE = 50, 2
-OPERATIONS = 415  # on files, of a whole training that saves after every batch
+EXPERIMENTS = SCRIPT.parents[1] / "experiments"
+SECONDS = 120  # what a process has to come to a point
+
+
+@pytest.fixture(scope="module")
+def train():
+    """The script, which knows the trainings of seconds."""
+    spec = importlib.util.spec_from_file_location(
+        "kills_train", EXPERIMENTS / "train.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        killed.install(module, patch)
+        yield module
+
+
+@pytest.fixture(scope="module")
+def files():
+    return Files()
+
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """A training of a few steps is over before it would have been compiled."""
+    real = keras.Model.compile
+
+    def compile_model(model, **options):
+        real(model, run_eagerly=True, **options)
+
+    monkeypatch.setattr(keras.Model, "compile", compile_model)
+
+
+def train_to_the_end(train, out):
+    """What a training finds that leaves its record and nothing else."""
+    assert killed.start(train, 0, out) == 0
+    record = out / "micro/micro-seed0.json"
+    assert sorted(out.rglob("*")) == [record.parent, record]
+    return outcome(load_runs(out)[0])
+
+
+def is_killed(train, files, out, number):
+    with files.watched(out, number):
+        try:
+            return killed.start(train, 0, out) != 0
+        except Killed:
+            return True
+
+
+def test_a_kill_at_any_operation_on_a_file_loses_nothing(
+    train, files, uncompiled, tmp_path
+):
+    """Each run ends as its unkilled twin, number for number."""
+    with files.watched(tmp_path / "unkilled"):
+        twin = train_to_the_end(train, tmp_path / "unkilled")
+    assert files.seen > 30
+    for number in range(1, files.seen + 1):
+        out = tmp_path / str(number)
+        assert is_killed(train, files, out, number), number
+        assert train_to_the_end(train, out) == twin, number
+
+
+def test_kills_one_after_the_other_lose_nothing(train, files, uncompiled, tmp_path):
+    """Each start comes one operation further than the one before."""
+    twin = train_to_the_end(train, tmp_path / "unkilled")
+    out = tmp_path / "killed"
+    kills = next(n for n in count(1) if not is_killed(train, files, out, n)) - 1
+    assert kills > 15
+    assert train_to_the_end(train, out) == twin
 
 
 def start(*arguments, **environment):
-    experiments = str(SCRIPT.parents[1] / "experiments")
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", str(SCRIPT), *arguments],
-        env=os.environ | {"PYTHONPATH": experiments} | environment,
+        env=os.environ | {"PYTHONPATH": paths()} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
 
 
-def train(out, seed, **environment):
-    return start("micro", f"--seed={seed}", f"--out={out}", **environment)
+def paths():
+    return os.pathsep.join([str(EXPERIMENTS), os.environ.get("PYTHONPATH", "")])
 
 
 def end(process):
@@ -44,68 +114,46 @@ def end(process):
     return process.returncode == -signal.SIGKILL
 
 
-def kill_at_a_file(out, chance):
-    step = chance.randint(1, OPERATIONS)
-    return end(train(out, chance.choice(SEEDS), KILL_AT=str(step)))
+def kill_at_a_file(out, seed, number):
+    process = start("micro", f"--seed={seed}", f"--out={out}", KILL_AT=str(number))
+    assert end(process)
 
 
-def kill_in_an_epoch(out, chance):
-    process = train(out, chance.choice(SEEDS))
-    epoch = f"epoch {chance.randint(1, TRAINING.epochs)}/"
-    if any(line.startswith(epoch) for line in process.stdout):
-        time.sleep(chance.uniform(0, 0.3))
-        process.kill()
-    return end(process)
-
-
-def kill_the_sweep(out, chance):
-    """The sweep alone: what it has started goes on."""
-    process = start("sweep", f"--out={out}")
-    time.sleep(chance.uniform(1, 15))
+def kill_in_an_epoch(out, seed):
+    process = start("micro", f"--seed={seed}", f"--out={out}")
+    assert any(line.startswith("epoch 1/") for line in process.stdout)
     process.kill()
-    return end(process)
+    assert end(process)
 
 
-def survive(out, chance, most):
-    """Kills a study until it is recorded or killed so often; lets it end.
+def kill_the_sweep(out):
+    """The sweep alone, when it has started a training, which goes on."""
+    process = start("sweep", f"--out={out}")
+    until = time.monotonic() + SECONDS
+    while not list((out / "logs").glob("**/*_log.out")) and time.monotonic() < until:
+        time.sleep(0.1)
+    process.kill()
+    assert end(process)
 
-    Returns how often it was killed, and what its runs found.
-    """
-    ways = [kill_at_a_file, kill_in_an_epoch, kill_the_sweep]
-    kills = 0
-    while kills < most and len(load_runs(out)) < len(SEEDS):  # reads every record whole
-        kills += chance.choice(ways)(out, chance)
+
+def test_killed_processes_lose_nothing(train, files, tmp_path):
+    """Each run ends as its unkilled twin, number for number."""
+    with files.watched(tmp_path / "unkilled"):
+        assert killed.start(train, SEEDS[0], tmp_path / "unkilled") == 0
+    operations = files.seen
+    assert killed.start(train, SEEDS[1], tmp_path / "unkilled") == 0
+    twins = {run.seed: outcome(run) for run in load_runs(tmp_path / "unkilled")}
+    out, chance = tmp_path / "results", random.Random(0)
+    kill_at_a_file(out, SEEDS[0], chance.randint(8, operations // 2))
+    kill_in_an_epoch(out, SEEDS[1])
+    kill_at_a_file(out, SEEDS[0], chance.randint(8, operations // 2))
+    kill_the_sweep(out)
     sweep = start("sweep", f"--out={out}")
     said, _ = sweep.communicate()
     assert sweep.returncode == 0, said
     names = {path.name for path in (out / "micro").iterdir()}
     assert names == {f"micro-seed{seed}.json" for seed in SEEDS}
-    return kills, {run.seed: outcome(run) for run in load_runs(out)}
-
-
-def survive_often(folder, chance, most):
-    """Studies one after the other, until they were killed so often together."""
-    kills, found = 0, []
-    while kills < most:
-        more, outcomes = survive(folder / str(len(found)), chance, most - kills)
-        kills += more
-        found.append(outcomes)
-    return found
-
-
-def test_fifty_kills_lose_nothing(tmp_path):
-    """Each run ends as its unkilled twin, number for number."""
-    folders = [tmp_path / str(number) for number in range(AT_ONCE)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = [
-            pool.submit(survive_often, folder, random.Random(n), KILLS // AT_ONCE)
-            for n, folder in enumerate(folders)
-        ]
-        found = [outcomes for job in jobs for outcomes in job.result()]
-    for seed in SEEDS:
-        assert not end(train(tmp_path / "unkilled", seed))
-    twins = {run.seed: outcome(run) for run in load_runs(tmp_path / "unkilled")}
-    assert found == [twins] * len(found)
+    assert {run.seed: outcome(run) for run in load_runs(out)} == twins
 
 
 def test_two_sweeps_started_at_once_train_each_run_once(tmp_path):
