@@ -20,10 +20,7 @@ TENSORFLOW_ALONE := $(filter requirements-tensorflow%,$(REQUIREMENTS))
 ifneq ($(JAX_ALONE),)
 export KERAS_BACKEND ?= jax
 endif
-# Tests of notebooks, pages and files, in which Keras' backend has no part, or long ones.
-ON_ONE_BACKEND := notebooks book benchmarks dead_units kills record_fields fuzz mutations editions slides questions instructors project
-
-# Tests that compute on the backend, for a machine with one of them alone.
+# Of the tests that compute on the backend, those for a machine with one of them alone.
 COMPUTING := dropout normalize patches provenance train_script training
 
 .DEFAULT_GOAL := help
@@ -84,8 +81,8 @@ assignment: $(VENV)/installed-grading ## make the students' version of the grade
 	cd teaching/assignment && PATH="$(CURDIR)/$(BIN):$$PATH" nbgrader generate_assignment vit --force
 	@echo "Hand out $(CURDIR)/editions/grading/release/vit/vit.ipynb"
 
-test: setup ## unit tests on JAX, then all tests and every notebook's outputs on TensorFlow
-	$(if $(TENSORFLOW_ALONE),,KERAS_BACKEND=jax $(BIN)/pytest tests $(foreach name,$(ON_ONE_BACKEND),--ignore=tests/test_$(name).py))
+test: setup ## tests that compute on JAX, then all tests and every notebook's outputs on TensorFlow
+	$(if $(TENSORFLOW_ALONE),,KERAS_BACKEND=jax $(BIN)/pytest tests -m backend)
 	$(if $(JAX_ALONE),@echo "The other tests compare with outputs of TensorFlow.",\
 	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval)
 

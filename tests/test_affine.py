@@ -9,6 +9,8 @@ from keras import layers, ops
 
 from vitlib.layers import affine
 
+pytestmark = pytest.mark.backend
+
 SIZE = (24, 40)  # not square, so that rows and columns cannot be taken for each other
 COUNT = 16  # images
 BORDERS = {"reflect": affine.reflect, "nearest": affine.nearest}

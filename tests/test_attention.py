@@ -5,6 +5,8 @@ import pytest
 from vitlib import RelativeSelfAttention, SelfAttention
 from vitlib.layers.positioned_attention import RotarySelfAttention
 
+pytestmark = pytest.mark.backend
+
 TOKENS = np.random.default_rng(0).normal(size=(2, 9, 16)).astype("float32")
 
 

@@ -9,6 +9,8 @@ from vitlib.layers import affine
 from vitlib.layers.augment import WARPS, Augmentation, augment_together
 from vitlib.layers.random_shift import RandomShift
 
+pytestmark = pytest.mark.backend
+
 IMAGES = np.random.default_rng(0).random((64, 32, 32, 3), "float32")
 
 

@@ -21,6 +21,8 @@ from students import (
 
 from vitlib import Patches, checks, join_patches
 
+pytestmark = pytest.mark.backend
+
 CHAPTERS = (data, patches, positions, training, comparison, attention, debugging)
 EXERCISES = {
     check: exercise for page in CHAPTERS for check, exercise in page.EXERCISES.items()

@@ -7,6 +7,8 @@ import pytest
 
 from vitlib import checks
 
+pytestmark = pytest.mark.backend
+
 SCRIPT = Path(__file__).parents[1] / "notebooks/debugging.py"
 PROGRAMS = {  # the defective program of each exercise
     "deviation": "deviation",

@@ -4,6 +4,8 @@ import pytest
 
 from vitlib.checks.verdict import RIGHT, Verdict, as_numbers, ask, compare, not_yet
 
+pytestmark = pytest.mark.backend
+
 
 def double(x):
     return 2 * x

@@ -13,6 +13,8 @@ from vitlib.layers.augment import Augmentation
 from vitlib.training.compilation import explain_no_compilation, uncompilable_layers
 from vitlib.training.loop import prepare
 
+pytestmark = pytest.mark.backend
+
 JAX = keras.backend.backend() == "jax"
 
 

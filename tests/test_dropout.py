@@ -4,6 +4,8 @@ import pytest
 
 from vitlib.layers.dropout import Dropout
 
+pytestmark = pytest.mark.backend
+
 ONES = np.ones((101, 7, 143), "float32")  # an odd number of them
 
 

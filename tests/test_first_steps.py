@@ -9,6 +9,8 @@ from vitlib import build_model, evaluate, train
 from vitlib.inspection.first_steps import observe
 from vitlib.training.instruments import READINGS, distinct_answers, head_layers, spread
 
+pytestmark = pytest.mark.backend
+
 HEAD = replace(MODEL, pooling="flatten", head_units=(24, 12))
 
 

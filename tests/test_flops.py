@@ -5,6 +5,8 @@ import pytest
 
 from vitlib import REPORT_VIT, TINY_VIT, build_vit, count_flops
 
+pytestmark = pytest.mark.backend
+
 
 def test_the_report_vit_takes_2_6_billion_operations():
     tokens, width = 144, 8 * 128

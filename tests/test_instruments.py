@@ -16,6 +16,8 @@ from vitlib.training.instruments import (
 )
 from vitlib.training.optimizer import AdamW
 
+pytestmark = pytest.mark.backend
+
 HEAD = replace(MODEL, pooling="flatten", head_units=(24, 12))
 
 

@@ -17,6 +17,8 @@ from vitlib.inspection.introspect import (
 )
 from vitlib.layers.patches import Patches
 
+pytestmark = pytest.mark.backend
+
 CONFIG = replace(
     TINY_VIT,
     patch_size=8,

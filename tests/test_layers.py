@@ -29,6 +29,8 @@ from vitlib.layers.positioned_attention import RotarySelfAttention
 from vitlib.layers.positions import ADDED, SinCosPosition2D
 from vitlib.layers.random_shift import RandomShift
 
+pytestmark = pytest.mark.backend
+
 IMAGES, PATCHES, TOKENS = (8, 12, 3), (6, 12), (6, 16)
 EXAMPLES = [
     (Patches, {"patch_size": 4}, IMAGES),

@@ -6,6 +6,8 @@ from vitlib import TrainConfig, load_shapes
 from vitlib.layers.normalize import PIECE, Normalization, fit
 from vitlib.training.prepare import prepare
 
+pytestmark = pytest.mark.backend
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 6, 3)).astype("float32")
 IMAGES[..., 1] /= 9
 

@@ -10,6 +10,8 @@ from vitlib.data.sets import DATA_SETS
 from vitlib.notebook import PARAMETERS, check_parameters
 from vitlib.studies.study import SCALES
 
+pytestmark = pytest.mark.backend
+
 
 def notebook(injected="", **values):
     """The globals of a notebook into which papermill put a cell."""

@@ -5,6 +5,8 @@ import pytest
 from vitlib import TrainConfig
 from vitlib.training.optimizer import AdamW, WarmupSchedule, make_optimizer
 
+pytestmark = pytest.mark.backend
+
 
 def rates(steps, **arguments):
     schedule = WarmupSchedule(2.0, **arguments)

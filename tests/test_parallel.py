@@ -29,6 +29,8 @@ from vitlib.training import parallel
 from vitlib.training.checkpoints import ASK_EVERY
 from vitlib.training.instruments import READINGS
 
+pytestmark = pytest.mark.backend
+
 ROOT = Path(__file__).parents[1]
 SECONDS = 300  # at most, of a process: it hangs when another one fails
 BACKEND = keras.backend.backend()

@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
 from vitlib import PatchEncoder
+
+pytestmark = pytest.mark.backend
 
 
 def count(position, grid_size=None):

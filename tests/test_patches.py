@@ -4,6 +4,8 @@ from keras import ops
 
 from vitlib import Patches, join_patches
 
+pytestmark = pytest.mark.backend
+
 SHAPES = [(2, 12, 18, 3, 6), (3, 8, 20, 1, 4), (1, 10, 5, 4, 5), (2, 7, 3, 3, 1)]
 
 

@@ -67,6 +67,7 @@ def test_the_grid_runs_between_the_pixels_of_neighbouring_patches(ax):
     assert columns[0][1][1] == 3.5
 
 
+@pytest.mark.backend
 def test_patches_are_drawn_in_reading_order_with_white_between(ax):
     image = np.random.default_rng(0).integers(0, 200, (1, 4, 4, 3)).astype("float32")
     pictures.show_patches(ax, Patches(patch_size=2)(image)[0], columns=2)

@@ -10,6 +10,8 @@ from vitlib import (
 from vitlib.layers.positioned_attention import POSITIONED
 from vitlib.layers.positions import ADDED, SinCosPosition2D
 
+pytestmark = pytest.mark.backend
+
 
 def test_the_1d_table_adds_one_vector_a_place():
     layer = PositionEmbedding1D()

@@ -13,6 +13,8 @@ import pytest
 import vitlib
 from vitlib.training import provenance
 
+pytestmark = pytest.mark.backend
+
 GIT = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=0"]
 
 

@@ -17,6 +17,8 @@ from vitlib import (
     count_flops,
 )
 
+pytestmark = pytest.mark.backend
+
 MICRO = SmallResNetConfig(
     input_shape=(8, 8, 3), filters=(4, 6), blocks_per_stage=(1, 2), num_classes=5
 )

@@ -9,6 +9,8 @@ import pytest
 from vitlib import build_vit, count_flops
 from vitlib.studies import PRESETS
 
+pytestmark = pytest.mark.backend
+
 PAGE = (Path(__file__).parents[1] / "book/scaling.md").read_text("utf-8")
 MODELS = {"report's ViT": "report-vit", "pooled ViT": "pooled-vit"}
 RATES = {"NVLink": 450e9, "PCIe 5": 64e9, "Ethernet": 12.5e9}  # bytes a second

@@ -12,9 +12,12 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+import vitlib
 
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 30  # of a function, its docstring not counted
@@ -51,6 +54,19 @@ OTHER_TESTS = {
     "sweep_script",
     "train_script",
     "vitlib",
+}
+
+# Tests that load Keras and do not say with a marker whether they run on each backend.
+ON_ONE_BACKEND = {
+    "benchmarks": "the profiler is TensorFlow's, and the contenders take minutes",
+    "download": "fetches files; Keras' get_file has no part for a backend",
+    "editions": "compares texts and verdicts",
+    "instructors": "asks `checks` for its names alone",
+    "kills": "operations on files, which `training` has on each backend",
+    "notebooks": "the notebooks' outputs are those of TensorFlow",
+    "questions": "the answers compute, and are the same on each backend",
+    "results": "reads records; READINGS is a tuple of names",
+    "runs": "draw_order is NumPy's",
 }
 
 # A folder of somebody's machine, with a name in it: the rule itself may be written.
@@ -352,6 +368,80 @@ def test_a_test_file_mirrors_a_module_or_is_listed():
     modules |= {f"checks_{p.stem}" for p in paths}  # a check is called as its chapter
     tests = {path.stem.removeprefix("test_") for path in ROOT.glob("tests/test_*.py")}
     assert tests - OTHER_TESTS - modules == set()
+
+
+def module_name(path):
+    """What a file is imported as: of vitlib, or of the folder of the tests."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part not in ("tests", "__init__"))
+
+
+def loads(nodes):
+    """The modules that statements import, packages around them included."""
+    found = set()
+    for node in nodes:
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+            case ast.ImportFrom(module="vitlib", names=names):
+                homes = [vitlib._HOMES.get(alias.name, alias.name) for alias in names]
+                found |= {f"vitlib.{home}" for home in homes}
+            case ast.ImportFrom(module=str(module), names=names):
+                found |= {f"{module}.{alias.name}" for alias in names}
+    return {name[: end.start()] for name in found for end in re.finditer(r"\.|$", name)}
+
+
+@cache
+def imports():
+    """What each module of vitlib and of the tests imports when it is imported."""
+    paths = [*ROOT.glob("vitlib/**/*.py"), *ROOT.glob("tests/*.py")]
+    return {module_name(path): loads(parse(path).body) for path in paths}
+
+
+def loading_keras(graph):
+    """Those of some modules, each with what it imports, that load Keras in the end."""
+    found, more = set(), {"keras"}
+    while more:
+        found |= more
+        more = {name for name, imported in graph.items() if imported & found} - found
+    return found
+
+
+def unmarked(tests):
+    """The tests that load Keras and do not say whether they run on each backend."""
+    trees = {name: ast.parse(text) for name, text in tests.items()}
+    graph = imports() | {name: loads(ast.walk(tree)) for name, tree in trees.items()}
+    found = loading_keras(graph) & tests.keys()
+    return {name for name in found if "pytest.mark.backend" not in tests[name]}
+
+
+def test_tests_that_load_keras_run_on_each_backend_or_are_listed():
+    tests = {
+        path.stem: path.read_text("utf-8") for path in ROOT.glob("tests/test_*.py")
+    }
+    assert unmarked(tests) == {f"test_{name}" for name in ON_ONE_BACKEND}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import keras",
+        "def test():\n  from keras import ops",
+        "from vitlib import build_vit",
+        "from vitlib import checks",
+        "from vitlib.layers import patches",
+        "import vitlib.training.loop as loop",
+        "from train_micro import MODEL",
+    ],
+)
+def test_tests_that_load_keras_without_a_marker_are_found(text):
+    assert unmarked({"test_new": text}) == {"test_new"}
+    assert unmarked({"test_new": f"{text}\npytestmark = pytest.mark.backend"}) == set()
+
+
+@pytest.mark.parametrize("text", ["from vitlib import PRESETS", "import numpy as np"])
+def test_tests_without_keras_need_no_marker(text):
+    assert unmarked({"test_new": text}) == set()
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ from vitlib.records.runs import load_run, load_runs, save_run
 from vitlib.studies import PRESETS, STUDIES
 from vitlib.studies.recipes import REPORT_RESNET, REPORT_VIT
 
+pytestmark = pytest.mark.backend
+
 SCRIPT = Path(__file__).parents[1] / "experiments" / "train.py"
 FAILED = make_run(status="failed", error="It broke.", test=None, best_epoch=None)
 

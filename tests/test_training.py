@@ -27,6 +27,8 @@ from vitlib.training import checkpoints
 from vitlib.training.draws import draw_order
 from vitlib.training.instruments import READINGS
 
+pytestmark = pytest.mark.backend
+
 SCRIPT = Path(__file__).with_name("train_micro.py")
 
 

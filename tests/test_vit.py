@@ -17,6 +17,8 @@ from vitlib.layers.patches import Patches
 from vitlib.studies import PRESETS
 from vitlib.training.instruments import head_layers
 
+pytestmark = pytest.mark.backend
+
 
 def counts(model):
     total = model.count_params()

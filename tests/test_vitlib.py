@@ -18,6 +18,8 @@ from setuptools import find_packages
 
 import vitlib
 
+pytestmark = pytest.mark.backend
+
 MODULES = [
     "vitlib",
     *(m.name for m in pkgutil.walk_packages(vitlib.__path__, "vitlib.")),
