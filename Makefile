@@ -81,10 +81,15 @@ assignment: $(VENV)/installed-grading ## make the students' version of the grade
 	cd teaching/assignment && PATH="$(CURDIR)/$(BIN):$$PATH" nbgrader generate_assignment vit --force
 	@echo "Hand out $(CURDIR)/editions/grading/release/vit/vit.ipynb"
 
+# A file stays with one worker: the cells of a notebook share a kernel, and the tests of a
+# module what they have built. In their order, for the files of few tests are the slow ones.
+PYTEST_WORKERS ?= auto
+SHARED := -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: setup ## tests that compute on JAX, then all tests and every notebook's outputs on TensorFlow
-	$(if $(TENSORFLOW_ALONE),,KERAS_BACKEND=jax $(BIN)/pytest tests -m backend)
+	$(if $(TENSORFLOW_ALONE),,KERAS_BACKEND=jax $(BIN)/pytest $(SHARED) tests -m backend)
 	$(if $(JAX_ALONE),@echo "The other tests compare with outputs of TensorFlow.",\
-	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest --nbval)
+	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest $(SHARED) --nbval)
 
 # The tests train the same small models; JAX compiles each once.
 KEEP_COMPILED := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/runs/compiled JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0

@@ -4,6 +4,7 @@ import importlib.util
 import os
 
 import hypothesis
+import pytest
 
 # The same examples in every run, on every machine, and no store of them. To search for
 # new ones: pytest --hypothesis-profile=search
@@ -15,6 +16,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("repeatable")
 
+MOST_WORKERS = 8
 collect_ignore_glob = ["*.failed.ipynb"]  # papermill leaves them for a look
 
 
@@ -25,3 +27,20 @@ def pytest_configure(config):
         os.environ.setdefault("KERAS_BACKEND", "jax")
     if config.getoption("nbval", default=False):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    if worker := getattr(config, "workerinput", None):  # one of several side by side
+        threads = max(1, count_cores() // worker["workercount"])
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
+def count_cores():
+    """How many cores this process may use, where the system tells it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist asks, for `-n auto`
+def pytest_xdist_auto_num_workers():
+    """One worker a core, but not too many: each loads Keras and starts kernels."""
+    return min(count_cores(), MOST_WORKERS)

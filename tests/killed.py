@@ -8,6 +8,7 @@ training kills itself at its n-th operation on a file below OUT. A training save
 every batch.
 """
 
+import fcntl
 import math
 import os
 import signal
@@ -53,6 +54,14 @@ def stop():
     raise Killed
 
 
+def place_of(folder):
+    """Path of a folder that is open."""
+    if hasattr(fcntl, "F_GETPATH"):  # macOS
+        found = fcntl.fcntl(folder, fcntl.F_GETPATH, bytes(1024))
+        return Path(os.fsdecode(found.rstrip(b"\0")))
+    return Path(f"/proc/self/fd/{folder}").readlink()
+
+
 class Files:
     """Counts what a process does to files below a folder, and kills it at a number.
 
@@ -91,7 +100,7 @@ class Files:
         if isinstance(path, int):  # a file that is open already
             return
         if folder != -1:
-            path = Path(f"/proc/self/fd/{folder}").readlink() / path
+            path = place_of(folder) / path
         if not Path(path).is_relative_to(self.folder):
             return
         self.seen += 1
