@@ -154,7 +154,7 @@ Table((*columns, "validation loss"), tuple(rows))
 # The format changes nothing: with 32 images the last layer dies as it does above. With 256 images it
 # lives, and nearly all of the *first* is dead instead, as under warm-up. But a few of its units are left,
 # and through them the model begins to learn. So a small batch is not needed for a layer to die; it
-# has a part in which layer it is, and in how much is left. This is one seed of each, over equally many
+# has a part in which layer it is, and in how much is left. Both seeds agree. The comparison is over equally many
 # steps, and so over eight times as many images.
 #
 # So the large input of the head, its dropout and the rate each have a part in this failure. The report

@@ -2,9 +2,12 @@
 
 import keras
 import numpy as np
+import pytest
 from train_micro import MODEL, TRAINING, micro_data
 
 from vitlib import build_encoder, train
+
+pytestmark = pytest.mark.backend
 
 DATA = micro_data()
 
