@@ -65,9 +65,9 @@ def place_of(folder):
 class Files:
     """Counts what a process does to files below a folder, and kills it at a number.
 
-    A folder made, a file opened to be written, half of it written, a file renamed or
-    deleted, a folder deleted. A process that is dead does nothing more: whatever tries
-    to clean up behind `Killed` is killed, too.
+    A folder made, a file opened to be written, nothing or half of it written, a file
+    renamed or deleted, a folder deleted. A process that is dead does nothing more:
+    whatever tries to clean up behind `Killed` is killed, too.
     """
 
     def __init__(self):
@@ -86,28 +86,32 @@ class Files:
         if self.folder is None:
             return
         match event, arguments:
-            case "open", (path, _, flags) if flags & WRITING:
+            case "open", (str() as path, _, flags) if flags & WRITING:
                 self._strike(path)
+                self._strike(path, damage=lambda path: path.open("wb").close())
             case "os.rename", (path, _, folder, _):
-                self._strike(path, folder, half=True)
+                self._strike(path, folder, damage=halve)
                 self._strike(path, folder)
-            case "os.mkdir", (path, _, folder):
-                self._strike(path, folder)
+            case "os.mkdir", (path, _, _) if not os.path.lexists(path):
+                self._strike(path)
             case (("os.remove" | "os.rmdir"), (path, folder)):
                 self._strike(path, folder)
 
-    def _strike(self, path, folder=-1, half=False):
-        if isinstance(path, int):  # a file that is open already
-            return
-        if folder != -1:
-            path = place_of(folder) / path
-        if not Path(path).is_relative_to(self.folder):
+    def _strike(self, path, folder=-1, damage=None):
+        path = Path(path) if folder == -1 else place_of(folder) / path
+        if not path.is_relative_to(self.folder):
             return
         self.seen += 1
+        if self.seen == self.number and damage:
+            watched, self.folder = self.folder, None
+            damage(path)
+            self.folder = watched
         if self.seen >= self.number:
-            if half and self.seen == self.number:
-                os.truncate(path, Path(path).stat().st_size // 2)
             self.kill()
+
+
+def halve(path):
+    os.truncate(path, path.stat().st_size // 2)
 
 
 def die():
