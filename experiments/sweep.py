@@ -285,7 +285,7 @@ def make_executor(options):
         executor = submitit.AutoExecutor(folder, cluster=options.cluster)
     except RuntimeError as error:
         raise ValueError(
-            "--cluster slurm must be typed on a machine with SLURM's commands. "
+            "--cluster slurm needs SLURM's commands on this machine. "
             "Received: one without srun."
         ) from error
     executor.update_parameters(
@@ -405,7 +405,7 @@ def main(arguments):
     try:
         start(sweep, options)
     except FailedJobError as error:
-        print(f"sweep.py: SLURM must take a job. Received: {error}", file=sys.stderr)
+        print(f"sweep.py: SLURM refused a job. Received: {error}", file=sys.stderr)
         return 2
     for task, reason in sweep.failures().items():
         print(f"\n{task.name} failed: {reason}", file=sys.stderr)

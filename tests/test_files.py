@@ -34,7 +34,7 @@ def test_what_the_disk_does_not_take_is_told_and_leaves_nothing(tmp_path, number
     path = tmp_path / "file"
     path.write_bytes(b"old")
     reason = re.escape(os.strerror(number))
-    rule = f"The disk must take {path}. Received from the system: {reason}.$"
+    rule = f"{path} could not be written. Received from the system: {reason}.$"
     with pytest.raises(OSError, match=rule), replacing(path) as file:
         file.write(b"half")
         raise OSError(number, os.strerror(number))
@@ -43,7 +43,7 @@ def test_what_the_disk_does_not_take_is_told_and_leaves_nothing(tmp_path, number
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(OSError, match="must take .*: Not a directory"):
+    with pytest.raises(OSError, match="could not be written.*: Not a directory"):
         write(tmp_path / "file" / "below" / "it")
 
 

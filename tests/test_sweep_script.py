@@ -461,7 +461,7 @@ def test_slurm_is_refused_where_there_is_none(
     write_grid([0])
     assert run(sweep, tmp_path, "--cluster=slurm") == 2
     assert capsys.readouterr().err == (
-        "sweep.py: --cluster slurm must be typed on a machine with SLURM's commands. "
+        "sweep.py: --cluster slurm needs SLURM's commands on this machine. "
         "Received: one without srun.\n"
     )
 

@@ -504,12 +504,12 @@ def test_a_folder_in_the_place_of_the_record_is_found_before_the_first_step(
 ):
     (tmp_path / "report/report-vit-seed0.json").mkdir(parents=True)
     said = refuse(script, capsys, "report-vit", "--force", f"--out={tmp_path}")
-    assert "report-vit-seed0.json must be the place of a file." in said
+    assert "report-vit-seed0.json must be a file, or not there yet." in said
     assert trained == []
 
 
 REFUSED = {"test": {"loss": float("inf"), "top1": 0.5, "top5": 0.5}}
-NO_SPACE = OSError("The disk must take it. Received from the system: No space left.")
+NO_SPACE = OSError("x could not be written. Received from the system: No space left.")
 
 
 def fill_the_disk(script, monkeypatch):

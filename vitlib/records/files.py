@@ -31,7 +31,7 @@ def replacing(path):
         with suppress(OSError):
             partial.unlink()
         raise OSError(
-            f"The disk must take {path}. Received from the system: "
+            f"{path} could not be written. Received from the system: "
             f"{error.strerror or error}."
         ) from error
 

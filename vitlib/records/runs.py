@@ -60,7 +60,7 @@ def try_save(folder, run):
     path = record_path(folder, run.study, run.name, run.seed)
     content = _content(run, path)
     if path.is_dir():
-        raise OSError(f"{path} must be the place of a file. Received: a folder.")
+        raise OSError(f"{path} must be a file, or not there yet. Received: a folder.")
     trial = path.with_name(f"{path.name}.trial")
     with replacing(trial) as file:
         file.write(content)

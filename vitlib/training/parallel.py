@@ -33,8 +33,8 @@ def use_devices(count):
     backend = keras.backend.backend()
     if backend != "jax" and (several or backend != "tensorflow"):
         raise ValueError(
-            "devices must be 1, or the backend JAX (any number of processes) or "
-            f"TensorFlow (one process). Received: devices={count}, {backend}."
+            "Several devices need the backend JAX, or TensorFlow in one process. "
+            f"Received: devices={count}, {backend}."
         )
     if several:
         keras.distribution.initialize()
