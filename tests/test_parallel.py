@@ -24,8 +24,7 @@ from train_micro import outcome
 from train_parallel import MODEL, TRAINING, micro_data
 
 from vitlib import build_model, load_runs, train
-from vitlib.training import loop as training_module
-from vitlib.training import parallel
+from vitlib.training import parallel, resume
 from vitlib.training.checkpoints import ASK_EVERY
 from vitlib.training.instruments import READINGS
 
@@ -204,7 +203,7 @@ def test_processes_that_saved_different_batches_go_back_to_the_epoch(monkeypatch
     same = lambda number: number == 3  # noqa: E731  3 whole epochs in all of them
     monkeypatch.setattr(parallel, "is_same_everywhere", same)
     progress = {"history": {"loss": [4.6] * 3}, "within": {"batches": 16}}
-    training_module._require_same_start(progress)
+    resume._require_same_start(progress)
     assert progress == {"history": {"loss": [4.6] * 3}}
 
 
