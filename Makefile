@@ -87,7 +87,7 @@ PYTEST_WORKERS ?= auto
 SHARED := -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: setup ## tests that compute on JAX, then all tests and every notebook's outputs on TensorFlow
-	$(if $(TENSORFLOW_ALONE),,KERAS_BACKEND=jax $(BIN)/pytest $(SHARED) tests -m backend)
+	$(if $(TENSORFLOW_ALONE),,KERAS_BACKEND=jax $(KEEP_COMPILED) $(BIN)/pytest $(SHARED) tests -m backend)
 	$(if $(JAX_ALONE),@echo "The other tests compare with outputs of TensorFlow.",\
 	KERAS_BACKEND=tensorflow $(EXACT) $(BIN)/pytest $(SHARED) --nbval)
 
