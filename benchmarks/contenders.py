@@ -38,8 +38,8 @@ def keras_contender(build, preset, precision, batch):
 
     from vitlib.models.build import BUILDERS
     from vitlib.training.batches import run_batches
-    from vitlib.training.loop import compile_model
     from vitlib.training.optimizer import AdamW
+    from vitlib.training.prepare import compile_model
 
     keras.config.set_dtype_policy(precision)
     model = (build or BUILDERS[type(preset.model)])(preset.model)

@@ -56,7 +56,7 @@ def measure(point):
     """Trains some steps on noise, in this process. Returns the numbers of the point."""
     from vitlib.models.build import build_model
     from vitlib.models.flops import count_flops
-    from vitlib.training.loop import compile_model
+    from vitlib.training.prepare import compile_model
 
     config, batch = config_of(point), point["batch"]
     model = build_model(config, TINY_TRAIN)

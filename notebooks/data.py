@@ -749,8 +749,8 @@ names = ["portrait", "portrait"]
 for number in (label, label + 1):  # left of, right of
     names.append(shapes.CLASS_NAMES[number].replace(" ", "\n", 1))
 fig, panels = plt.subplots(1, 4, figsize=(7.2, 2.3))
-pictures = [small[32], small[32][:, ::-1], scene, scene[:, ::-1]]
-pictures.show_images(panels, pictures, names)
+sides = [small[32], small[32][:, ::-1], scene, scene[:, ::-1]]
+pictures.show_images(panels, sides, names)
 plt.show()
 
 # %% [markdown]

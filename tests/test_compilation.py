@@ -11,7 +11,7 @@ from vitlib import SmallResNetConfig, build_model, train
 from vitlib.config.models import AUGMENTATIONS
 from vitlib.layers.augment import Augmentation
 from vitlib.training.compilation import explain_no_compilation, uncompilable_layers
-from vitlib.training.loop import prepare
+from vitlib.training.prepare import prepare
 
 pytestmark = pytest.mark.backend
 

@@ -183,7 +183,7 @@ def damage(tmp_path_factory):
     drop_alternative_text(folder, "positions")
     change_a_number(folder / RECORDS[0].relative_to(ROOT))
     replace(
-        folder / "vitlib/models/vit.py",
+        folder / "vitlib/models/heads.py",
         "(config.num_classes,",
         "(config.num_classes + 1,",
     )

@@ -1,7 +1,6 @@
 """One run of a study, or of a reader's own: a preset, a seed, and what is changed."""
 
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 
 from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.config.training import TrainConfig
@@ -117,7 +116,6 @@ def require_choice(word, name, choices):
         )
 
 
-@cache
 def _planned():
     """Each planned run, with its study and the scale."""
     return [
@@ -128,7 +126,6 @@ def _planned():
     ]
 
 
-@cache
 def _home(preset, name):
     """The study and the scale to which a run belongs."""
     planned = _planned()
@@ -138,7 +135,6 @@ def _home(preset, name):
     return homes[0]
 
 
-@cache
 def _watched():
     return {planned.name for planned, study, _ in _planned() if study.watch}
 
