@@ -28,7 +28,7 @@
 #
 # * say what CIFAR-100 holds, and what stands in for it on this page;
 # * tell guessing from learning by counting labels;
-# * split a data set so that the test is worth something, and find images that stand in
+# * split a data set so that the test is worth something, and find images that are in
 #   two parts of it;
 # * read an augmentation in degrees and pixels, and tell when it is wrong;
 # * compute a mean and a standard deviation, and notice when the computer gets them wrong.
@@ -132,7 +132,7 @@ plt.show()
 
 # %% [markdown]
 # An image of the embedded set shows two shapes of five kinds, one red and one blue. The
-# name of the class starts with the red one and says how it stands to the blue one. So
+# name of the class starts with the red one and says where it is, seen from the blue one. So
 # there are $5 \cdot 5$ pairs of kinds and 4 arrangements, 100 classes together. To get a
 # class right, a model must see *what* is in the image and *where* it is. Small dots,
 # changing colours and noise make that harder.
@@ -382,8 +382,10 @@ print(f"47.93 % on 10,000 images, standard error: {resnet:.1f} points")
 # on the test set it would lose some of that.
 #
 # The last line is worth remembering. Another test set of the same size could have given
-# the report's ResNet half a point more or less. A difference of a tenth of a point between
-# two models is well inside that.
+# the report's ResNet half a point more or less. That is the error of *one* accuracy. Two models
+# that see the same test images are often right and wrong on the same ones, and their
+# *difference* has an error of its own. The [chapter on the comparison](#sec-comparison)
+# computes it.
 #
 # :::{exercise} Which number may be printed?
 # :label: ex-data-final
@@ -431,7 +433,7 @@ print("at random, largest above 1.3 times the smallest:", unequal)
 #
 # ## Is a test image also a training image?
 #
-# A model can know a training image by heart. If the same image stands in the test set, the
+# A model can know a training image by heart. If the same image is in the test set, the
 # model gets it right without having learned anything. That is called *leakage*. To find it,
 # we could compare each test image with each training image. That would be 500 million
 # comparisons. A fingerprint is quicker: SHA-256 turns the bytes of an image into 32
@@ -514,8 +516,9 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 # %% [markdown]
 # The embedded set has no copies: each split is a draw of its own, and the noise makes
 # every image different. CIFAR-100 has ten test images that are training images, pixel for
-# pixel. Six of the ten have another label there. So in each of these six cases at least one
-# of the two labels is wrong: people gave them, and people err.
+# pixel. Six of the ten have another label there. Either one of the two labels is wrong, for
+# people gave them, and people err; or the photograph shows both things, and one label cannot
+# say so. A model cannot tell which of the two is asked for.
 #
 # The last row is about our own split. No *row* of the file is in both parts, but six images
 # are, because the file holds them twice.
@@ -547,7 +550,7 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 # four that do?
 #
 # Answer with a function, `table_accuracy(images, copies, right, classes)`: of `images` test
-# images, `copies` stand in the table, `right` of these with the right label, and the
+# images, `copies` are in the table, `right` of these with the right label, and the
 # `classes` classes are equally frequent among the others. It returns the accuracy that you
 # expect, in %. Then write the model, plant 20 training images with their labels in the test
 # set of this run, and compare with your function.
@@ -614,8 +617,8 @@ Table(columns, tuple(rows))
 # %% [markdown]
 # The ViT's 0.02 of a turn are 7.2 degrees. The ResNet's shift of 0.2 is 6.4 pixels in each
 # direction, so that more than a third of the image can leave the frame. So the two recipes
-# are not equally strong: the ResNet's images vary much more. Who compares the two models
-# compares the recipes, too.
+# are not equally strong: the ResNet's images vary much more. A comparison of the two models
+# is a comparison of the recipes, too.
 #
 # One range is missing from the table: `shear_range=0.2`, for the ResNet. 0.2 of what?
 #
@@ -681,7 +684,7 @@ print("0.2 radians, above 10:", by_radians.mean() > 10)
 print(f"largest change at 0.2 degrees: {by_degrees.max():.0f}")
 
 # %% [markdown]
-# Nobody would see it. The line `shear_range=0.2` stands in the report's recipe, and it moves
+# Nobody would see it. The line `shear_range=0.2` is in the report's recipe, and it moves
 # the first row by a twentieth of a pixel at most.
 #
 # How does such a line get there? Until December 2017 the same argument was an angle in
@@ -749,15 +752,16 @@ names = ["portrait", "portrait"]
 for number in (label, label + 1):  # left of, right of
     names.append(shapes.CLASS_NAMES[number].replace(" ", "\n", 1))
 fig, panels = plt.subplots(1, 4, figsize=(7.2, 2.3))
-sides = [small[32], small[32][:, ::-1], scene, scene[:, ::-1]]
-pictures.show_images(panels, sides, names)
+shown = [small[32], small[32][:, ::-1], scene, scene[:, ::-1]]
+pictures.show_images(panels, shown, names)
 plt.show()
 
 # %% [markdown]
 # Half of the classes change into another one. If the images are flipped with a probability
 # of 1/2 and the labels stay, the training set is full of contradictions: of the images
 # that show *left of*, half are labelled *right of*. A model cannot do better than guess
-# between the two, for nothing in the training set tells them apart. So it is right for
+# between the two: each of the five kinds looks the same in a mirror, so that nothing in an
+# image tells whether it was flipped. So the model is right for
 # *above* and *below* at best, and for half of the others: the {term}`ceiling` is
 # $\frac{1}{2} + \frac{1}{2} \cdot \frac{1}{2} = 75$ %, whatever the model.
 #
@@ -772,7 +776,8 @@ vitlib.TINY_VIT.augmentation
 # :label: ex-data-break
 #
 # 1. Someone flips the embedded images from left to right *and* from top to bottom, each
-#    with a probability of 1/2. What is the ceiling now? Write it as a function,
+#    with a probability of 1/2. What is the ceiling now? Look at the five kinds first:
+#    `shapes.STAMPS[:, -1]` holds a picture of each. Write the ceiling as a function,
 #    `flip_ceiling(left_right, top_bottom)`. Each argument is `True` if that flip is in use,
 #    and `False` if not. The function returns the ceiling in %.
 # 2. Does the ResNet's rotation, 20 degrees at most, change an arrangement? Turn the middles
@@ -793,7 +798,8 @@ vitlib.TINY_VIT.augmentation
 # $$ (eq-data-normalise)
 #
 # Mean and standard deviation are learned from data, like a weight. So they come from the
-# training split alone. Who takes the test images in has used them before the test.
+# training split alone. If the test images were included, they would have been used before
+# the test.
 #
 # A pixel value is one of 256 whole numbers. It is enough to count how often each occurs,
 # and nothing is rounded before the last step.
@@ -856,9 +862,10 @@ Table(columns, tuple(rows))
 #
 # No error is raised here either. Three channels with the same mean should make you look.
 #
-# And the ResNet? The report says that its data "were not normalized". So its images enter
-# as whole numbers from 0 to 255, not around 0 with a spread near 1. What that costs is a
-# question for an experiment.
+# And the ResNet? The report says that its data "were not normalized". We take this to mean
+# the pixels: the images enter as whole numbers from 0 to 255, not around 0 with a spread near
+# 1. That is an inference; the sentence does not name the pixels, and could mean something
+# else, such as the labels. What it costs is a question for an experiment.
 #
 # :::{exercise} Around zero
 # :label: ex-data-normalize
@@ -1075,23 +1082,36 @@ print(f"the line in the top row: {sheared[0, :, 0] @ np.arange(32):.1f}")
 # :class: dropdown
 # :::
 #
-# 1. Now *above* and *below* cannot be told apart either. A model finds the pair of kinds,
-#    and whether the shapes stand side by side or one above the other. It guesses
-#    between two classes everywhere: 50 %. Each flip spoils its own half of the classes and
-#    takes 25 points away.
+# 1. Four kinds also look the same upside down. The triangle does not. An upside-down
+#    triangle is no shape of the set, so that it betrays the flip: a model learns to read
+#    *above* and *below* from the images whose triangle is upright, and all test images with
+#    a triangle are of that sort. A triangle is in 9 of the 25 pairs of kinds, that is in 36 % of
+#    the classes. In the other 64 % *above* and *below* cannot be told apart. There the flip
+#    from top to bottom takes 25 points away, in all $25 \cdot 0.64 = 16$: its ceiling is 84 %.
+#    The flip from left to right spoils the other half of the classes, whatever the kinds, and
+#    takes 25 points away. With both flips 59 % are left.
 # 2. No. The red and the blue shape move together, and 20 degrees are not enough to turn
 #    *left of* into *above*.
-# 3. No. A shape that stands near the right border loses columns, or leaves the image.
+# 3. No. A shape near the right border loses columns, or leaves the image.
 
 
 # %% tags=["solution"]
 def flip_ceiling(left_right, top_bottom):
     """Takes True or False for each flip; returns an accuracy in %."""
-    return 100 - 25 * left_right - 25 * top_bottom
+    symmetric = (4 / 5) ** 2  # share of the pairs of kinds without a triangle
+    return 100 - 25 * left_right - 25 * symmetric * top_bottom
 
 
 # %% tags=["check"]
 checks.check_flip_ceiling(flip_ceiling)
+
+# %%
+rows = []
+for kind, stamp in zip(shapes.KINDS, shapes.STAMPS[:, -1], strict=True):
+    mirrored, on_its_head = stamp != stamp[:, ::-1], stamp != stamp[::-1]
+    rows.append((kind, mirrored.sum(), on_its_head.sum()))
+columns = ("pixels that change, of 64", "mirrored", "upside down")
+Table(columns, tuple(rows))
 
 # %%
 middle = (scenes.boxes[:, :, :2] + scenes.boxes[:, :, 2:]) / 2 - 16

@@ -9,6 +9,7 @@ from copy import deepcopy
 import keras
 import numpy as np
 import pytest
+from flips import ceiling
 from students import (
     attention,
     comparison,
@@ -256,6 +257,17 @@ def test_the_layer_and_the_function_of_the_package_are_right():
     assert checks.check_join(
         lambda x, height, width, _: join_patches(x, (height, width))
     )
+
+
+def test_the_ceilings_after_flips_are_those_that_counting_gives():
+    assert checks.check_flip_ceiling(ceiling)
+
+
+@pytest.mark.parametrize("fragment", data.FLIP_CEILING_OF_SYMMETRIC_KINDS)
+def test_a_mistake_is_told_before_the_triangle_that_was_forgotten_too(fragment):
+    (hint,) = hints_with(fragment, checks.check_flip_ceiling)
+    wrong = data.FLIP_CEILING_OF_SYMMETRIC_KINDS[fragment]
+    assert repr(checks.check_flip_ceiling(wrong)) == f"Not yet: {hint}"
 
 
 def split_with(change):

@@ -487,6 +487,7 @@ EXACT = {"1", "1.04", "1.10", "5", "25", "50", "100"}
 EXACT |= {"82", "90"}  # shares of the report's ViT, in parameters and in arithmetic
 EXACT |= {"2"}  # 1 - (1 - 1e-4) ** 200, a decay
 EXACT |= {"70", "20", "10"}  # given in an exercise
+EXACT |= {"36", "64", "59", "84"}  # after flips; tests/test_shapes.py counts them
 
 
 def typed_percentages(text):

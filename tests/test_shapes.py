@@ -1,16 +1,20 @@
 """The embedded data set: the same everywhere, labelled rightly, and fair to sets."""
 
 import hashlib
+import re
 import runpy
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
+from flips import ceiling, count_stamps, turn_places
 
 from vitlib.data import shapes, tiles
 from vitlib.data.shapes import ARRANGEMENTS, CLASS_NAMES, KINDS, draw_shapes
 from vitlib.data.words import draw_words
 
+ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = "9a6337b1750522c3cff7c8b9e9502dd99f3200d6d728b530ad57e0bb7c69ff70"
 
 
@@ -171,6 +175,70 @@ def test_every_tile_has_the_same_clutter_and_noise():
     free = ~scenes.masks.any(1).reshape(green.shape)
     means = (green * free).sum((0, 2, 4)) / free.sum((0, 2, 4))
     assert np.ptp(means) < 0.5  # of about 200
+
+
+def test_a_flip_turns_each_arrangement_into_one():
+    names = [[ARRANGEMENTS[i] for i in turn_places(axes)] for axes in ([1], [0])]
+    assert names[0] == ["right of", "left of", "above", "below"]
+    assert names[1] == ["left of", "right of", "below", "above"]
+
+
+def test_the_triangle_alone_shows_that_it_is_upside_down():
+    stamps, often = count_stamps(KINDS)
+    drawn = {stamp.tobytes() for stamp in stamps}
+    for kind, share in zip(KINDS, often, strict=True):
+        own = stamps[share > 0]
+        assert all(stamp[:, ::-1].tobytes() in drawn for stamp in own)
+        seen = {stamp[::-1].tobytes() in drawn for stamp in own}
+        assert seen == {kind != "triangle"}
+
+
+# The most that is right after flips in training: none, left-right, top-bottom, both.
+CEILINGS = {(False, False): 100, (True, False): 75, (False, True): 84, (True, True): 59}
+
+
+def test_the_ceilings_after_flips():
+    assert {flips: round(ceiling(*flips), 9) for flips in CEILINGS} == CEILINGS
+    symmetric = [kind for kind in KINDS if kind != "triangle"]
+    found = [round(ceiling(*flips, symmetric), 9) for flips in CEILINGS]
+    assert found == [100, 75, 75, 50]
+
+
+def test_the_chapter_on_the_data_says_these_ceilings():
+    lines = (ROOT / "notebooks/data.py").read_text("utf-8").split("\n# ")
+    text = " ".join(" ".join(lines).split())
+    said = [
+        rf"the {{term}}`ceiling` is [^%]* = {CEILINGS[True, False]}\$ %",
+        rf"from top to bottom [^%]*: its ceiling is {CEILINGS[False, True]} %",
+        rf"With both flips {CEILINGS[True, True]} % are left",
+    ]
+    assert [part for part in said if not re.search(part, text)] == []
+
+
+def test_a_table_of_scenes_upside_down_and_not_is_as_good_on_clean_ones():
+    known, scenes = {}, draw_shapes(20_000, seed=2)
+    rng = np.random.default_rng(0)
+    for masks, label in zip(scenes.masks, scenes.labels, strict=True):
+        masks = masks[:, :: rng.choice([1, -1])]
+        votes = known.setdefault(seen_in(masks), np.zeros(100))
+        votes[label] += 1
+    clean = draw_shapes(4000, seed=3)
+    hits = [
+        label == known.get(seen_in(masks), np.zeros(100)).argmax()
+        for masks, label in zip(clean.masks, clean.labels, strict=True)
+    ]
+    assert abs(100 * np.mean(hits) - CEILINGS[False, True]) < 2.5
+
+
+def seen_in(masks):
+    """Both shapes, cut out, and the side of the blue one on which the red one is."""
+    cut, middles = [], []
+    for mask in masks:
+        rows, columns = np.nonzero(mask)
+        box = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        cut.append((box.shape, box.tobytes()))
+        middles.append((rows.min() // 8, columns.min() // 8))
+    return *cut, *np.sign(np.subtract(*middles)).tolist()
 
 
 @pytest.mark.parametrize("num_images", [0, -1, 2.0, True, "3", None])

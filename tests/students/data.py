@@ -1,10 +1,12 @@
 """What students hand in for the exercises of the chapter on the data."""
 
 import math
+from itertools import product
 
 import numpy as np
 
 from vitlib import checks
+from vitlib.data import shapes
 
 
 def superclass_accuracy(accuracy, classes, members):
@@ -70,24 +72,37 @@ SHEAR_ANGLE = {
 
 
 def flip_ceiling(left_right, top_bottom):
-    known = {
-        "left of": not left_right,
-        "right of": not left_right,
-        "above": not top_bottom,
-        "below": not top_bottom,
-    }
-    return sum(25 if is_sure else 12.5 for is_sure in known.values())
+    sure = []
+    for pair in product(shapes.STAMPS[:, -1], repeat=2):  # these fill their tiles
+        same_in_mirror = all((stamp == stamp[:, ::-1]).all() for stamp in pair)
+        same_on_its_head = all((stamp == stamp[::-1]).all() for stamp in pair)
+        sure += 2 * [not (left_right and same_in_mirror)]
+        sure += 2 * [not (top_bottom and same_on_its_head)]
+    return sum(1 if is_sure else 0.5 for is_sure in sure)
 
 
 FLIP_CEILING = {
-    "are multiplied": lambda a, b: 100 * (0.75 if a else 1) * (0.75 if b else 1),
+    "the same upside down": lambda a, b: 100 - 25 * (a + b),
+    "counted twice": lambda a, b: 100 - 25 * a - 25 * b * (1 - 2 / 5),
+    "changed by both flips": lambda a, b: [100, 84, 68][a + b],
+    "are multiplied": lambda a, b: 100 * (0.75 if a else 1) * (0.84 if b else 1),
     "on all classes": lambda a, b: 100 // (1 + a) // (1 + b),
-    "counts as lost": lambda a, b: 50 * (not a) + 50 * (not b),
+    "counts as lost": lambda a, b: 50 * (not a) + 18 + 32 * (not b),
     "from top to bottom counts": lambda a, b: 75 if a else 100,
+    "from left to right counts": lambda a, b: 84 if b else 100,
+    "as much harm as one": lambda a, b: 75 if a else flip_ceiling(a, b),
+    "guesses among four": lambda a, b: [100, 84, 75, 25][2 * a + b],
+    "told as a share": lambda a, b: flip_ceiling(a, b) * 0.01,
+}
+
+# The same mistakes of those who did not see that the triangle has a top.
+FLIP_CEILING_OF_SYMMETRIC_KINDS = {
+    "are multiplied": lambda a, b: 100 * (0.75 if a else 1) * (0.75 if b else 1),
+    "counts as lost": lambda a, b: 50 * (not a) + 50 * (not b),
     "from left to right counts": lambda a, b: 75 if b else 100,
     "as much harm as one": lambda a, b: 75 if a or b else 100,
     "guesses among four": lambda a, b: [100, 75, 25][a + b],
-    "told as a share": lambda a, b: flip_ceiling(a, b) * 0.01,
+    "told as a share": lambda a, b: [1, 0.75, 0.5][a + b],
 }
 
 

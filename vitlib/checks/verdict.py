@@ -43,7 +43,7 @@ def compare(function, reference, mistakes, questions):
         function: The reader's function. It may return arrays, tensors or lists.
         reference: Function that is right.
         mistakes: Dict. A key is a hint, in one sentence; its value a function that
-            makes the mistake.
+            makes the mistake, or a tuple of such functions.
         questions: List of tuples of arguments. They tell all these functions apart.
 
     Returns:
@@ -63,7 +63,8 @@ def compare(function, reference, mistakes, questions):
     if _same(arrays, expected):
         return RIGHT
     for hint, wrong in mistakes.items():
-        if _same(arrays, _answers(wrong, questions)):
+        ways = wrong if isinstance(wrong, tuple) else (wrong,)
+        if any(_same(arrays, _answers(way, questions)) for way in ways):
             return not_yet(hint)
     return _first_difference(questions, arrays, expected)
 

@@ -118,7 +118,8 @@ class ResNetConfig:
     # 0.5 is the head dropout of its ViT.
     head_dropout: float = 0.5
     num_classes: int = 100  # report
-    # The report says that its data "were not normalized": pixels enter as 0 to 255.
+    # The report says that its data "were not normalized". That pixels enter as 0 to 255
+    # is how we read it.
     normalize: bool = False
     augmentation: str = "report_resnet"  # one of AUGMENTATIONS; report
 
