@@ -919,10 +919,10 @@ if data_set == "shapes":
     print("part of the rollout that moved, above 1/10:", bool(moved > 0.1))
 
 # %% mystnb={"figure": {"caption": "A block that does nothing. Left: a test image. Then the rollout of the trained model, the map of the idle block put on top of it, and the rollout of both. The two models give the same answer to every image.", "name": "fig-idle"}, "image": {"alt": "Four pictures of one image. In the second, the patches of the red and the blue shape are bright. In the third, other patches are bright as well. In the fourth, the brightness is a mixture of the two."}}
-rollouts = flows["trained"], idle_maps[-1].mean(axis=(1, 2)), idle_flow
+shown = flows["trained"], idle_maps[-1].mean(axis=(1, 2)), idle_flow
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2))
 pictures.show_image(axes[0], images[0])
-for ax, each in zip(axes[1:], rollouts, strict=True):
+for ax, each in zip(axes[1:], shown, strict=True):
     pictures.show_map(ax, images[0], each[0].reshape(grid))
 plt.show()
 

@@ -479,6 +479,19 @@ def test_a_run_notebook_holds_no_noise(tmp_path):
     assert not (tmp_path / "out/small.failed.ipynb").exists()
 
 
+@each_notebook
+def test_no_cell_gives_the_name_of_a_module_to_something_else(path):
+    cells = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
+    nodes = [node for source in cells for node in ast.walk(ast.parse(source))]
+    kinds = (ast.Import, ast.ImportFrom)
+    names = [alias for node in nodes if isinstance(node, kinds) for alias in node.names]
+    imported = {alias.asname or alias.name for alias in names}
+    stored = {
+        n.id for n in nodes if isinstance(n, ast.Name) and type(n.ctx) is ast.Store
+    }
+    assert imported & stored == set()
+
+
 # Percentages that may stand in the prose of a notebook without a citation beside them:
 # what the report printed or set, and what counting or exact arithmetic gives. One that
 # was measured belongs into the output of a cell.
