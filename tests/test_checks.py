@@ -5,6 +5,7 @@ import importlib
 import inspect
 import time
 from copy import deepcopy
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,6 +22,7 @@ from students import (
 )
 
 from vitlib import Patches, checks, join_patches
+from vitlib.checks import patches as patches_checks
 
 pytestmark = pytest.mark.backend
 
@@ -263,11 +265,25 @@ def test_the_ceilings_after_flips_are_those_that_counting_gives():
     assert checks.check_flip_ceiling(ceiling)
 
 
-@pytest.mark.parametrize("fragment", data.FLIP_CEILING_OF_SYMMETRIC_KINDS)
-def test_a_mistake_is_told_before_the_triangle_that_was_forgotten_too(fragment):
-    (hint,) = hints_with(fragment, checks.check_flip_ceiling)
-    wrong = data.FLIP_CEILING_OF_SYMMETRIC_KINDS[fragment]
-    assert repr(checks.check_flip_ceiling(wrong)) == f"Not yet: {hint}"
+@pytest.mark.parametrize("check", data.AGAIN | patches.AGAIN)
+def test_a_mistake_is_recognised_beside_another_one(check):
+    for fragment, wrong in (data.AGAIN | patches.AGAIN)[check].items():
+        (hint,) = hints_with(fragment, check)
+        assert repr(check(wrong)) == f"Not yet: {hint}"
+
+
+def test_a_cut_that_takes_height_for_width_is_right_for_squares_alone():
+    cut = patches_checks._cut_turned
+    assert patches.is_right_for(patches.LINES, 4)(cut)
+    assert not patches.is_right_for(patches.TALL, 4)(cut)
+    assert not patches.is_right(cut)
+
+
+def test_the_exercise_says_how_many_wrong_cuts_there_are():
+    number = {5: "five", 6: "six"}[len(patches_checks.WRONG_CUTS)]
+    source = Path(__file__).parents[1] / "notebooks/patches.py"
+    assert f"and on {number} wrong ones" in source.read_text("utf-8")
+    assert f"and {number} that do not" in checks.check_is_right.__doc__
 
 
 def split_with(change):

@@ -1,9 +1,17 @@
 from dataclasses import replace
 
 import keras
+import numpy as np
 import pytest
 
-from vitlib import REPORT_VIT, TINY_VIT, build_vit, count_flops
+from vitlib import (
+    REPORT_VIT,
+    TINY_VIT,
+    SelfAttention,
+    build_vit,
+    count_flops,
+    transformer_block,
+)
 
 pytestmark = pytest.mark.backend
 
@@ -34,3 +42,40 @@ def test_a_model_inside_a_model_is_counted():
     inner = keras.Sequential([keras.Input((7,)), keras.layers.Dense(3)])
     outputs = keras.layers.Dense(2)(inner(inputs))
     assert count_flops(keras.Model(inputs, outputs)) == 2 * (7 * 3 + 3 * 2)
+
+
+class Counted:
+    """A number that counts how often numbers of its kind are multiplied."""
+
+    products = 0
+
+    def __mul__(self, other):
+        Counted.products += 1
+        return self
+
+    def __add__(self, other):
+        return self
+
+
+def numbers(*shape):
+    return np.full(shape, Counted())
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 2, 3, 5), (6, 4, 2, 3, 5), (5, 6, 3, 2, 4)])
+def test_a_block_takes_the_multiplications_that_are_made_in_its_products(sizes):
+    tokens, width, heads, key_dim, hidden = sizes
+    Counted.products = 0
+    for _ in range(heads):
+        query, key, value = (
+            numbers(tokens, width) @ numbers(width, key_dim) for _ in range(3)
+        )
+        weights = query @ key.T
+        (weights @ value) @ numbers(key_dim, width)
+    numbers(tokens, width) @ numbers(width, hidden) @ numbers(hidden, width)
+
+    inputs = keras.Input((tokens, width))
+    attention = SelfAttention(heads, key_dim)
+    outputs = transformer_block(inputs, attention, (hidden, width))
+    assert count_flops(keras.Model(inputs, outputs)) == 2 * Counted.products
+    linear = 4 * width * heads * key_dim + 2 * width * hidden
+    assert Counted.products == tokens * linear + 2 * tokens**2 * heads * key_dim

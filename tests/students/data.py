@@ -258,6 +258,7 @@ FINAL_ACCURACY = {
     "the epoch after": lambda h: h["test_top1"][best_epoch([0, *h["val_top1"]])],
 }
 
+AGAIN = {checks.check_flip_ceiling: FLIP_CEILING_OF_SYMMETRIC_KINDS}
 EXERCISES = {
     checks.check_superclass_accuracy: (superclass_accuracy, SUPERCLASS_ACCURACY),
     checks.check_table_accuracy: (table_accuracy, TABLE_ACCURACY),

@@ -264,14 +264,23 @@ def is_right_for(images, size, first=None):
 
 
 LINES = np.arange(16 * 16 * 3.0).reshape(1, 16, 16, 3)
+TALL = np.arange(16 * 8 * 3.0).reshape(1, 16, 8, 3)
 IS_RIGHT = {
     "every wrong cut passes": has_the_right_shape,
     "no cut passes": lambda cut: np.array_equal(cut(LINES, 4), LINES),
+    "that takes height for width passes": is_right_for(LINES, 4),
     "with the channels in a wrong place passes": is_right_for(LINES[..., :1], 4),
     "a cut that mixes patches passes": is_right_for(LINES[:, :4, :4], 4),
     "that goes down the columns passes": is_right_for(LINES, 4, first=1),
 }
 
+# The same mistakes with an image that is not square.
+IS_RIGHT_FOR_TALL = {
+    "with the channels in a wrong place passes": is_right_for(TALL[..., :1], 4),
+    "that goes down the columns passes": is_right_for(TALL, 4, first=1),
+}
+
+AGAIN = {checks.check_is_right: IS_RIGHT_FOR_TALL}
 EXERCISES = {
     checks.check_green_place: (green_place, GREEN_PLACE),
     checks.check_join: (join, JOIN),

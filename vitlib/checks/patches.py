@@ -336,9 +336,16 @@ def _agree(cut, images=QUESTIONS[0][0], size=3, patches=slice(None)):
     return np.array_equal(cut(images, size)[:, patches], _cut(images, size)[:, patches])
 
 
+def _cut_turned(images, size):
+    """Takes height for width: right for square images alone."""
+    batch, height, width, channels = images.shape
+    return _cut(images.reshape(batch, width, height, channels), size)
+
+
 # Functions that cut wrongly, each in its own way.
 WRONG_CUTS = [
     _cut_strips,
+    _cut_turned,
     lambda images, size: _cut(images, size, (0, 3, 1, 2, 4, 5)),
     lambda images, size: _cut(images, size, (0, 1, 3, 4, 2, 5)),
     lambda images, size: _cut(images, size, (0, 1, 3, 5, 2, 4)),
@@ -350,23 +357,31 @@ def check_is_right(is_right):
     """Checks `is_right(cut)`, which tests a function `cut(images, size)`.
 
     It returns whether the function cuts images `(B, H, W, C)` into patches
-    `(B, N, size * size * C)` rightly. It is given one that does, and five that do not.
+    `(B, N, size * size * C)` rightly. It is given one that does, and six that do not.
     """
     questions = [(cut,) for cut in (_cut, *WRONG_CUTS)]
+    wide, _ = QUESTIONS[0]
+    square = wide[:, :, :6]
     mistakes = {
         "every wrong cut passes; all of them have the right shape and the right "
         "numbers, so that only the places tell.": lambda cut: True,
         "no cut passes, not even the right one; compare with `vitlib.Patches`.": (
             lambda cut: False
         ),
+        "a cut that takes height for width passes; test with an image that is not "
+        "square.": partial(_agree, images=square),
         "a cut with the channels in a wrong place passes; test with more than one "
-        "channel, and with channels that differ.": partial(
-            _agree, images=QUESTIONS[0][0][..., :1]
+        "channel, and with channels that differ.": (
+            partial(_agree, images=wide[..., :1]),
+            partial(_agree, images=square[..., :1]),
         ),
         "a cut that mixes patches passes; test with an image of more than one patch.": (
-            partial(_agree, images=QUESTIONS[0][0][:, :3, :3])
+            partial(_agree, images=square[:, :3, :3])
         ),
         "a cut that goes down the columns passes; compare all patches of an image with "
-        "several in a row and in a column.": partial(_agree, patches=slice(1)),
+        "several in a row and in a column.": (
+            partial(_agree, patches=slice(1)),
+            partial(_agree, images=square, patches=slice(1)),
+        ),
     }
     return compare(is_right, _agree, mistakes, questions)
