@@ -492,6 +492,56 @@ def test_no_cell_gives_the_name_of_a_module_to_something_else(path):
     assert imported & stored == set()
 
 
+# What the text says of the numbers that a cell has printed.
+PRINTED_NUMBERS = [
+    ("data", r"value: (\d+) of 255", lambda x: x > 50),
+    ("data", r"validation: .* ([\d.-]+) standard errors", lambda x: x > 2.5),
+    ("data", r"test: .* ([\d.-]+) standard errors", lambda x: abs(x) < 2.5),
+    ("data", r"class: ([\d.]+) to [\d.]+", lambda x: x < 20 / 1.1),
+    ("data", r"class: [\d.]+ to ([\d.]+)", lambda x: x > 20 * 1.1),
+    ("data", r"^0.2 degrees: ([\d.]+)", lambda x: x < 1),
+    ("data", r"^0.2 radians: ([\d.]+)", lambda x: x > 10),
+    ("data", r"read rightly: (\d+) of 1000", lambda x: x == 1000),
+    ("data", r"the means differ by ([\d.]+)", lambda x: x < 0.1),
+    ("data", r"honest: .* ([\d.-]+) standard errors", lambda x: abs(x) < 2.5),
+    ("data", r"highest: .* ([\d.-]+) standard errors", lambda x: x > 2.5),
+    ("data", r"rows used: (\d+) of 22000", lambda x: x == 22_000),
+    ("data", r"hits: (\d+), by the formula: 39.8", lambda x: abs(x - 39.8) <= 5),
+    ("data", r"-20 degrees: (\d+) of 1000", lambda x: x == 0),
+    ("data", r"^20 degrees: (\d+) of 1000", lambda x: x == 0),
+    ("data", r"means of red, green, blue: (\S+)", lambda x: 0.0005 < abs(x) < 0.1),
+    ("patches", r"differ: (\d+) of 15,552", lambda x: x == 0),
+    ("patches", r"differ: (\d+) of 5,184", lambda x: x == 0),
+    ("patches", r"largest difference: ([\d.]+)", lambda x: x == 0),
+    ("patches", r"enlarged image differ by ([\d.]+)", lambda x: x < 0.01),
+    ("patches", r"is recovered up to ([\d.]+)", lambda x: x < 0.01),
+    ("patches", r"green in the patch: ([\d.]+)", lambda x: x == 16.9),
+    ("patches", r"in the photograph: ([\d.]+)", lambda x: x == 16.9),
+]
+
+
+def printed(name):
+    """All lines that the cells of a notebook have printed."""
+    cells = read(ROOT / f"notebooks/{name}.ipynb").cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return "\n".join(output.get("text", "") for output in outputs)
+
+
+@pytest.mark.parametrize(("name", "pattern", "holds"), PRINTED_NUMBERS)
+def test_a_printed_number_is_what_the_text_says_of_it(name, pattern, holds):
+    found = re.findall(pattern, printed(name), re.MULTILINE)
+    assert found and all(holds(float(number)) for number in found)
+
+
+def test_the_work_of_a_block_is_the_same_counted_and_by_the_formula():
+    text = printed("patches")
+    pairs = re.findall(r"([\d,]+) built, ([\d,]+) by the formula", text)
+    pairs += re.findall(r"work by ([\d,]+)\n.*N²: ([\d,]+)", text)
+    pairs += re.findall(r"narrow: (\S+), by block_cost: ([\d,]+)", text)
+    assert len(pairs) == 4
+    assert all(one == other for one, other in pairs)
+
+
 # Percentages that may stand in the prose of a notebook without a citation beside them:
 # what the report printed or set, and what counting or exact arithmetic gives. One that
 # was measured belongs into the output of a cell.
