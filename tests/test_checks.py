@@ -265,6 +265,23 @@ def test_the_ceilings_after_flips_are_those_that_counting_gives():
     assert checks.check_flip_ceiling(ceiling)
 
 
+def test_half_of_the_answer_is_what_counting_the_labels_gives():
+    def count(accuracy, classes, members):
+        others = np.arange(1, classes)  # the true label is 0
+        return accuracy + (100 - accuracy) * (others // members == 0).mean()
+
+    assert checks.check_superclass_accuracy(count)
+
+
+def test_the_model_that_is_a_table_scores_what_counting_its_hits_gives():
+    def count(images, copies, right, classes):
+        labels = np.arange((images - copies) * classes) % classes  # equally frequent
+        hits = right + (labels == 0).sum() / classes
+        return 100 * hits / images
+
+    assert checks.check_table_accuracy(count)
+
+
 @pytest.mark.parametrize("check", data.AGAIN | patches.AGAIN)
 def test_a_mistake_is_recognised_beside_another_one(check):
     for fragment, wrong in (data.AGAIN | patches.AGAIN)[check].items():

@@ -241,6 +241,20 @@ def seen_in(masks):
     return *cut, *np.sign(np.subtract(*middles)).tolist()
 
 
+def test_a_rotation_by_20_degrees_leaves_every_arrangement_that_can_be_drawn():
+    middles = np.unique((tiles.BOXES[:, :2] + tiles.BOXES[:, 2:]) / 2, axis=0)
+    apart = (middles[:, None] - middles).reshape(-1, 2)
+    side_by_side = tiles.PLACES[:2].reshape(-1, 2, 2)
+    steps = 8 * (side_by_side[:, 1] - side_by_side[:, 0])
+    down, right = np.moveaxis(abs(steps[:, None] + apart), -1, 0)
+    assert np.degrees(np.arctan2(down, right)).max() + 20 < 45
+
+
+def test_the_flip_from_left_to_right_changes_half_of_the_classes():
+    changed = np.not_equal(turn_places([1]), range(4))
+    assert changed.mean() == 0.5
+
+
 @pytest.mark.parametrize("num_images", [0, -1, 2.0, True, "3", None])
 def test_a_number_of_images_that_cannot_be_drawn_is_refused(num_images):
     with pytest.raises(ValueError, match="num_images must be.*Received: "):
