@@ -378,14 +378,14 @@ def count_block(num_patches):
     return vitlib.count_flops(keras.Model(tokens, block)) // 2
 
 
+# %%
 for count in (num_patches, 2 * num_patches):
     built, formula = count_block(count), sum(block_cost(count))
     print(f"{count} tokens: {built:,} built, {formula:,} by the formula")
 more = count_block(2 * num_patches) - 2 * count_block(num_patches)
 print(f"twice the tokens, more than twice the work by {more:,}")
-print(
-    f"two times the part that grows as N²: {2 * block_cost(num_patches)[1]:,}"
-)
+quadratic = block_cost(num_patches)[1]
+print(f"two times the part that grows as N²: {2 * quadratic:,}")
 
 # %% [markdown]
 # Twice the tokens double the first part and quadruple the second. So the work is more than
