@@ -1,9 +1,10 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
-from sample_run import make_run
+from sample_run import in_json, make_run
 
-from vitlib.records.runs import save_run
+from vitlib.records.runs import load_runs, save_run
 from vitlib.records.summary import (
     COLUMNS,
     READING_COLUMNS,
@@ -12,6 +13,9 @@ from vitlib.records.summary import (
     summarize,
     summarize_readings,
 )
+from vitlib.studies.recipes import REPORT_RESNET
+
+RESULTS = Path(__file__).parents[1] / "results"
 
 
 def cells(runs):
@@ -58,28 +62,96 @@ def test_seconds_are_told_in_minutes():
     assert row["minutes"] == pytest.approx(1.5)
 
 
+def changed(part, **changes):
+    """What a row says of the sample run with changes in one part."""
+    run = make_run()
+    (row,) = cells([replace(run, **{part: getattr(run, part) | changes})])
+    return row["what changed"]
+
+
 def test_a_row_tells_the_scale_and_what_of_the_recipe_is_not_the_report_s():
     run = make_run()
     (row,) = cells([run])
-    assert (row["scale"], row["unlike the report"]) == (run.scale, "-")
+    assert (row["scale"], row["what changed"]) == (run.scale, "-")
     changes = {
         "epochs": 20,
         "steps_per_epoch": 25,
         "precision": "mixed_bfloat16",
         "batch_size": 128,
+        "learning_rate": 4.5e-3,
+        "weight_decay": 0.06,
+        "decay_exclude": ["bias"],
         "schedule": "cosine",
         "warmup_epochs": 2,
+        "clip_norm": 1.0,
+        "label_smoothing": 0.1,
     }
-    (row,) = cells([replace(run, training=run.training | changes)])
-    assert row["unlike the report"] == (
-        "20 epochs, of 25 steps, bfloat16, batch 128, cosine, warm-up 2"
+    assert changed("training", **changes) == (
+        "20 epochs, of 25 steps, bfloat16, batch 128, rate 0.0045, decay 0.06, "
+        "in part, cosine, warm-up 2, clipped at 1, smoothing 0.1"
     )
 
 
-def test_a_row_tells_that_few_images_tested_a_model():
-    run = make_run()
-    (row,) = cells([replace(run, data=run.data | {"test": 500})])
-    assert row["unlike the report"] == "500 test images"
+def another(value):
+    """A value that is not this one."""
+    if isinstance(value, str):
+        return f"other {value}"
+    if isinstance(value, list):
+        return [*value, 1]
+    return 7 if value is None else value / 2 + 7
+
+
+@pytest.mark.parametrize("part", ["model", "training"])
+def test_a_row_hides_no_entry_that_is_not_the_report_s(part):
+    config = getattr(make_run(), part)
+    hidden = {
+        name for name in config if changed(part, **{name: another(config[name])}) == "-"
+    }
+    assert hidden == {"seed"} & config.keys()  # the seeds have a column
+
+
+def test_recorded_trainings_that_differ_have_rows_that_differ():
+    told = {}
+    for run in load_runs(RESULTS):
+        (row,) = cells([run])
+        sizes = row["parameters (M)"], row["MFLOP an image"]
+        entries = run.training | {"seed": 0, "images": run.data["train"]}
+        told.setdefault((row["what changed"], *sizes), {})[run.name] = entries
+    for trainings in told.values():
+        first, *others = trainings.values()
+        assert all(other == first for other in others), trainings.keys()
+
+
+def test_a_row_tells_what_of_the_head_and_of_the_images_is_not_the_report_s():
+    assert changed("model", pooling="mean") == "mean pooling"
+    assert changed("model", head_dropout=0.0) == "head dropout 0"
+    assert changed("model", head_init_scale=0.1) == "head starts at 0.1 times"
+    assert changed("model", position="none") == "position none"
+    assert changed("model", augmentation="none") == "augmentation none"
+    assert changed("model", num_layers=1) == "other model"
+    both = changed("model", num_layers=1, augmentation="shift_flip", pooling="mean")
+    assert both == "other model, augmentation shift_flip"
+
+
+def test_a_row_tells_that_a_report_s_resnet_is_its_own():
+    resnet = in_json({"family": "resnet", **asdict(REPORT_RESNET)})
+    run = replace(make_run(), model=resnet)
+    (row,) = cells([run])
+    assert row["what changed"] == "-"
+    (row,) = cells([replace(run, model=resnet | {"normalize": True})])
+    assert row["what changed"] == "normalised"
+
+
+def test_a_row_tells_that_few_images_trained_or_tested_a_model():
+    assert changed("data", test=500) == "500 test images"
+    assert changed("data", train=2_500) == "2,500 training images"
+
+
+def test_a_row_tells_which_epoch_s_weights_each_seed_was_tested_with():
+    failed = make_run(seed=2, status="failed", error="It broke.", test=None)
+    runs = [make_run(best_epoch=7), make_run(seed=1, best_epoch=1), failed]
+    assert cells(runs)[0]["weights of epoch"] == "7, 1"
+    assert cells([failed])[0]["weights of epoch"] == "-"
 
 
 def test_a_recorded_study_is_shown_as_its_table(tmp_path):
@@ -100,7 +172,7 @@ def test_a_preset_that_is_not_recorded_has_no_seeds(tmp_path):
         ("repaired-vit", "full"),
     ]
     assert {row["seeds"] for row in left} == {0}
-    assert {row["unlike the report"] for row in left} == {"not recorded yet"}
+    assert {row["what changed"] for row in left} == {"not recorded yet"}
 
 
 def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):
