@@ -191,8 +191,8 @@ for side in sorted(set(sides), reverse=True):
 # nothing to compare it with.
 #
 # Does this matter? {cite:t}`weiaicunzai` train many ResNets on CIFAR-100 with one recipe of
-# 200 epochs and a stem for small images; their table gives 75.61 % for ResNet-18 and 77.78 %
-# for ResNet-101. Readers of that project report about 55 % {cite:p}`weiaicunzai29` and about
+# 200 epochs and a stem for small images; their table gives 75.61 % for ResNet-18, 77.78 %
+# for ResNet-101, and 75.16 % for PreActResNet-101, whose order of layers is that of ResNet101V2. Readers of that project report about 55 % {cite:p}`weiaicunzai29` and about
 # 60 % {cite:p}`weiaicunzai17` when they put in a ResNet with the stem for large images and
 # change nothing else. These are notes of users and no controlled study; they do not say how
 # long they trained. Still, both lie far below the table: it is likely that the stem costs a
@@ -201,7 +201,7 @@ for side in sorted(set(sides), reverse=True):
 # ## Which of its weights can learn?
 #
 # A 3 x 3 convolution reads a cell and its eight neighbours. At the border some neighbours do
-# not exist, and zeros stand for them: the padding. On a large map this concerns few places.
+# not exist, and zeros take their place: the padding. On a large map this concerns few places.
 # On a small one it is different. We count how often each of the nine weights meets a cell
 # of the map.
 
@@ -378,7 +378,7 @@ Table(("", "ViT", "ResNet"), rows)
 # that it extends {cite:p}`salama2021`; we took the same for the ResNet.
 #
 # Beside the architecture, then, at least four things differ. When two things differ at once, a
-# result cannot say which of them did it. And the strongest difference does not stand in the
+# result cannot say which of them did it. And the strongest difference is not in the
 # table: one model learned, the other gave the same answer for every image
 # ([](#sec-training)).
 #
@@ -769,7 +769,7 @@ vitlib.show_study("../results", "comparison")
 # the study `positions`, which has nearly the same number of parameters and the same recipe;
 # `compact-resnet` belongs to `compact`, which has the same recipe, a little less arithmetic, twice the
 # parameters, and convolutions of its own in front.
-# For each pair, ask first whether the difference is larger than two spreads, then what it
+# For each pair, ask first whether the difference is larger than the seeds allow, then what it
 # cost. [](#sec-findings) puts both pairs of small models side by side. A row with 0 seeds is not
 # recorded yet; [](#sec-how-to-record) says how to record it.
 #
@@ -1140,7 +1140,7 @@ print(f"{images_needed(0.4793, 0.001):,.0f}")
 # It is shorter than the report's conclusion, and it says more. It also tells the reader what
 # to do next: find out why the ViT did not train.
 #
-# Of the six sentences, 2 and 6 stand in the report, and 1 follows from its three numbers
+# Of the six sentences, 2 and 6 are in the report, and 1 follows from its three numbers
 # ([](#sec-data)), as far as they are printed. The others name a cause or a rank. Nobody
 # varied the number of images, and one side of the race did not run.
 

@@ -19,9 +19,9 @@
 # # Find the defect
 #
 # Here are ten short programs. Each one runs, returns numbers of the right shape, and
-# prints something that looks fine. Each one has a defect that stood in published code for
+# prints something that looks fine. Each one has a defect that was in published code for
 # a {term}`Vision Transformer` (ViT), or in a course that teaches one. Their authors were
-# content, and so were their readers, in some cases for years. You find the defect by
+# satisfied, and so were their readers, in some cases for years. You find the defect by
 # measuring, and you repair the program.
 #
 # :::{admonition} Before you start
@@ -90,7 +90,7 @@ plt.style.use("vitlib.course")
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Cover the right column of the table and let the class fill it in, one
-# > line at a time. It is the whole chapter in small: who cannot say what must come out cannot
+# > line at a time. It is the whole chapter in small: if you cannot say what must come out, you cannot
 # > see that something else came out. Then let each pair take one program and report on it.
 
 # %%
@@ -370,7 +370,7 @@ uniform = np.full((16, 16), 1 / 16)
 values = rng.normal(size=(200, 16, 10))
 answers = name_classes(rng)
 right = values.mean(axis=1).argmax(axis=1)
-print("most answers are right:", np.mean(answers == right) > 0.6)
+print(f"share of right answers: {np.mean(answers == right):.2f}")
 
 # %% [markdown]
 # The answers are mostly those of the plain mean, and a test would give an accuracy that
@@ -460,7 +460,7 @@ for strength in (1, 3, 5, 10, 20):
     print(f"weights of {strength:2}: loss {value:.2f}")
 
 # %% [markdown]
-# The loss begins near $\ln 100 = 4.61$ and falls. Then it stands still, as losses do at the
+# The loss begins near $\ln 100 = 4.61$ and falls. Then it stops falling, as losses do at the
 # end of a training. The author concludes that the model needs more data.
 #
 # :::{exercise} The loss
@@ -533,8 +533,9 @@ for name, answers in models.items():
 # | 9 loss | a loss that stands still | loss and accuracy together | softmax twice |
 # | 10 accuracy | below a guess, or well above | another batch size | a mean of means of unequal batches |
 #
-# Not all of them cost accuracy. Programs 2, 5, 7, 8 and 9 may; in [](#sec-training) the rate
-# alone decided between a dead head and a living one. Programs 3 and 4 make another model
+# Not all of them cost accuracy. Programs 2, 5, 7, 8 and 9 may; of two narrow copies of the report's
+# ViT that differ in the rate alone, one learned and the other kept a dead head for 30 epochs
+# ([](#sec-findings)). Programs 3 and 4 make another model
 # than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has none: the
 # model is as good as before, and only what is said about it is untrue.
 #
@@ -579,10 +580,9 @@ for name, answers in models.items():
 # %%
 normalised = (pixels - pixels.mean(axis=(0, 1, 2))) / deviation(pixels)
 spread_of_means = normalised.mean(axis=(1, 2)).std(axis=0)
-print("mean is 0:", np.allclose(normalised.mean(axis=(0, 1, 2)), 0))
-print("deviation is 1:", np.allclose(normalised.std(axis=(0, 1, 2)), 1))
-print("above 1:", (normalised.std(axis=(0, 1, 2)) > 1.01).all())
-print("the means of the images differ:", (spread_of_means > 0.1).all())
+print("mean:     ", abs(normalised.mean(axis=(0, 1, 2))).round(2))
+print("deviation:", normalised.std(axis=(0, 1, 2)).round(2))
+print("deviation of the means of the images:", spread_of_means.round(2))
 
 # %% [markdown]
 # The deviation comes out above 1, so the divisor was too small. Some images are bright as
@@ -621,7 +621,7 @@ for place, name in enumerate(("row", "column", "flip")):
     changed = np.full((200, 3), 0.9)
     changed[:, place] = draws[:, place]
     rows = [variant(images[0], draw).ravel() for draw in changed]
-    print(f"{name}: spread above 0:", instruments.spread(rows) > 0)
+    print(f"{name}: spread {instruments.spread(rows):.0f}")
 print("different pictures:", len(np.unique(variants, axis=0)))
 
 # %% [markdown]
@@ -645,7 +645,7 @@ checks.check_repaired_variant(repaired_variant)
 
 # %%
 repaired = [repaired_variant(images[0], draw) for draw in draws]
-print("different pictures, above 50:", len(np.unique(repaired, axis=0)) > 50)
+print("different pictures:", len(np.unique(repaired, axis=0)))
 
 # %% [markdown]
 # *Source.* The Keras example of a compact Transformer {cite:p}`paul2021` crops images of
@@ -773,7 +773,7 @@ print(f"sum of the weights of a query: {sums.min():.3f} to {sums.max():.3f}")
 products = queries @ keys.swapaxes(-1, -2)
 for name, scale in (("without the scale", 1), ("with it", 8)):
     largest = softmax(products / scale).max(axis=-1).mean()
-    print(f"largest weight {name}, above 0.7:", largest > 0.7)
+    print(f"largest weight {name}, on average: {largest:.2f}")
 
 # %% [markdown]
 # The sum is 1/8, and 8 is the root of 64. The scale was applied to the weights, when it
@@ -854,7 +854,7 @@ checks.check_repaired_weights(repaired_weights)
 # %%
 first, second = name_classes(rng), name_classes(rng)
 print("the same answers twice:", np.array_equal(first, second))
-print("more than ten images change:", (first != second).sum() > 10)
+print("images whose answer changes:", (first != second).sum())
 first, second = (name_classes(rng, rate=0) for _ in range(2))
 print("the same at a rate of 0:", np.array_equal(first, second))
 

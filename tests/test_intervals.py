@@ -1,4 +1,4 @@
-"""Two accuracies are apart when an interval that knows both numbers of seeds says so."""
+"""Accuracies differ where an interval that knows both numbers of seeds says so."""
 
 import math
 
