@@ -1,7 +1,16 @@
 """The page of findings: each sentence of the report has one verdict, told twice."""
 
+import json
+import math
 import re
+from dataclasses import asdict
 from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vitlib import load_runs
+from vitlib.studies import PRESETS
 
 PAGE = Path(__file__).parents[1] / "notebooks/findings.py"
 VERDICTS = ("supported", "contradicted", "not testable here", "open", "reproduced")
@@ -76,3 +85,123 @@ def test_a_verdict_that_rests_on_records_has_a_cell_that_reads_them():
 
 def test_every_verdict_is_one_of_those_that_the_page_explains():
     assert all(verdict.startswith(VERDICTS) for verdict in table().values())
+
+
+# What the pages say of differences and of causes.
+
+ROOT = PAGE.parents[1]
+JUDGES = ("notebooks/findings.py", "notebooks/results.py", "notebooks/comparison.py")
+WORDS = {  # of an entry, as a sentence may name it
+    "epochs": "epochs",
+    "learning_rate": "rate",
+    "label_smoothing": "smooth",
+    "warmup_epochs": "warm-up",
+    "dropout": "dropout",
+    "head_dropout": "dropout",
+}
+
+
+def paragraphs(name):
+    """The paragraphs of a page, each on one line."""
+    text = (ROOT / name).read_text("utf-8")
+    if name.endswith(".py"):
+        text = re.sub(r"^# ?", "", text, flags=re.M)
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n|^- ", text)]
+
+
+def entries(name):
+    preset = PRESETS[name]
+    return asdict(preset.model) | asdict(preset.train)
+
+
+@pytest.mark.parametrize("name", JUDGES[:2])
+def test_a_preset_that_is_another_with_changes_has_all_of_them_named(name):
+    found = 0
+    for part in paragraphs(name):
+        for one, other in re.findall(r"`([\w-]+)`[^.`]*\bis `([\w-]+)` with", part):
+            found += 1
+            mine, theirs = entries(one), entries(other)
+            changed = {key for key in mine if mine[key] != theirs[key]}
+            named = {key for key in changed if re.search(rf"\b{WORDS[key]}", part)}
+            assert named == changed, (one, other)
+    assert found
+
+
+@pytest.mark.parametrize("name", [*JUDGES, "book/project.md"])
+def test_no_page_judges_a_difference_by_a_number_of_spreads(name):
+    judged = r"\b(twice|two)\b[^.]{0,40}\b(standard deviation|spread)s?\b"
+    of_a_bar = "two standard errors"  # of one measurement, which is not a difference
+    parts = [part.replace(of_a_bar, "") for part in paragraphs(name)]
+    judged = f"larger than {judged}|more than {judged}"
+    assert [part for part in parts if re.search(judged, part)] == []
+
+
+def cell(page, start):
+    """The source of the code cell of a notebook that begins so."""
+    notebook = json.loads((ROOT / f"notebooks/{page}.ipynb").read_text("utf-8"))
+    sources = ["".join(c["source"]) for c in notebook["cells"]]
+    (found,) = (source for source in sources if source.startswith(start))
+    return found
+
+
+def test_biases_alone_have_the_losses_of_the_dead_heads_and_not_the_report_s():
+    space = {"np": np, "rng": np.random.default_rng(1)}
+    exec(cell("findings", "def loss_of_biases("), space)  # noqa: S102
+    computed = space["loss_of_biases"]
+    runs = {(run.name, run.seed): run for run in load_runs(ROOT / "results")}
+    for key in (("report-vit-hour", 1), ("narrow-vit-high-rate", 0)):
+        run = runs[key]
+        assert run.history["dead"][run.best_epoch - 1][-1] == 1
+        loss = computed(run.training["learning_rate"])
+        assert abs(loss - run.test["loss"]) < 3e-4, key
+    assert 4.6079 - computed(1e-3) > 0.002
+    loud = [computed(1e-3, 8) for _ in range(4)]
+    assert abs(np.mean(loud) - 4.6079) < 5e-4
+
+
+def test_the_two_narrow_copies_differ_in_the_rate_alone_and_in_their_head():
+    low, high = entries("narrow-vit"), entries("narrow-vit-high-rate")
+    assert {key for key in low if low[key] != high[key]} == {"learning_rate"}
+    runs = {run.name: run for run in load_runs(ROOT / "results", "diagnosis")}
+    dead = runs["narrow-vit-high-rate"].history["dead"]
+    assert {late for _, late in dead} == {1.0}
+    assert max(runs["narrow-vit"].history["dead"][-1]) == 0
+    assert not any(
+        "alone decided" in part for part in paragraphs("notebooks/debugging.py")
+    )
+
+
+def test_a_loss_near_that_of_a_guess_need_not_be_a_constant_answer():
+    near = [
+        answers
+        for run in load_runs(ROOT / "results", "diagnosis")
+        for loss, answers in zip(
+            run.history["val_loss"], run.history["answers"], strict=True
+        )
+        if abs(loss - math.log(100)) < 0.01
+    ]
+    assert 1 in near and max(near) > 10
+    (part,) = (p for p in paragraphs("book/project.md") if "Read the loss first" in p)
+    assert "need not be that of a constant answer" in part
+
+
+def test_profiles_that_differ_in_two_things_are_not_laid_to_one():
+    records = ROOT / "benchmarks/records"
+    names = "profile-keras", "profile-vitlib"
+    kinds = [
+        json.loads((records / f"{n}.json").read_text())["contender"] for n in names
+    ]
+    differ = sum(
+        a != b for a, b in zip(*(kind.split(", ") for kind in kinds), strict=True)
+    )
+    text = " ".join(paragraphs("notebooks/speed.py"))
+    assert (differ == 2) == ("two things change at once" in text)
+
+
+def test_a_published_number_stands_beside_its_nearer_relative():
+    """ResNet101V2 is a pre-activation network; a user's number has the authors'."""
+    for name in ("notebooks/comparison.py", "book/why-different.md"):
+        cited = [part for part in paragraphs(name) if "77.78" in part]
+        assert cited and all("75.16" in part for part in cited), name
+    (table,) = (p for p in paragraphs("book/why-different.md") if "58.02" in p)
+    assert "63.41" in table and "AutoAugment" in table
