@@ -191,12 +191,13 @@ for side in sorted(set(sides), reverse=True):
 # nothing to compare it with.
 #
 # Does this matter? {cite:t}`weiaicunzai` train many ResNets on CIFAR-100 with one recipe of
-# 200 epochs and a stem for small images; their table gives 75.61 % for ResNet-18, 77.78 %
-# for ResNet-101, and 75.16 % for PreActResNet-101, whose order of layers is that of ResNet101V2. Readers of that project report about 55 % {cite:p}`weiaicunzai29` and about
-# 60 % {cite:p}`weiaicunzai17` when they put in a ResNet with the stem for large images and
-# change nothing else. These are notes of users and no controlled study; they do not say how
-# long they trained. Still, both lie far below the table: it is likely that the stem costs a
-# ResNet much of its accuracy. The report's 47.93 % is not what the family can do.
+# 200 epochs and a stem for small images; their table gives 75.61 % for ResNet-18, 77.78 % for
+# ResNet-101, and 75.16 % for PreActResNet-101, whose order of layers is that of ResNet101V2.
+# Readers of that project report about 55 % {cite:p}`weiaicunzai29` and about 60 %
+# {cite:p}`weiaicunzai17` when they put in a ResNet with the stem for large images and change
+# nothing else. These are notes of users and no controlled study; they do not say how long they
+# trained. Still, both lie far below the table: it is likely that the stem costs a ResNet much
+# of its accuracy. The report's 47.93 % is not what the family can do.
 #
 # ## Which of its weights can learn?
 #

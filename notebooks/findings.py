@@ -32,10 +32,10 @@
 #
 # A *number* of the report is **reproduced** as far as a record repeats it.
 #
-# A difference between two models counts when 0 lies outside its interval. The interval is Welch's: it
-# knows the spread and the number of {term}`seeds <seed>` of both models, and holds the true difference
-# in nineteen cases of twenty. Where a model has one seed, the spread of the other takes its place, and
-# the text says so.
+# A difference between two models counts when 0 lies outside its interval. The interval is Welch's:
+# it knows the spread and the number of {term}`seeds <seed>` of both models, and holds the true
+# difference in nineteen cases of twenty. Where a model has one seed, the spread of the other takes
+# its place, and the text says so.
 #
 # | the report says | verdict |
 # |---|---|
@@ -82,6 +82,7 @@ def between(values, digits):
     return low if low == high else f"{low} to {high}"
 
 
+# %%
 def accuracies(seeds):
     """Test accuracies of the seeds of a model in per cent."""
     return [100 * run.test["top1"] for run in seeds]
@@ -267,15 +268,16 @@ print(f"{len(norms)} gradients, one an epoch: {between(norms, 2)}")
 print(f"of the biases alone: {bias_norm:.2f}")
 
 # %% [markdown]
-# (All 30 epochs were equally good on the validation images; the test takes the first of them.) These
-# are a guess, and remain one: at the end of each epoch there was no gradient but that of the biases. So a
-# head that is dead as a whole can stay dead. (Seventy-five short trainings of the narrow copy vary the
-# rate and the inputs of the head, three seeds each: [](#sec-training-law).) After two epochs seed 1 of the report's own model is in
-# this state. Seed 0 is silent, and not quite cut off.
+# (All 30 epochs were equally good on the validation images; the test takes the first of them.)
+# These are a guess, and remain one: at the end of each epoch there was no gradient but that of the
+# biases. So a head that is dead as a whole can stay dead. (Seventy-five short trainings of the
+# narrow copy vary the rate and the inputs of the head, three seeds each: [](#sec-training-law).)
+# After two epochs seed 1 of the report's own model is in this state. Seed 0 is silent, and not
+# quite cut off.
 #
-# And the loss of 4.6079? When the last hidden layer is dead, the logits are the 100 biases. These see
-# nothing but labels, so that their training can be computed without a model: Adam, and the labels of
-# two epochs in batches of 32.
+# And the loss of 4.6079? When the last hidden layer is dead, the logits are the 100 biases. These
+# see nothing but labels, so that their training can be computed without a model: Adam, and the
+# labels of two epochs in batches of 32.
 
 
 # %%
@@ -310,8 +312,8 @@ for name, rate, loudness, loss in cases:
 Table(("model", "rate", "loudness", "computed", "its loss"), tuple(rows))
 
 # %% [markdown]
-# Biases alone explain the losses of our two dead heads. They do not explain the report's: theirs is 4.6052.
-# What could lift it?
+# Biases alone explain the losses of our two dead heads. They do not explain the report's: theirs is
+# 4.6052. What could lift it?
 #
 # * **A loud constant.** A hidden layer can be the same for every image without being silent. Then the
 #   weights behind it move as the biases do, whatever their gradient, because Adam takes its size
@@ -332,13 +334,15 @@ print(f"an uneven split: 400 ± {uneven:.0f} images a class")
 print(f"what it adds to the loss: {(uneven / 400) ** 2 / 2:.4f}")
 
 # %% [markdown]
-# The uneven split is too small to do it alone. Each of the others could be enough. So the loss tells
-# that the report's answer was constant, or all but constant; it does not tell which layer died.
+# The uneven split is too small to do it alone. Each of the others could be enough. So the loss
+# tells that the report's answer was constant, or all but constant; it does not tell which layer
+# died.
 #
 # **Verdict: reproduced after two epochs, open for 30.** The exact model scores a constant answer's
-# 1.0 % and 5.0 % after two epochs of our reading of the recipe, and a dead layer of its head is why.
-# Its loss is 4.6052, and the report's 4.6079. That the report's model died of the same cause, nobody can show. Thirty epochs of it take a day of two cores
-# in `float32`, ten hours in `bfloat16`, or a GPU.
+# 1.0 % and 5.0 % after two epochs of our reading of the recipe, and a dead layer of its head is
+# why. Its loss is 4.6052, and the report's 4.6079. That the report's model died of the same cause,
+# nobody can show. Thirty epochs of it take a day of two cores in `float32`, ten hours in
+# `bfloat16`, or a GPU.
 #
 # (sec-found-resnet)=
 # ## "the accuracy is: 47.929999232292175"
@@ -482,8 +486,8 @@ print(f"its fall from the first row to the last: {fall:.1f} ± {turn:.1f}")
 # training images better than others; the ViT has learned nearly all of them by heart.
 #
 # Two cautions. On all images the accuracy in training is as low as that in the test: in eight
-# passes neither model has finished learning. Under the recipe of `compact`, which has 20 passes, twice the
-# rate, label smoothing and a longer warm-up, the same ResNet gets 20 points further
+# passes neither model has finished learning. Under the recipe of `compact`, which has 20 passes,
+# twice the rate, label smoothing and a longer warm-up, the same ResNet gets 20 points further
 # (`compact-resnet`). There it leads the same ViT without dropout in 28 passes (`pure-vit`) by about
 # six points. So how much of the shrinking is the shortness of the training, these runs cannot say.
 #
@@ -563,10 +567,11 @@ for one, other in (*pairs, ("compact-resnet", "pure-vit")):
     print(f"{one} leads {other} by {low:.1f} to {high:.1f} points")
 
 # %% [markdown]
-# All three differences count; in the last one `pure-vit` has one seed, and that of its rival takes the place of its spread.
-# `compact-resnet` is behind `compact`, and ahead of `pure-vit`, which is as large and had more epochs. So both ViTs that
-# cut the image into patches are behind, and the one with convolutions in front of its tokens is ahead.
-# These runs speak more for convolutions than for one of the two families.
+# All three differences count; in the last one `pure-vit` has one seed, and the spread of its rival
+# takes the place of its own. `compact-resnet` is behind `compact`, and ahead of `pure-vit`, which is
+# as large and had more epochs. So both ViTs that cut the image into patches are behind, and the one
+# with convolutions in front of its tokens is ahead. These runs speak more for convolutions than for
+# one of the two families.
 #
 # The pairs differ in more than one thing. `compact` has twice the parameters of its rival, and a recipe
 # that was chosen for it. The study `comparison` asks

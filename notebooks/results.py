@@ -22,19 +22,18 @@
 # the folder `results/`; the tables and figures below are read from these files by the
 # cells that you see. A test runs the cells again, and compares.
 #
-# **How to read a table.** Accuracies are those of the {term}`test set`, which a run
-# touches once, at its end, with the weights of the {term}`epoch` that was best on the
-# {term}`validation set`. A column names this epoch for each seed. Where a training is short, one seed may
-# be tested at its beginning and another at its end; then the mean is not that of one state of the model.
-# Parameters and operations count the whole model; a
-# {term}`multiply-add` counts as two operations. Where several {term}`seeds <seed>` were
-# run, an accuracy is the mean ± the standard deviation over them. Minutes are the mean
-# time of a run by the clock: a machine that had other work took longer. The last column
-# has what a run changes, held against our reading of the report: `REPORT_TRAIN` (30 epochs, `float32`,
-# 32 images a step, a constant rate of 0.001 without warm-up, a decay of 0.0001 of all weights, no clipping,
-# no label smoothing) and `REPORT_VIT` or `REPORT_RESNET`. "In part" is a decay that spares biases,
-# norms and positions. "Other model" is a network of other sizes or of another kind. The
-# machine of each run is named at the end of the page.
+# **How to read a table.** Accuracies are those of the {term}`test set`, which a run touches once,
+# at its end, with the weights of the {term}`epoch` that was best on the {term}`validation set`. A
+# column names this epoch for each seed. Where a training is short, one seed may be tested at its
+# beginning and another at its end; then the mean is not that of one state of the model. Parameters
+# and operations count the whole model; a {term}`multiply-add` counts as two operations. Where
+# several {term}`seeds <seed>` were run, an accuracy is the mean ± the standard deviation over them.
+# Minutes are the mean time of a run by the clock: a machine that had other work took longer. The
+# last column has what a run changes, held against our reading of the report: `REPORT_TRAIN` (30
+# epochs, `float32`, 32 images a step, a constant rate of 0.001 without warm-up, a decay of 0.0001
+# of all weights, no clipping, no label smoothing) and `REPORT_VIT` or `REPORT_RESNET`. "In part" is
+# a decay that spares biases, norms and positions. "Other model" is a network of other sizes or of
+# another kind. The machine of each run is named at the end of the page.
 #
 # **How to fill a gap.** A row with 0 seeds is not recorded yet. Where a study has no run at all, its
 # table lists the commands that record it: at laptop scale, on two processor cores, or at the
@@ -73,8 +72,9 @@ vitlib.show_study("../results", "report")
 # at a higher rate. Names that begin with `first-pass` are the report's ResNet, which sees each
 # training image once, in ten short epochs. See [](#sec-training).
 #
-# The short trainings are tested on 500 images, and most of their rows mix epochs: of `first-steps-clipped`, one seed is tested with the weights of its first 25
-# steps, the other with those of 175. What these runs tell, the instruments below tell after the last step.
+# The short trainings are tested on 500 images, and most of their rows mix epochs: of
+# `first-steps-clipped`, one seed is tested with the weights of its first 25 steps, the other with
+# those of 175. The instruments below are read after the last step, and tell more.
 
 # %%
 vitlib.show_study("../results", "diagnosis")
@@ -195,8 +195,8 @@ vitlib.show_study("../results", "compact")
 
 # %% [markdown]
 # Does a difference say anything? Welch's interval holds the true one in nineteen cases of twenty; a
-# difference counts when 0 lies outside. It knows how many seeds each side has. Where a run
-# has one, the spread of `compact` over its three seeds takes the place of its own.
+# difference counts when 0 lies outside. It knows how many seeds each side has. Where a run has one,
+# the spread of `compact` over its three seeds takes the place of its own.
 
 # %%
 runs = [r for r in vitlib.load_runs("../results", "compact") if r.test]
@@ -216,11 +216,11 @@ Table(columns, tuple(rows))
 
 # %% [markdown]
 # So the faster format costs nothing that three seeds can show. The stronger decay is ahead by a
-# point, and one seed cannot tell that from chance. With more epochs on top the gain counts; how much of it
-# the decay has, nobody knows. By then the model knows its training images far better than others, as
-# {numref}`fig-results-curves` shows. And patches alone stay far behind convolutions in front of the
-# tokens, with half the parameters and more epochs. Where a row has one seed, its spread is borrowed, and
-# the interval no better than that.
+# point, and one seed cannot tell that from chance. With more epochs on top the gain counts; how
+# much of it the decay has, nobody knows. By then the model knows its training images far better
+# than others, as {numref}`fig-results-curves` shows. And patches alone stay far behind convolutions
+# in front of the tokens, with half the parameters and more epochs. Where a row has one seed, its
+# spread is borrowed, and the interval no better than that.
 
 # %% [markdown]
 # ## How did the trainings go?

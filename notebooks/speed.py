@@ -147,8 +147,8 @@ show_profile("profile-keras")
 show_profile("profile-vitlib")
 
 # %% [markdown]
-# Between these two profiles two things change at once, the layers and the number format. How much does each
-# of them? The timings of whole steps at the top of this page changed one at a time:
+# Between these two profiles two things change at once, the layers and the number format. How much
+# does each of them? The timings of whole steps at the top of this page changed one at a time:
 
 
 # %%
@@ -172,9 +172,9 @@ def show_changes(name):
 show_changes("report")
 
 # %% [markdown]
-# The format does more of it than the layers. So do not read a shorter time in the second profile as the
-# merit of the layers. In both, products of matrices (`MatMul`, `BatchMatMul`) are the work itself. The rest is what this
-# course tries to save:
+# The format does more of it than the layers. So do not read a shorter time in the second profile as
+# the merit of the layers. In both, products of matrices (`MatMul`, `BatchMatMul`) are the work
+# itself. The rest is what this course tries to save:
 #
 # * **Attention.** `keras.layers.MultiHeadAttention` writes its products as `einsum`.
 #   {class}`vitlib.layers.attention.SelfAttention` makes one product of two matrices of each
