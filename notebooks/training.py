@@ -248,15 +248,17 @@ print("weight decay:", recipe.weight_decay)
 # The report extends a Keras example {cite:p}`salama2021`, and doubles much of it: the number
 # of heads, the length of a token, and with it the width of the head's input. One thing
 # it divides by eight. The example has a batch size of 256, the report of 32, at the same
-# learning rate. Smaller batches make noisier gradients, and the usual rule is to lower
-# the rate with them. {cite:t}`goyal2017` scale it in proportion:
+# learning rate. Smaller batches make noisier gradients, and the usual rules lower the rate
+# with them. {cite:t}`goyal2017` scale it in proportion, for gradient descent with momentum.
+# For Adam {cite:t}`malladi2022` derive the square root of the proportion.
 
 # %%
-print("rate for 32 images, in proportion:", 1e-3 * 32 / 256)
+print(f"rate for 32 images, in proportion: {1e-3 * 32 / 256:.6f}")
+print(f"by the square root: {1e-3 * (32 / 256) ** 0.5:.6f}")
 
 # %% [markdown]
-# They derived the rule for another optimiser, so that the number is a hint and not a law.
-# It hints at a rate that is eight times too high. The authors of the ViT also went more
+# By the first rule the report's rate is eight times too high for its batches, by the second, which
+# was made for its optimiser, 2.8 times. Both are hints and no laws. The authors of the ViT also went more
 # carefully: {cite:t}`dosovitskiy2021` let the rate rise over the first 10,000 updates,
 # with batches of 4,096 images.
 #
@@ -307,8 +309,11 @@ print(f"accuracy {constant['top1']:.4f}, top-5 {constant['top5']:.4f}")
 print(f"loss {constant['loss']:.4f}")
 
 # %% [markdown]
-# All three numbers of the report, to the last digit. What would others score that know
-# as little? We draw new logits for *every image*, and make them wider and wider.
+# The two accuracies are the report's, and would be at any width. The loss had to be: we
+# solved the width from it. So what the cell tests is the approximation in {eq}`eq-excess`. It also
+# shows that a constant predictor *can* print these three numbers. It does not show that nothing
+# else can. What would others score that know as little? We draw new logits for *every image*, and
+# make them wider and wider.
 
 # %%
 rows = []
@@ -365,6 +370,7 @@ slope = np.gradient(gelu, x)
 silent = (np.abs(gelu) < 1e-3) & (x < -1)
 print(f"below 0.001 in size for all inputs up to {x[silent].max():.1f}")
 print(f"the slope there is at most {np.abs(slope[silent]).max():.3f} in size")
+print(f"it is negative up to {x[slope < -1e-3].max():.2f}")
 
 # %% mystnb={"figure": {"caption": "The GELU and its slope. In the shaded range both are almost zero.", "name": "fig-gelu"}, "image": {"alt": "A curve that is almost zero on the left, dips slightly below zero around minus one and rises like a straight line on the right. Its slope goes from zero to about one. The range below minus 3.4 is shaded."}}
 fig, ax = plt.subplots(figsize=(6.4, 2.8))
@@ -379,10 +385,23 @@ plt.show()
 # %% [markdown]
 # A unit whose pre-activation lies in the shaded range for one image is silent for that
 # image. If it does so for *all* images, we call it a {term}`dead unit`. It tells no image
-# from another. And it hardly changes any more, because the gradient on its way back is
-# multiplied with the slope. {cite:t}`lu2020` study the same for the ReLU, where the
-# silence is complete.
+# from another. {cite:t}`lu2020` study the same for the ReLU, where the silence is complete.
 #
+# Silence is no freeze. The gradient on its way back is multiplied with the slope, and so becomes
+# small. But the next section shows that Adam moves a weight by the learning rate, however small its
+# gradient is, until the gradient falls under $\epsilon$, which is $10^{-7}$ in Keras. Nor does
+# a step go where one would expect. Left of -0.75 the slope is negative: a step that is to make the
+# unit *louder* pushes its pre-activation further *down*. So a unit may fall silent, come back, and
+# fall silent again. A recorded run of the report's exact model shows a whole layer do it:
+
+# %%
+runs = vitlib.load_runs("../results", "diagnosis")
+clipped = {run.seed: run for run in runs if run.name == "first-steps-clipped"}
+shares = [100 * first for first, _ in clipped[0].history["dead"]]
+print("dead in the first hidden layer, every 25 steps, in per cent:")
+print(", ".join(f"{share:.0f}" for share in shares))
+
+# %% [markdown]
 # If all units of one layer are dead, then nothing of the image gets through. What is left
 # are the biases of the layers after it: a constant predictor.
 #
@@ -464,10 +483,10 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 #
 # | suspect | what one would see | what decides |
 # |---|---|---|
-# | **The head dies** by steps that are too large for its many inputs | dead units in the head, while the tokens before it still differ between images | another head, all else the same; another rate, all else the same |
-# | **The blocks collapse**: all images become the same tokens | tokens that do not differ between images | the same two experiments: then another head would not help |
+# | **The head dies** by steps that are too large for its many inputs | dead units in the head, while the class can still be read from the tokens before it | another head, all else the same; a lower rate with as many times the steps, all else the same |
+# | **The blocks collapse**: all images become the same tokens | tokens from which no classifier can read the class | a linear classifier on the tokens; another head, which would not help then |
 # | **The input is wrong**: the normalisation was never fitted, so pixels of up to 255 come in | mean 0 and variance 1 in the normalisation layer | read the layer |
-# | **Loss and logits do not fit**, for instance a softmax too many | a loss that no training lowers, for any model | train any other model with the same loss |
+# | **Loss and logits do not fit**, for instance a softmax too many | a loss with a floor: a second softmax over 100 classes keeps it above $\ln(1 + 99 / e) = 3.62$, for any model and however good its answers are | train any other model with the same loss, until it is below the floor |
 # | **Labels do not belong to the images** | a training loss that falls, by heart, and a test loss far above $\ln 100$; or, if they are not learned by heart, just a constant answer | train any other model on the same data |
 # | **The wrong model was tested**, for instance one never trained | the loss and the accuracies of an untrained model | test an untrained model |
 # | **Too little weight decay** | slow growth of the weights over thousands of steps | the same run with another decay |
@@ -481,7 +500,7 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 # :::{exercise} Which run decides?
 # :label: ex-training-decisive
 #
-# Two suspects are left, and a training is dear. You write down for each run that you could
+# Two suspects are left, and every training is expensive. You write down for each run that you could
 # do, and for each suspect: would the model learn, if it was this one? That gives a table
 # of `True` and `False`, one row a run, one column a suspect. Write
 # `decisive(outcomes, first, second)`, which returns the numbers of the runs that would
@@ -498,9 +517,9 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 # | instrument | what it measures | alarm |
 # |---|---|---|
 # | `dead_units` | the share of units of a layer that are silent for all images | near 1 |
-# | `spread` | the standard deviation over the images, averaged over the numbers of a vector: how different two images still look at that point | near 0 |
+# | `spread` | the standard deviation over the images, averaged over the numbers of a vector: how different two images still look at that point | near 0, at the logits |
 # | `distinct_answers` | how many classes are named at least once | near 1 |
-# | {term}`gradient norm` | the length of the gradient of all weights together, before clipping | 0, or very large |
+# | {term}`gradient norm` | the length of the gradient of all weights together, before clipping | very large, or what the biases of the output have alone |
 #
 # The first three are a line of NumPy each. We try two of them on a layer of four units that
 # has seen three images.
@@ -515,6 +534,57 @@ print("spread:", round(instruments.spread(activations), 3))
 # %% [markdown]
 # One unit of four is dead, the first. The last two are loud, but constant. So a layer can
 # be useless without being dead, and the spread sees that.
+#
+# Two of the alarms need care. The first is the spread. It has the scale of what it measures, and
+# images may differ in what has nothing to do with their class. So a small spread of the tokens is no
+# alarm, and a large one is no all-clear. Two recorded runs of one architecture show both:
+
+# %%
+for name in ("narrow-vit", "narrow-vit-high-rate"):
+    (run,) = [run for run in runs if run.name == name]
+    tokens = run.history["token_spread"]
+    answers, top1 = run.history["answers"][-1], 100 * run.test["top1"]
+    print(f"{name}: spread of the tokens {tokens[0]:.2f} to {tokens[-1]:.2f},")
+    print(f"  answers at the end: {answers}, test top-1 {top1:.1f} %")
+
+# %% [markdown]
+# The one that learns has a tenth of the spread of the one that gives a single answer. At the logits
+# it is different: there a spread of 0 *is* one answer for all images.
+#
+# The second is the gradient norm. The alarm is not 0. If nothing of the image reaches the output,
+# its 100 biases still get a gradient. With a uniform softmax, and $n_k$ of the 32 images of a batch in
+# class $k$, that of bias $k$ is $1/100 - n_k / 32$. As $\sum_k n_k = 32$, the square of the norm is
+#
+# $$
+# g^2 = \sum_k \Bigl( \frac{n_k}{32} - \frac{1}{100} \Bigr)^2
+#     = \frac{32 + 2 \cdot \text{pairs}}{1024} - 0.01 ,
+# $$ (eq-lattice)
+#
+# where *pairs* counts the pairs of images in the batch that share a class: a whole number, about 5 on average.
+# That is a norm of about 0.18. It also is a sharp test. We solve for the pairs, after the last step of
+# some recorded runs.
+
+
+# %%
+def pairs(norm):
+    """Returns how many pairs would give this norm, if only biases move."""
+    return ((norm**2 + 0.01) * 1024 - 32) / 2
+
+
+hours = vitlib.load_runs("../results", "report")
+for run in [run for run in hours if run.name == "report-vit-hour"]:
+    norm = run.history["gradient_norm"][-1]
+    print(f"{run.name}, seed {run.seed}: {norm:.5f}, {pairs(norm):.3f} pairs")
+(twin,) = [run for run in runs if run.name == "narrow-vit-high-rate"]
+found = pairs(np.array(twin.history["gradient_norm"]))
+away = np.abs(found - np.rint(found)).max()
+print(f"{twin.name}: {len(found)} norms, at most {away:.2f} from whole")
+
+# %% [markdown]
+# With seed 1 the report's model is at a whole number, to less than a hundredth: in its last step the
+# biases of the output had a gradient, and nothing else did. (One number in fifty is as close by chance.) The
+# narrow twin is near a whole number after each of its 30 epochs. It is not quite there, because its
+# biases have grown, and its softmax is not quite uniform. With seed 0 more than the biases had one.
 #
 # :::{exercise} Write the instrument
 # :label: ex-training-dead
@@ -534,9 +604,8 @@ print("spread:", round(instruments.spread(activations), 3))
 # token, the dropout, the batch of 32, the rate of 0.001. The other profiles train the
 # report's exact model on CIFAR-100, in the same cells.
 #
-# The sentences below describe what the quick profile shows. A claim that prints `False`
-# in another profile did not come true there in so few steps; the figures then show what
-# happened instead.
+# The sentences below describe what the quick profile shows. In another profile the numbers and the
+# figures show what happened instead.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Run the training first and explain the instruments while it runs.
@@ -590,9 +659,10 @@ print(f"bound for one step: {1e-3 * head_inputs * size:.1f}")
 prepare.prepare(untrained, data, recipe)
 mean, variance, _ = untrained.layers[1].get_weights()
 color = data.train.images.mean(axis=(0, 1, 2))
-print("its mean is that of the images:", np.allclose(mean, color, rtol=1e-3))
+off = np.abs(mean.ravel() - color).max()
+print(f"its mean is that of the images, up to {off:.2f} of 255")
 before = vitlib.evaluate(untrained, held_out)
-print("untrained, loss above ln 100 by 0.1:", before["loss"] > uniform + 0.1)
+print(f"untrained: loss {before['loss']:.1f}, ln 100 = {uniform:.1f}")
 
 # %% [markdown]
 # So two suspects can go: in our code the normalisation is fitted, and an untrained model
@@ -612,7 +682,7 @@ jumps = np.abs(tokens @ (new_weights - old_weights))  # (200, units)
 bounds = 1e-3 * np.abs(tokens).sum(axis=1, keepdims=True)
 print(f"mean size of an input: {np.abs(tokens).mean():.2f}")
 print("no jump beyond its bound:", (jumps < 1.001 * bounds).all())
-print("the largest is above half of it:", jumps.max() > bounds.mean() / 2)
+print(f"the largest: {jumps.max():.1f}, its bound: {bounds.mean():.1f}")
 
 # %% [markdown]
 # The mean size is what we derived. The bound holds, and it is not an idle one.
@@ -646,21 +716,76 @@ def late(readings, name):
     return np.mean(readings[name][-5:])
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 high_model, high = watch(config, recipe)
-print("most of the last hidden layer is dead:", last(high, "dead") > 0.7)
-print("the tokens still differ:", last(high, "token_spread") > 0.3)
-print("the logits hardly do:", late(high, "logit_spread") < 0.1)
-print("loss within 0.03 of ln 100:", abs(last(high, "loss") - uniform) < 0.03)
+print(f"dead in the last hidden layer: {100 * last(high, 'dead'):.0f} %")
+print(f"spread of the tokens: {last(high, 'token_spread'):.2f}")
+print(f"spread of the logits: {late(high, 'logit_spread'):.2f}")
+print(f"loss: {last(high, 'loss'):.2f}, ln 100 = {uniform:.2f}")
+
+# %% tags=["remove-cell"]
+# What the text says of the outputs above, with room to spare.
+if profile == "quick":
+    assert last(high, "dead") > 0.7
+    assert late(high, "logit_spread") < 0.1 < 0.3 < last(high, "token_spread")
+    assert abs(last(high, "loss") - uniform) < 0.03
 
 # %% [markdown]
-# There it is. More than seven tenths of the last hidden layer are dead. The tokens that
+# There it is. Most of the last hidden layer is dead. The tokens that
 # the block hands to the head still differ from image to image, but the logits hardly do,
-# and the loss lies next to $\ln 100$. That is close to what the report printed after 37,500
+# and the loss is next to $\ln 100$. That is close to what the report printed after 37,500
 # steps. It is not quite there: {numref}`fig-readings` still counts several different answers.
 #
-# The blocks are cleared by the same readings. If they had collapsed, the tokens would be
-# the same for all images. They are not. The difference between images reaches the head
+# It is also not the end. This copy has the architecture of the recorded `narrow-vit`, which trains on
+# photographs, at the same rate, for 30 epochs. What became of its last hidden layer?
+
+# %%
+(longer,) = [run for run in runs if run.name == "narrow-vit"]
+for epoch, (_, late_dead) in enumerate(longer.history["dead"][:3], start=1):
+    print(f"epoch {epoch}: {100 * late_dead:.0f} % of the last layer dead")
+print(f"after 30 epochs: test top-1 {100 * longer.test['top1']:.1f} %")
+
+# %% [markdown]
+# It dies as ours does, comes back in the third epoch, and the model learns. So the death of our copy
+# speaks for the first steps, and not for 37,500 of them. What two epochs do to the head of
+# the report's exact model is recorded, too; the end of this chapter has it.
+#
+# Have the blocks collapsed? The tokens differ from image to image, but that alone does not say that
+# they still know the *class*. We ask them: a linear classifier, fitted by least squares to
+# 1,000 training images, reads the tokens, or what the last hidden layer makes of them.
+
+
+# %%
+def tell(model, pictures, layer):
+    """Returns what a layer of the head, or the tokens, say of pictures."""
+    parts = np.split(pictures, 5)  # a few at a time
+    return np.concatenate([instruments.look(model, p)[layer] for p in parts])
+
+
+def probe(model, layer):
+    """Returns the validation accuracy of a linear classifier on a layer."""
+    known = tell(model, data.train.images[:1000], layer)
+    asked = tell(model, held_out.images, layer) - known.mean(axis=0)
+    known = known - known.mean(axis=0)
+    gram = known @ known.T
+    gram += 0.1 * np.trace(gram) * np.eye(1000) / 1000  # a ridge
+    fit = np.linalg.solve(gram, np.eye(100)[data.train.labels[:1000]] - 0.01)
+    return np.mean((asked @ (known.T @ fit)).argmax(axis=1) == held_out.labels)
+
+
+# %% tags=["nbval-ignore-output"]
+print(f"tokens: {100 * probe(high_model, 0):.0f} % right")
+print(f"last hidden layer: {100 * probe(high_model, 2):.0f} % right")
+
+# %% tags=["remove-cell"]
+# What the text says of the outputs above, with room to spare.
+if (profile, data_set) == ("quick", "shapes"):
+    assert probe(high_model, 0) > 0.05
+    assert probe(high_model, 2) < 0.03
+
+# %% [markdown]
+# The class is still in the tokens, and hardly in the last hidden layer: the latter says little more than
+# a guess, which is right for 1 %. So the blocks have not collapsed. What they know reaches the head
 # and is lost in it.
 #
 # ## Was it the learning rate?
@@ -668,12 +793,20 @@ print("loss within 0.03 of ln 100:", abs(last(high, "loss") - uniform) < 0.03)
 # We change one thing. The rate is a tenth, 0.0001; the model, the images, their order, the
 # seed and the number of steps are the same.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 low_model, low = watch(config, replace(recipe, learning_rate=1e-4))
-print("the last hidden layer is alive:", last(low, "dead") < 0.05)
-ratio = late(low, "logit_spread") / late(high, "logit_spread")
-print("the logits differ at least twice as much:", ratio > 2)
-print("but no loss below ln 100 yet:", last(low, "loss") > uniform - 0.1)
+print(f"dead in the last hidden layer: {100 * last(low, 'dead'):.0f} %")
+print(f"spread of the logits: {late(low, 'logit_spread'):.2f}")
+print(f"loss: {last(low, 'loss'):.2f}, ln 100 = {uniform:.2f}")
+sooner = 100 * high["dead"][0][-1]  # the first of ten readings
+print(f"high rate, after {steps // 10} steps: {sooner:.0f} % dead")
+
+# %% tags=["remove-cell"]
+# What the text says of the outputs above, with room to spare.
+if profile == "quick":
+    assert last(low, "dead") < 0.05 and sooner < 5
+    assert late(low, "logit_spread") > 2 * late(high, "logit_spread")
+    assert last(low, "loss") > uniform - 0.1
 
 # %% mystnb={"figure": {"caption": "Readings of the same model at two learning rates: dead units of the last hidden layer; distinct answers for the 200 watched images; the spread of the tokens and of the logits over these images; the gradient norm; and the training loss, which is measured with dropout.", "name": "fig-readings"}, "image": {"alt": "Six panels with two lines each, against the step of the training. At the rate of 0.001 the share of dead units rises from zero to most of the layer, while it stays at zero at 0.0001. The distinct answers and the spread of the logits end much lower at the high rate than at the low one. The spread of the tokens stays high at both. The gradient norm and the training loss fall faster at the high rate."}}
 fig, axes = plt.subplots(3, 2, figsize=(7.2, 6.6), sharex=True)
@@ -688,12 +821,17 @@ axes[0, 0].legend()
 plt.show()
 
 # %% [markdown]
-# One entry of the recipe decides between a dead head and a living one. {numref}`fig-units`
-# looks at the layer itself. It counts the pre-activations of the last hidden layer, for
+# After equally many steps the head is dead at one rate and alive at the other. Does the rate decide, then?
+# Not by this comparison. As a step of Adam is as long as the rate, 200 steps at a tenth of it
+# go about as far as 20 at the whole, and after 20 steps the high rate had not killed a unit either. At
+# *equal distance* the two do not differ. So the low rate may be a cure, or a delay; ten times as many
+# steps would tell. The experiment of the next section is the one that decides.
+#
+# First {numref}`fig-units` looks at the layer itself. It counts the pre-activations of the last hidden layer, for
 # all units and all watched images.
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def preactivations(model):
     """Returns what goes into the GELU of the last hidden layer."""
     _, first_hidden, _, _ = instruments.look(model, images)
@@ -704,8 +842,8 @@ def preactivations(model):
 
 edge = x[silent].max()  # the GELU is silent below
 at_high, at_low = preactivations(high_model), preactivations(low_model)
-print("high rate, more than half are silent:", (at_high < edge).mean() > 0.5)
-print("low rate, less than a tenth are:", (at_low < edge).mean() < 0.1)
+for name, values in (("high", at_high), ("low", at_low)):
+    print(f"{name} rate: {100 * (values < edge).mean():.0f} % are silent")
 
 # %% mystnb={"figure": {"caption": "Pre-activations of the last hidden layer after the same number of steps, at two rates. Shaded: where the GELU is silent. Values outside the axis are counted at its ends.", "name": "fig-units"}, "image": {"alt": "Two histograms over one axis of pre-activations. That of the low rate is a narrow hill near zero. That of the high rate lies mostly to the left of minus 3.4, inside the shaded range."}}
 fig, ax = plt.subplots(figsize=(6.4, 2.8))
@@ -736,7 +874,7 @@ plt.show()
 # what differs, and ask for the share of the common part.
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def common_share(values):
     """Returns the share of the squares that the mean over images explains."""
     return (values.mean(axis=0) ** 2).sum() / (values**2).sum(axis=1).mean()
@@ -744,17 +882,24 @@ def common_share(values):
 
 for name, model in (("high", high_model), ("low", low_model)):
     _, first_hidden, _, _ = instruments.look(model, images)
-    print(f"{name} rate, above 60 %:", common_share(first_hidden) > 0.6)
+    print(f"{name} rate: {100 * common_share(first_hidden):.0f} %")
 
 # %% [markdown]
-# At the high rate more than three fifths of what the first hidden layer says is the same
+# At the high rate most of what the first hidden layer says is the same
 # for every image. Is that layer dead, too? And how far can one step push the second?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 _, first_hidden, _, _ = instruments.look(high_model, images)
 reach = 1e-3 * np.abs(first_hidden).sum(axis=1).mean()
-print("dead in the first hidden layer, below 20 %:", high["dead"][-1][0] < 0.2)
-print("bound of a step of the second, above 0.4:", reach > 0.4)
+print(f"dead in the first hidden layer: {100 * high['dead'][-1][0]:.0f} %")
+print(f"bound of a step of the second: {reach:.1f}")
+
+# %% tags=["remove-cell"]
+# What the text says of the outputs above, with room to spare.
+if profile == "quick":
+    assert (at_high < edge).mean() > 0.5 and (at_low < edge).mean() < 0.1
+    assert common_share(first_hidden) > 0.6
+    assert high["dead"][-1][0] < 0.2 and reach > 0.4
 
 # %% [markdown]
 # So in this copy the long sum of {eq}`eq-jump` does not kill the layer that has it. The first hidden
@@ -762,7 +907,7 @@ print("bound of a step of the second, above 0.4:", reach > 0.4)
 # input of the second layer, whose bound grows with it. What is common to all images pushes a
 # unit down for all images: the second layer dies.
 #
-# The low rate keeps the units alive. But its loss says that it has not learned anything
+# The low rate kept the units alive for 200 steps. But its loss says that it has not learned anything
 # yet. Being alive is needed for learning, and is not enough. Whether the whole model
 # learns at this rate in 30 epochs is a question for a longer run, which the study
 # `diagnosis` below asks.
@@ -774,12 +919,18 @@ print("bound of a step of the second, above 0.4:", reach > 0.4)
 # side. Both hidden layers stay, with as many units, so that they could die again. But the
 # first has few inputs now, and {eq}`eq-jump` lets it jump a little only.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 mean_config = replace(config, pooling="mean")
 mean_model, pooled = watch(mean_config, recipe)
-print("the last hidden layer is alive:", last(pooled, "dead") < 0.05)
-print("loss below ln 100 by 0.2:", last(pooled, "loss") < uniform - 0.2)
-print("the logits differ:", last(pooled, "logit_spread") > 0.3)
+print(f"dead in the last hidden layer: {100 * last(pooled, 'dead'):.0f} %")
+print(f"loss: {last(pooled, 'loss'):.1f}, ln 100 = {uniform:.1f}")
+print(f"spread of the logits: {last(pooled, 'logit_spread'):.1f}")
+
+# %% tags=["remove-cell"]
+# What the text says of the outputs above, with room to spare.
+if profile == "quick":
+    assert last(pooled, "dead") < 0.05 and last(pooled, "logit_spread") > 0.3
+    assert last(pooled, "loss") < uniform - 0.2
 
 # %% mystnb={"figure": {"caption": "Loss on the watched validation images during the first steps. Dotted: ln 100, the loss of a constant predictor.", "name": "fig-first-steps"}, "image": {"alt": "Three lines against the step of the training. The report's recipe and the one with a tenth of the rate approach the dotted line at 4.6 from above, the low rate more slowly. The line of the mean of the tokens crosses it and falls on."}}
 fig, ax = plt.subplots(figsize=(6.4, 3.2))
@@ -794,15 +945,23 @@ plt.show()
 # With the same blocks, the same hidden layers, the same rate, the same images and the same
 # number of steps, this model learns. We score the three on a thousand validation images.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 trained = {"high": high_model, "low": low_model, "mean": mean_model}
 scores = {
     name: vitlib.evaluate(model, held_out) for name, model in trained.items()
 }
-top1 = {name: 100 * score["top1"] for name, score in scores.items()}
-print("flatten head, within 1.5 points of 1 %:", abs(top1["high"] - 1) < 1.5)
-print("mean of the tokens, above 3 %:", top1["mean"] > 3)
-print("and its loss is the lowest:", scores["mean"]["loss"] < uniform - 0.2)
+for name, score in scores.items():
+    print(
+        f"{name}: {100 * score['top1']:.0f} % right, loss {score['loss']:.1f}"
+    )
+print(f"floor of a softmax too many: {np.log(1 + 99 / np.e):.2f}")
+
+# %% tags=["remove-cell"]
+# What the text says of the outputs above, with room to spare.
+if (profile, data_set) == ("quick", "shapes"):
+    assert abs(100 * scores["high"]["top1"] - 1) < 1.5
+    assert scores["mean"]["top1"] > 0.03
+    assert scores["mean"]["loss"] < np.log(1 + 99 / np.e)
 
 # %% [markdown]
 # ## What does the evidence say about the suspects?
@@ -812,10 +971,10 @@ print("and its loss is the lowest:", scores["mean"]["loss"] < uniform - 0.2)
 #
 # | suspect | verdict for this model | by which evidence |
 # |---|---|---|
-# | the head dies | it does | dead units at 0.001, below 5 % at 0.0001; with fewer inputs of the head the model learns |
-# | the blocks collapse | not first | the tokens differ while the head is dead; the same blocks learn under another head |
+# | the head dies | it does, in 200 steps | dead units at 0.001; with fewer inputs of the head, and all else the same, none, and the model learns |
+# | the blocks collapse | not first | a linear classifier reads the class from the tokens while the head is dead; the same blocks learn under another head |
 # | the input is wrong | no | the layer holds the mean of the images; another model learns from it |
-# | loss and logits do not fit | no | another model learns with them |
+# | loss and logits do not fit | no | another model gets below the floor of a softmax too many |
 # | labels do not belong to images | no | another model learns from them |
 # | the wrong model was tested | no | an untrained model has another loss |
 # | too little weight decay | open | the section on weight decay |
@@ -829,7 +988,7 @@ print("and its loss is the lowest:", scores["mean"]["loss"] < uniform - 0.2)
 # ## What does the repaired recipe change?
 #
 # The lower rate and the mean of the tokens both make the bound {eq}`eq-jump` smaller, and
-# both keep the head alive. `REPAIRED_TRAIN` is a *proposal* in the same direction. It keeps
+# both kept the head alive for 200 steps. `REPAIRED_TRAIN` is a *proposal* in the same direction. It keeps
 # the report's model, all 45,923,307 parameters of it, and changes the recipe alone. The
 # table has the entries that differ.
 
@@ -849,9 +1008,10 @@ print(f"bound of a step at the highest rate: {highest:.1f}")
 
 # %% [markdown]
 # At its highest rate the bound is lower than the report's, and not small. The warm-up keeps the
-# first steps far below it, in which the head of our copy died. Alone, at the report's rate, it
-# is no rescue, as the study `diagnosis` at the end of this chapter shows. Whether all changes
-# together are one, the study `repair` says.
+# first steps far below it, in which the head of our copy died. Is it enough alone, at the report's
+# rate? Of that we know little: the study `diagnosis` at the end of this chapter has a warm-up of 100
+# steps, and a head that died after it. One of two epochs, as here, is not recorded without the other
+# changes. What all changes do together, the study `repair` says.
 #
 # * **Batch and rate.** Four times as many images a step, at a third of the rate.
 # * **Warm-up.** The rate rises from nearly 0 over two epochs, so that the steps are small
@@ -906,8 +1066,7 @@ optimizer.build([weight])
 optimizer.apply([keras.ops.zeros(1)])
 after = float(weight.numpy()[0])
 print(f"after one step: {after:.3f}")
-print("1 - 0.1 * 0.5:", np.isclose(after, 1 - 0.1 * 0.5))
-print("1 - 0.5:", np.isclose(after, 1 - 0.5))
+print(f"1 - 0.1 * 0.5 = {1 - 0.1 * 0.5:.3f}   1 - 0.5 = {1 - 0.5:.3f}")
 
 # %% [markdown]
 # Now the report's numbers: $\lambda = 10^{-4}$, $\eta = 10^{-3}$, and 37,500 updates. What is
@@ -973,7 +1132,46 @@ vitlib.show_study("../results", "report")
 # alone, `report-resnet-hour` for its five. A row with 0 seeds is not recorded yet.
 #
 # After two epochs `report-vit-hour` has no unit alive in the last hidden layer of its head, and one
-# answer for all images, with either seed. [](#sec-findings) has the readings.
+# answer for all images, with either seed. [](#sec-findings) has the readings. But one number of the
+# report does not fit. How far are such models above $\ln 100$?
+
+# %%
+print(f"the report: {excess:.4f} above ln 100, s = {width:.3f}")
+of_reports = [run for run in hours if run.name == "report-vit-hour"]
+for run in (*of_reports, twin):
+    above = max(run.history["val_loss"][-1] - uniform, 0)
+    print(f"{run.name}: {above:.4f}, s = {np.sqrt(2 * above):.3f}")
+
+# %% [markdown]
+# Where the whole last layer is silent, only the biases of the output move, pushed about by the noise
+# of the batches. How wide can this noise alone make them? We let Adam move 100 biases for 5,000
+# steps, with 32 random labels in each.
+
+
+# %%
+def noise_alone(rate, steps):
+    """Returns the width of 100 biases that the noise of batches moves."""
+    draws = np.random.default_rng(0).integers(100, size=(steps, 32))
+    b, m, v = np.zeros((3, 100))
+    for t, classes in enumerate(draws, start=1):
+        p = np.exp(b) / np.exp(b).sum()
+        grad = p - np.bincount(classes, minlength=100) / 32
+        m, v = 0.9 * m + 0.1 * grad, 0.999 * v + 0.001 * grad**2
+        b -= rate * m / (1 - 0.9**t) / np.sqrt(v / (1 - 0.999**t) + 1e-14)
+    return b.std()
+
+
+for rate in (1e-3, 4.5e-3):
+    print(f"rate {rate}: s = {noise_alone(rate, 5_000):.2f}")
+
+# %% [markdown]
+# At the report's rate the noise makes less than half of the width that the report's loss asks for.
+# In a training it makes even less at the end of an epoch, because all
+# classes have then come equally often. So a wholly dead last layer explains the report's two accuracies, and not its loss. What
+# could lift the loss? A constant answer that is *louder*, from a hidden layer that is constant and not
+# silent. Or weights of an early epoch, in which a unit is still alive: the example keeps the epoch that was
+# best on the validation images. A split whose classes are not quite equally frequent would add
+# only 0.00025. The report does not let us choose.
 #
 # The second study makes one change each to the report's ViT: the rate, warm-up, clipping,
 # mean pooling in place of the flattened tokens, and more. Rows whose name begins with
@@ -996,11 +1194,13 @@ summarize_readings(runs)
 # The row `first-steps` is the report's exact model under its own recipe. Its head dies, as that
 # of our copy did. After 200 steps nearly all units of its last hidden layer are dead, the tokens
 # still differ between images, and the loss rests at $\ln 100 = 4.605$ nats. Unlike in the copy,
-# most of the first hidden layer is dead, too. The other rows say which single change prevents it.
+# most of the first hidden layer is dead, too. But the layer with the 18,432 inputs does not die as a
+# whole. A quarter of it is alive, with either seed. The one that dies is the next, which has 2,048 inputs.
+# The other rows say which single change prevents it.
 #
 # * **Clipping** and a **stronger weight decay** do not.
 # * **Warm-up** over 100 steps does not, either. It keeps the last hidden layer alive, and the first
-#   one dies in its place. All images get one answer.
+#   one dies in its place. All images get one answer. Longer ones are not recorded.
 # * **Smaller first weights** of the head (`small-init`) are at the edge: with one seed the first
 #   hidden layer of the head dies, with the other only a part of it. Neither model learns for long.
 # * A **tenth of the rate** does, for as long as we looked. The last hidden layer has no dead unit; the
@@ -1181,11 +1381,14 @@ print(f"{len(below)} runs below 3.4, dead at most: {most:.0f} of 1,024 units")
 #   above a guess.
 # * One step of Adam moves a pre-activation by up to $\eta \, n \, \overline{|x|}$. With
 #   18,432 inputs and a rate of 0.001 that is 15. It is a limit and no law: of two heads the one with
-#   the larger product has mostly, not always, more dead units.
-# * Watch dead units, the spread over the images, the gradient norm and the distinct
+#   the larger product has mostly, not always, more dead units. And the layer that dies as a whole is
+#   not the one with 18,432 inputs, but, under the report's recipe, the next, with 2,048.
+# * A dead unit is silent and not frozen: layers have died, come back, and died again.
+# * Watch dead units, the spread of the logits, the gradient norm and the distinct
 #   answers. They tell in a few hundred steps what an accuracy tells after hours.
 # * Change one thing at a time. A model that learns clears every suspect that it shares
-#   with the one that does not.
+#   with the one that does not. Compare rates at equal distance: 200 steps at a tenth of a rate go as
+#   far as 20.
 # * `weight_decay=0.0001` is $10^{-4}$ a step in TensorFlow Addons and $10^{-7}$ in Keras at a
 #   rate of 0.001.
 #
@@ -1287,7 +1490,7 @@ checks.check_cross_entropy(mean_loss)
 # its rate has to be 144 times smaller: about $7 \cdot 10^{-6}$. Twice the side makes four
 # times the patches, four times the inputs, and asks for a quarter of the rate. The
 # bound is the worst case, so a training may well survive a higher rate; ours did at
-# 0.0001.
+# 0.0001, for 200 steps.
 
 # %%
 print(f"rate: {1e-3 * 128 / (144 * 128):.1e}")
@@ -1431,6 +1634,6 @@ checks.check_decay(what_is_left)
 # The Vision Transformer is by {cite:t}`dosovitskiy2021`, the example that the report extends
 # by {cite:t}`salama2021`. Adam is by {cite:t}`kingma2015`, its decoupled weight decay by
 # {cite:t}`loshchilov2019`, the GELU by {cite:t}`hendrycks2016`. Warm-up and the rule for batch
-# and rate are studied by {cite:t}`goyal2017`, clipping by {cite:t}`pascanu2013`, dead units by
+# and rate are studied by {cite:t}`goyal2017`, the rule for Adam by {cite:t}`malladi2022`, clipping by {cite:t}`pascanu2013`, dead units by
 # {cite:t}`lu2020`, and recipes for ViTs by {cite:t}`steiner2022`. Full entries are in the
 # [references](#sec-references).

@@ -34,6 +34,7 @@ SCRIPTS = sorted([*SCRIPTS, ASSIGNMENT, ROOT / "conftest.py"])
 OTHER_TESTS = {
     "benchmarks",
     "book",
+    "chapter_numbers",
     "dead_units",
     "mutations",
     "editions",

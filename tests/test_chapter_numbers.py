@@ -1,0 +1,256 @@
+"""What the chapter on training says is what records and sums say."""
+
+import ast
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from vitlib import PRESETS, load_runs
+
+ROOT = Path(__file__).parents[1]
+NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)"
+EPSILON = 1e-7  # of Keras' Adam
+# Of the printed lines of a chapter, how many may be a bare True or False.
+MAX_VERDICTS = 0.2
+CHAPTERS = ("training",)
+
+
+def printed(chapter):
+    """The lines that the cells of a chapter have printed."""
+    cells = nbformat.read(ROOT / f"notebooks/{chapter}.ipynb", as_version=4).cells
+    outputs = [out for cell in cells for out in cell.get("outputs", [])]
+    texts = [out.text for out in outputs if out.output_type == "stream"]
+    return "".join(texts).splitlines()
+
+
+def number(chapter, label):
+    """The first number after a label, of each printed line that begins with it."""
+    pattern = re.compile(re.escape(label) + r"\D*?" + NUMBER)
+    found = [pattern.match(line) for line in printed(chapter)]
+    return [float(match[1].replace(",", "")) for match in found if match]
+
+
+def prose(chapter):
+    text = (ROOT / f"notebooks/{chapter}.py").read_text("utf-8")
+    lines = [line[2:] for line in text.splitlines() if line.startswith("# ")]
+    return " ".join(" ".join(lines).split())
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """All runs by name and seed."""
+    return {(run.name, run.seed): run for run in load_runs(ROOT / "results")}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_reader_sees_numbers_and_seldom_a_bare_verdict(chapter):
+    lines = printed(chapter)
+    verdicts = [line for line in lines if re.search(r"\b(True|False)$", line)]
+    assert len(verdicts) <= MAX_VERDICTS * len(lines), verdicts
+
+
+# The chapter on training.
+
+
+def test_two_rules_for_the_rate_of_a_smaller_batch():
+    linear, root = 1e-3 * 32 / 256, 1e-3 * math.sqrt(32 / 256)
+    assert number("training", "rate for 32 images, in proportion:") == [linear]
+    assert number("training", "by the square root:") == [round(root, 6)]
+    assert round(1e-3 / linear, 1) == 8 and round(1e-3 / root, 1) == 2.8
+
+
+def gelu_slope(x):
+    normal = (1 + math.erf(x / math.sqrt(2))) / 2
+    return normal + x * math.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def test_the_gelu_falls_left_of_three_quarters():
+    assert gelu_slope(-0.75) > 0 > gelu_slope(-0.76)
+    assert all(gelu_slope(x) < 0 for x in np.arange(-6, -0.76, 0.01))
+    assert number("training", "it is negative up to") == [-0.75]
+
+
+@pytest.mark.parametrize(("gradient", "share"), [(1, 1), (1e-5, 0.99), (1e-9, 0.01)])
+def test_adam_moves_by_the_rate_until_the_gradient_is_under_epsilon(gradient, share):
+    m = v = moved = 0
+    for t in range(1, 101):
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        moved += m / (1 - 0.9**t) / (math.sqrt(v / (1 - 0.999**t)) + EPSILON) / 100
+    assert moved == pytest.approx(share, rel=0.02)
+
+
+def test_a_layer_of_the_exact_model_dies_comes_back_and_dies_again(runs):
+    clipped = runs["first-steps-clipped", 0]
+    first = [100 * share for share, _ in clipped.history["dead"]]
+    assert ", ".join(f"{share:.0f}" for share in first) in printed("training")
+    assert first[1] > 50 and first[2] < 5 and first[3] > 60
+
+
+def test_the_copy_of_the_chapter_is_the_narrow_vit_which_comes_back(runs):
+    tree = ast.parse((ROOT / "notebooks/training.py").read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    (call,) = (c for c in calls if "head_units" in {k.arg for k in c.keywords})
+    values = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+    narrow = PRESETS["narrow-vit"]
+    copy = replace(PRESETS["report-vit"].model, **values)
+    assert copy == replace(narrow.model, augmentation="none")
+    assert narrow.train == PRESETS["report-vit"].train
+    run = runs["narrow-vit", 0]
+    last = [late for _, late in run.history["dead"]]
+    assert min(last[:2]) > 0.8 and max(last[2:]) == 0
+    assert f"after 30 epochs: test top-1 {100 * run.test['top1']:.1f} %" in printed(
+        "training"
+    )
+
+
+def test_a_small_spread_of_the_tokens_is_no_alarm(runs):
+    healthy, dead = (runs[f"narrow-vit{end}", 0] for end in ("", "-high-rate"))
+    small, large = (run.history["token_spread"][-1] for run in (healthy, dead))
+    assert healthy.test["top1"] > 0.3 and dead.test["top1"] == 0.01
+    assert small == pytest.approx(large / 10, rel=0.1)  # "a tenth"
+    assert max(dead.history["logit_spread"]) < 1e-4 < healthy.history["logit_spread"][0]
+
+
+def pairs(norm):
+    return ((norm**2 + 0.01) * 1024 - 32) / 2
+
+
+def gradient_of_biases(biases, labels):
+    p = np.exp(biases) / np.exp(biases).sum()
+    return p - np.bincount(labels, minlength=100) / len(labels)
+
+
+def test_the_gradient_of_the_biases_alone_counts_pairs():
+    rng = np.random.default_rng(0)
+    counts = []
+    for labels in rng.integers(100, size=(2_000, 32)):
+        norm = np.linalg.norm(gradient_of_biases(np.zeros(100), labels))
+        same = (labels[:, None] == labels).sum() - 32
+        assert pairs(norm) == pytest.approx(same / 2, abs=1e-9)
+        counts.append(same / 2)
+    assert np.mean(counts) == pytest.approx(32 * 31 / 200, abs=0.2)  # "about 5"
+    # If anything else moves, or the softmax is not uniform, it is no whole number.
+    rest = math.hypot(norm, 0.02)
+    assert abs(pairs(rest) - round(pairs(rest))) > 0.1
+    norm = np.linalg.norm(gradient_of_biases(rng.normal(0, 0.3, 100), labels))
+    assert abs(pairs(norm) - round(pairs(norm))) > 0.02
+
+
+def test_in_the_last_step_of_one_seed_only_the_biases_had_a_gradient(runs):
+    zero, one = (
+        pairs(runs["report-vit-hour", seed].history["gradient_norm"][-1])
+        for seed in (0, 1)
+    )
+    assert abs(one - 5) < 0.01 and zero > 1_000
+    assert f"{one:.3f} pairs" in "\n".join(printed("training"))
+    twin = pairs(np.array(runs["narrow-vit-high-rate", 0].history["gradient_norm"]))
+    away = np.abs(twin - np.rint(twin)).max()
+    line = f"narrow-vit-high-rate: 30 norms, at most {away:.2f} from whole"
+    assert line in printed("training") and away < 0.25
+
+
+def test_the_loss_of_two_softmaxes_has_the_floor_that_the_chapter_names():
+    sure = np.zeros(100)
+    sure[0] = 1  # the best that a first softmax can hand to a second
+    floor = -math.log(math.e / np.exp(sure).sum())
+    assert number("training", "floor of a softmax too many:") == [round(floor, 2)]
+    assert "3.62" in prose("training") and round(floor, 2) == 3.62
+    (loss,) = (
+        float(re.search(r"loss (\S+)", line)[1])
+        for line in printed("training")
+        if line.startswith("mean: ")
+    )
+    assert loss < floor - 0.1
+
+
+def test_at_equal_distance_the_rates_do_not_differ(runs):
+    """200 steps at a tenth of the rate go as far as 20: compare with these."""
+    assert number("training", "high rate, after 20 steps:") == [0]
+    for seed in (0, 1):
+        (_, early), *_ = runs["first-steps", seed].history["dead"]
+        assert early < 0.06  # of the exact model after 25 steps, the last layer
+        assert runs["first-steps-low-rate", seed].history["dead"][-1][1] == 0
+
+
+def test_the_head_of_the_copy_dies_and_that_of_the_mean_does_not():
+    dead, low, mean = number("training", "dead in the last hidden layer:")
+    assert dead > 70 and low < 5 and mean < 5
+    high, *_ = number("training", "spread of the logits:")
+    assert high < 0.1
+    (share,) = number("training", "dead in the first hidden layer:")
+    assert share < 20
+
+
+def test_the_class_reaches_the_head_of_the_copy_and_is_lost_in_it():
+    tokens, last = (
+        number("training", f"{place}:")[0] for place in ("tokens", "last hidden layer")
+    )
+    assert tokens >= 5 and last <= 3
+
+
+def test_the_layer_with_the_most_inputs_is_not_the_one_that_dies_as_a_whole(runs):
+    model = PRESETS["report-vit"].model
+    assert (model.head_inputs, model.head_units[0]) == (18_432, 2_048)
+    for seed in (0, 1):
+        first, last = runs["first-steps", seed].history["dead"][-1]
+        assert 0.2 < 1 - first < 0.35 and last > 0.98  # "a quarter of it is alive"
+        first, last = runs["report-vit-hour", seed].history["dead"][-1]
+        assert 1 - first > 0.2 and last == 1
+
+
+def test_the_only_warm_up_without_other_changes_has_100_steps(runs):
+    names = {
+        name
+        for (name, _), run in runs.items()
+        if run.training["warmup_epochs"] and run.training["schedule"] == "constant"
+        if run.parameters["total"] > 40_000_000
+    }
+    assert names == {"first-steps-warmup"}
+    warm = runs["first-steps-warmup", 0].training
+    assert warm["warmup_epochs"] * warm["steps_per_epoch"] == 100
+    assert PRESETS["repaired-vit"].train.warmup_epochs == 2
+
+
+def test_the_biases_alone_do_not_make_the_loss_of_the_report(runs):
+    asked = math.sqrt(2 * (4.6079 - math.log(100)))
+    low, high = (number("training", f"rate {rate}: s =")[0] for rate in (0.001, 0.0045))
+    assert low < asked / 2 and high < asked  # "less than half"
+    for seed in (0, 1):
+        above = runs["report-vit-hour", seed].history["val_loss"][-1] - math.log(100)
+        assert 0 <= above < 1e-4
+
+
+def width_after(epochs, replacement):
+    """The width of 100 biases after some epochs of balanced labels."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(100), 400)
+    b, m, v, t = np.zeros(100), np.zeros(100), np.zeros(100), 0
+    for _ in range(epochs):
+        order = rng.choice(labels, len(labels), replace=replacement)
+        for batch in order.reshape(-1, 32):
+            t, grad = t + 1, gradient_of_biases(b, batch)
+            m, v = 0.9 * m + 0.1 * grad, 0.999 * v + 0.001 * grad**2
+            b -= 1e-3 * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + EPSILON)
+    return b.std()
+
+
+def test_an_epoch_in_which_all_classes_come_equally_often_ends_with_less_width():
+    whole, drawn = width_after(2, False), width_after(2, True)
+    assert 0.002 < whole < 0.01 < drawn < 0.037
+
+
+def test_a_random_split_adds_little_to_the_loss_of_a_constant_answer():
+    """40,000 of 50,000 images, 500 a class: what the shares of the rest cost."""
+    rng = np.random.default_rng(0)
+    classes = np.repeat(np.arange(100), 500)
+    above = []
+    for _ in range(20):
+        chosen = rng.permutation(classes)[:40_000]
+        shares = np.bincount(chosen, minlength=100) / 40_000
+        above.append(-np.log(shares).mean() - math.log(100))
+    assert np.mean(above) == pytest.approx(0.00025, abs=0.00003)
