@@ -51,6 +51,19 @@ def test_logits_are_content_plus_offset():
     np.testing.assert_allclose(scores, expected, atol=1e-5)
 
 
+def test_a_vector_added_to_all_offsets_changes_no_weight():
+    """So lengths and angles of the table say nothing before its mean is taken off."""
+    rng = np.random.default_rng(2)
+    offsets = rng.normal(size=(17, 8)).astype("float32")
+    common, own = rng.normal(size=(2, 8)).astype("float32")
+    scores = [
+        layers_with_the_same_weights(table)[1](TOKENS, return_attention_scores=True)[1]
+        for table in (offsets, offsets + common, offsets + own * (np.eye(17)[:, :1]))
+    ]
+    np.testing.assert_allclose(scores[1], scores[0], atol=1e-5)
+    assert np.abs(np.subtract(scores[2], scores[0])).max() > 0.01
+
+
 def test_attention_weights_sum_to_one():
     _, scores = layers_with_the_same_weights()[1](TOKENS, return_attention_scores=True)
     np.testing.assert_allclose(np.array(scores).sum(-1), 1, atol=1e-5)

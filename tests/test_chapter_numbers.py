@@ -1,4 +1,4 @@
-"""What the chapter on training says is what records and sums say."""
+"""What the chapters on positions and training say is what records and sums say."""
 
 import ast
 import math
@@ -17,7 +17,7 @@ NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)"
 EPSILON = 1e-7  # of Keras' Adam
 # Of the printed lines of a chapter, how many may be a bare True or False.
 MAX_VERDICTS = 0.2
-CHAPTERS = ("training",)
+CHAPTERS = ("positions", "training")
 
 
 def printed(chapter):
@@ -47,11 +47,152 @@ def runs():
     return {(run.name, run.seed): run for run in load_runs(ROOT / "results")}
 
 
+@pytest.fixture(scope="module")
+def top1(runs):
+    """Test accuracy of the small ViT in points, an array over the seeds by kind."""
+    kinds = {"1d": "small-vit", "none": "small-vit-position-none"}
+    kinds |= {kind: f"small-vit-position-{kind}" for kind in ("2d", "relative")}
+    return {
+        kind: np.array([100 * runs[name, seed].test["top1"] for seed in range(3)])
+        for kind, name in kinds.items()
+    }
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_reader_sees_numbers_and_seldom_a_bare_verdict(chapter):
     lines = printed(chapter)
     verdicts = [line for line in lines if re.search(r"\b(True|False)$", line)]
     assert len(verdicts) <= MAX_VERDICTS * len(lines), verdicts
+
+
+# The chapter on positions.
+
+
+def test_what_a_shuffle_changes_and_what_it_does_not():
+    (gap,) = number("positions", "difference of the outputs:")
+    assert gap > 0.5
+    assert number("positions", "with the output shuffled:") == [0]
+    assert number("positions", "of the means:") == [0]
+    silent, *heard = (
+        number("positions", f"{kind}: the logits change by up to")
+        for kind in ("none", "1d", "2d", "relative")
+    )
+    assert silent == [0, 0] and all(min(change) > 0 for change in heard)
+    assert number("positions", "equal blocks: shuffling") == [0]
+    assert min(number("positions", "own blocks: shuffling")) > 1
+
+
+def test_what_is_computed_twice_is_the_same():
+    for label in ("1-D, difference", "2-D, difference", "equal blocks, difference"):
+        values = [
+            line.rsplit(" ", 1)[1]
+            for line in printed("positions")
+            if line.startswith(label)
+        ]
+        assert len(values) == 1 and float(values[0]) == 0, label
+    assert number("positions", "difference of the weights:") == [0, 0]
+    assert number("positions", "difference of the tokens:") == [0]
+    assert min(number("positions", "length of c:")) > 1
+    assert number("positions", "different sets of tiles:") == [1]
+
+
+def test_a_set_stays_at_its_ceiling_and_positions_pass_it():
+    (none,) = number("positions", "none: test top-1")
+    assert abs(none - 25) <= 3
+    for label in ("1-D", "2-D", "relative", "none, flatten head"):
+        (accuracy,) = number("positions", f"{label}: test top-1")
+        assert accuracy > 25 + 40, label
+    assert min(number("positions", "right pair in")) > 90
+    answers = [
+        number("positions", f"{kind}: different answers:")
+        for kind in ("none", "1d", "2d", "relative")
+    ]
+    assert answers == [[1], [4], [4], [4]]
+
+
+def test_a_trained_table_has_found_rows_and_columns():
+    before, after = (
+        number("positions", f"1-D {when}: neighbours more alike by")[0]
+        for when in ("before", "after")
+    )
+    assert before < 0.2 and after > 0.5
+    before, after = (
+        number("positions", f"{when}: two directions hold")[0]
+        for when in ("before", "after")
+    )
+    assert before < 50 and after > 80
+    shares = {
+        (kind, when): number("positions", f"{kind} {when} sums are")[0]
+        for kind in ("1d", "2d")
+        for when in ("before", "after")
+    }
+    assert shares["1d", "before"] < 50 and shares["1d", "after"] > 90
+    assert shares["2d", "before"] == shares["2d", "after"] == 100
+
+
+def test_which_offsets_are_alike_is_compared_and_as_the_text_says():
+    """Each of the comparisons in the text is one of the numbers that a cell prints."""
+    assert min(number("positions", "same sign, mean cosine:")) > 0.3
+    assert max(number("positions", "other sign:")) < -0.3
+    (line,) = (x for x in printed("positions") if x.startswith("offset -1 with"))
+    sides = [float(side) for side in re.findall(NUMBER, line.split("with")[1])]
+    assert len(sides) == 2 and max(map(abs, sides)) < 0.25
+    row, column, both, rest = (
+        number("positions", label)[0]
+        for label in ("in a row", "in a column", "a row and a column", "all others")
+    )
+    assert row < both < column - 0.1 and rest > 0.8
+
+
+def test_a_small_vit_has_finished_its_eight_epochs(runs):
+    small = [run for run in runs.values() if run.preset == "small-vit"]
+    small = [run for run in small if "positions" in run.study]
+    last = [100 * np.diff(run.history["val_top1"])[-1] for run in small]
+    assert len(last) == 12 and all(run.training["epochs"] == 8 for run in small)
+    assert all(run.training["schedule"] == "cosine" for run in small)
+    assert f"last epoch, points: {min(last):.2f} to {max(last):.2f}" in printed(
+        "positions"
+    )
+    negative = sum(step < 0 for step in last)
+    assert f"negative in {negative} of 12 runs" in printed("positions")
+    assert negative >= 3 and max(last) < 1  # "falls in some", "hardly rises"
+
+
+def test_pairing_the_seeds_is_sharper_for_some_kinds_only(top1):
+    paired = {k: (top1[k] - top1["none"]).std(ddof=1) for k in ("1d", "2d", "relative")}
+    apart = {k: np.hypot(top1[k].std(ddof=1), top1["none"].std(ddof=1)) for k in paired}
+    for kind in paired:
+        line = f"{kind}: paired {paired[kind]:.2f}, unpaired {apart[kind]:.2f}"
+        assert line in printed("positions")
+    assert paired["1d"] > apart["1d"]
+    assert paired["2d"] < apart["2d"] / 4
+    assert apart["relative"] * 0.7 < paired["relative"] < apart["relative"]
+
+
+def test_the_table_of_differences_is_as_long_as_the_sentence_before_it_says(runs):
+    text = (ROOT / "notebooks/positions.py").read_text("utf-8")
+    _, table = text.split("# | | published | here |\n# |---|---|---|\n")
+    rows = re.match(r"(# \|.*\n)+", table)[0].splitlines()
+    cells = {row.split("|")[1].strip(): row.split("|")[3].strip() for row in rows}
+    words = {6: "six", 7: "seven", 8: "eight"}
+    assert f"At least {words[len(rows)]} things are different" in prose("positions")
+    run = runs["small-vit-position-relative", 0]
+    assert cells["blocks"] == str(run.model["num_layers"])
+    assert cells["epochs"] == str(run.training["epochs"])
+    side = run.model["image_size"] // run.model["patch_size"]
+    assert cells["largest offset"].startswith(f"{side**2 - 1},")
+    assert run.model["pooling"] == "mean"
+
+
+def test_the_right_neighbour_of_a_sinusoid_is_more_alike_as_a_sum_alone():
+    omega = 10000.0 ** (-np.arange(0, 128, 2) / 128)
+    right, below = np.cos(omega), np.cos(12 * omega)
+    assert right.sum() > below.sum()
+    line = f"sum of the cosines: right {right.sum():.1f}, below {below.sum():.1f}"
+    assert line in printed("positions")
+    assert (right < below).sum() == 3  # "three of the 64 terms"
+    slow = 12 * omega < np.pi
+    assert (right > below)[slow].all() and slow.sum() > 32
 
 
 # The chapter on training.

@@ -29,3 +29,16 @@ def test_a_token_is_the_projected_patch_plus_its_position():
     kernel, bias = encoder.projection.get_weights()
     expected = patches @ kernel + bias + encoder.add_position.get_weights()[0]
     np.testing.assert_allclose(tokens, expected, atol=1e-5)
+
+
+def test_a_vector_common_to_all_places_may_be_in_the_bias_as_well():
+    """So the mean of a table says nothing about places."""
+    encoder = PatchEncoder(8, "1d")
+    patches = np.random.default_rng(0).random((2, 5, 12), "float32")
+    before = np.array(encoder(patches))
+    kernel, bias = encoder.projection.get_weights()
+    (table,) = encoder.add_position.get_weights()
+    common = np.random.default_rng(1).random(8, "float32")
+    encoder.projection.set_weights([kernel, bias - common])
+    encoder.add_position.set_weights([table + common])
+    np.testing.assert_allclose(encoder(patches), before, atol=1e-5)

@@ -27,7 +27,7 @@ def check_growth(growth):
             lambda a, b: (*_growth(a, b)[:2], (b / a) ** 2)
         ),
         "the relative table is taken to grow as the pairs of patches; that is its "
-        "work, and there is one vector for each distance.": (
+        "work, and there is one vector for each offset.": (
             lambda a, b: (*_growth(a, b)[:2], (b / a) ** 4)
         ),
         "the factors are upside down; divide the larger grid by the smaller.": (
@@ -40,28 +40,28 @@ def check_growth(growth):
     return compare(growth, _growth, mistakes, [(12, 16), (4, 8), (2, 3)])
 
 
-def _steps_of(distance, rows, columns, width=None, most_down=None, most_right=None):
+def _steps_of(offset, rows, columns, width=None, most_down=None, most_right=None):
     """Lists steps; a row down is `width` places, and the last two limit the steps."""
     width = columns if width is None else width
     most_down = rows - 1 if most_down is None else most_down
     most_right = columns - 1 if most_right is None else most_right
     down = range(-most_down, most_down + 1)
-    steps = [(a, distance - width * a) for a in down]
+    steps = [(a, offset - width * a) for a in down]
     return [(a, b) for a, b in steps if abs(b) <= most_right]
 
 
 def check_steps_of(steps_of):
-    """Checks `steps_of(distance, rows, columns)`, the steps that share a distance.
+    """Checks `steps_of(offset, rows, columns)`, the steps that share an offset.
 
     A step from query to key is a pair (rows down, columns to the right), and its
-    distance is counted along the sequence. All steps that fit on a grid of `rows` x
+    offset is counted along the sequence. All steps that fit on a grid of `rows` x
     `columns` patches come back, shape `(steps, 2)`, in the order of the rows down.
     """
     questions = [(1, 12, 12), (12, 12, 12), (-1, 3, 5), (11, 3, 4), (7, 3, 4)]
     mistakes = {
-        "only one step of each distance is told; the sequence goes on in the next "
+        "only one step of each offset is told; the sequence goes on in the next "
         "row, so that there may be another, to the left.": (
-            lambda distance, rows, columns: [divmod(distance, columns)]
+            lambda offset, rows, columns: [divmod(offset, columns)]
         ),
         "some steps are wider than the grid; the widest is columns - 1.": (
             lambda d, rows, columns: _steps_of(d, rows, columns, most_right=columns)
@@ -73,7 +73,7 @@ def check_steps_of(steps_of):
             lambda *question: np.flip(_steps_of(*question), axis=1)
         ),
         "the signs are turned; a step goes from the query to the key.": (
-            lambda distance, *grid: _steps_of(-distance, *grid)
+            lambda offset, *grid: _steps_of(-offset, *grid)
         ),
         "the steps are right, and their order is not; the least number of rows down "
         "comes first.": lambda *question: _steps_of(*question)[::-1],

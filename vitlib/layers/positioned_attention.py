@@ -13,7 +13,7 @@ ROTARY_BASE = 100  # for grids of tens of patches: Heo et al., 2024, section 3.2
 
 
 def relative_offsets(num_patches):
-    """Numbers the distance from each patch to each other patch.
+    """Numbers the offset from each patch to each other patch.
 
     Entry (q, k) is k - q + N - 1: 0 when the key stands N - 1 places before the query,
     N - 1 when it is the query itself, 2 N - 2 when it stands N - 1 places after it.
