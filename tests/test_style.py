@@ -471,7 +471,12 @@ def test_a_path_of_a_windows_machine_is_found():
 
 @pytest.mark.parametrize(
     "text",
-    ["~/work/x", "docs/home/x", "https://a.org/work/x", "(/" + "home/|/" + "root/)"],
+    [
+        "~/" + "work/x",
+        "docs/home/x",
+        "https://a.org/" + "work/x",
+        "(/" + "home/|/" + "root/)",
+    ],
 )
 def test_an_address_or_a_relative_path_is_no_path_of_a_machine(text):
     assert machine_paths(text) == []

@@ -20,7 +20,7 @@ SINCOS_BASE = 10_000  # Vaswani et al., 2017, section 3.5
 class _AddedPosition(keras.layers.Layer):
     """Adds a vector to each token of a sequence whose length does not change."""
 
-    needs_grid = True  # whether it has the argument `grid_size`
+    needs_grid = False  # whether it has the argument `grid_size`
 
     def build(self, input_shape):
         require_shape(self, input_shape, "batch", "tokens", "length")
@@ -30,6 +30,22 @@ class _AddedPosition(keras.layers.Layer):
     def call(self, tokens):
         require_floats(self, tokens)
         return tokens + ops.cast(self.vectors(), tokens.dtype)
+
+
+class _GridPosition(_AddedPosition):
+    """Adds a vector that depends on the row and the column of a patch."""
+
+    needs_grid = True
+    divisor = 1  # of the length of a token
+
+    def __init__(self, grid_size, **kwargs):
+        super().__init__(**kwargs)
+        require_grid(self, grid_size)
+        self.grid_size = tuple(grid_size)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        require_tokens(self, input_shape, self.grid_size, self.divisor)
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
@@ -55,8 +71,6 @@ class PositionEmbedding1D(_AddedPosition):
         (https://arxiv.org/abs/2010.11929).
     """
 
-    needs_grid = False
-
     def build(self, input_shape):
         super().build(input_shape)
         self.table = self.add_weight(
@@ -71,7 +85,7 @@ class PositionEmbedding1D(_AddedPosition):
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
-class PositionEmbedding2D(_AddedPosition):
+class PositionEmbedding2D(_GridPosition):
     """Adds a learned row vector next to a learned column vector to each token.
 
     The token of row r and column c gets `concatenate(row[r], column[c])`, each of
@@ -95,14 +109,10 @@ class PositionEmbedding2D(_AddedPosition):
         Dosovitskiy et al., 2021, appendix D.4 (https://arxiv.org/abs/2010.11929).
     """
 
-    def __init__(self, grid_size, **kwargs):
-        super().__init__(**kwargs)
-        require_grid(self, grid_size)
-        self.grid_size = tuple(grid_size)
+    divisor = 2
 
     def build(self, input_shape):
         super().build(input_shape)
-        require_tokens(self, input_shape, self.grid_size, 2)
         for name, size in zip(("row", "column"), self.grid_size, strict=True):
             table = self.add_weight(
                 name=f"{name}_position_embedding",
@@ -119,7 +129,7 @@ class PositionEmbedding2D(_AddedPosition):
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
-class SinCosPosition2D(_AddedPosition):
+class SinCosPosition2D(_GridPosition):
     """Adds sines and cosines of the row and of the column, which do not train.
 
     The row fills the first half of the vector, the column the second: of each, D / 4
@@ -144,14 +154,10 @@ class SinCosPosition2D(_AddedPosition):
         axis; Beyer et al., 2022, section 2 (https://arxiv.org/abs/2205.01580).
     """
 
-    def __init__(self, grid_size, **kwargs):
-        super().__init__(**kwargs)
-        require_grid(self, grid_size)
-        self.grid_size = tuple(grid_size)
+    divisor = 4
 
     def build(self, input_shape):
         super().build(input_shape)
-        require_tokens(self, input_shape, self.grid_size, 4)
         angles = grid_angles(self.grid_size, input_shape[-1] // 4, SINCOS_BASE)
         parts = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
         self.table = np.concatenate(parts, axis=-1).astype("float32")
