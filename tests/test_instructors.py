@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from editions import EXERCISE, read_chapters, read_solutions, tags
+from editions import EXERCISE, SOLUTIONS, read_chapters, read_solutions, tags
 
 from vitlib import checks
 
@@ -15,6 +15,12 @@ PAGE = (ROOT / "book/instructors.md").read_text("utf-8")
 OBJECTIVES = yaml.safe_load((ROOT / "book/objectives.yml").read_text("utf-8"))
 SECONDS = json.loads((ROOT / "benchmarks/records/notebooks.json").read_text("utf-8"))
 CHAPTERS = read_chapters()
+INDEX = (ROOT / "book/index.md").read_text("utf-8")
+TIME = re.compile(
+    r"\*\*Time:\*\* about (\d+) minutes to read and run, (\d+) for all exer"
+)
+EXERTION = re.compile(r"★{1,3} · (?P<minutes>\d+) minutes\n\n")
+HINT = "\n\n:::{admonition} A first hint\n:class: dropdown hint\n"
 MOST_SECONDS = 480  # that the cells of all chapters may take on two cores
 
 each_chapter = pytest.mark.parametrize("name", sorted(CHAPTERS))
@@ -23,6 +29,20 @@ each_chapter = pytest.mark.parametrize("name", sorted(CHAPTERS))
 def text_of(name):
     cells = CHAPTERS[name].cells
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def reading(name):
+    """Minutes: 200 words take one, and so does a code cell that a reader sees."""
+    words = cells = 0
+    for cell in CHAPTERS[name].cells:
+        if cell.cell_type == "code":
+            cells += not tags(cell) & {"remove-cell", "hide-input"}
+        elif "instructor" not in tags(cell):
+            text, *rest = f"\n{cell.source}\n".split(SOLUTIONS)
+            words += len(EXERCISE.sub("", text).split())
+            if rest:
+                break
+    return words / 200 + cells
 
 
 def headings(name):
@@ -75,10 +95,30 @@ def test_every_check_is_used_by_one_exercise():
 
 
 @each_chapter
-def test_the_minutes_add_up_and_are_those_of_the_chapter(name):
+def test_the_minutes_in_class_add_up(name):
     minutes, rows, _ = plan(name)
     assert sum(int(n) for _, show, do, _ in rows for n in (show, do) if n) == minutes
-    assert re.search(rf"\*\*Time:\*\* about {minutes} minutes", text_of(name))
+
+
+@each_chapter
+def test_a_chapter_takes_the_minutes_that_it_says(name):
+    text = text_of(name)
+    line = (
+        r"\*\*Time:\*\* about (\d+) minutes to read and run, (\d+) for all exercises;"
+    )
+    read, exercises = map(int, re.search(line, text).groups())
+    assert read == pytest.approx(reading(name), rel=0.15)
+    each = [EXERTION.match(match["text"]) for match in EXERCISE.finditer(text)]
+    assert sum(int(found["minutes"]) for found in each) == exercises
+    row = rf"\[\]\(#sec-{name}\) \| .+ \| {read} \| {exercises} \|"
+    assert re.search(row, INDEX)
+
+
+@each_chapter
+def test_an_exercise_says_how_hard_it_is_and_gives_a_first_hint(name):
+    for match in EXERCISE.finditer(text := text_of(name)):
+        assert EXERTION.match(match["text"]), match["title"]
+        assert text[match.end() :].startswith(HINT), match["title"]
 
 
 @each_chapter
