@@ -270,19 +270,3 @@ def test_every_solution_is_folded(html, pages):
     solutions = [value.split() for value in classes if "solution" in value.split()]
     assert len(solutions) >= 3
     assert all("dropdown" in value for value in solutions)
-
-
-@pytest.mark.skipif(
-    not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    reason="printing needs an installed Chromium or Chrome",
-)
-def test_the_pdf_has_every_chapter_in_its_outline():
-    done = subprocess.run(["make", "pdf"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    pdf = (ROOT / "_build/book.pdf").read_bytes()
-    assert pdf.startswith(b"%PDF-") and pdf.rstrip().endswith(b"%%EOF")
-    for name in CHAPTERS:
-        source = (ROOT / f"notebooks/{name}.py").read_text("utf-8")
-        # Chromium drops the space where it breaks a line of a long title.
-        start = re.search(r"^# # ((?:\S+ ){2}\S+)", source, re.MULTILINE)[1]
-        assert f"/Title ({start}".encode() in pdf, start

@@ -70,12 +70,8 @@ def read_archive(path):
     path = Path(path)
     members = _read_members(path, _unzip(path))
     class_names = _read_class_names(path, members["fine_label_names.txt"])
-    train_facts = "train.bin", TRAIN_PER_CLASS, TRAIN_FINGERPRINT
-    test_facts = "test.bin", TEST_PER_CLASS, TEST_FINGERPRINT
-    train, test = (
-        _read_records(path, name, members[name], *facts)
-        for name, *facts in (train_facts, test_facts)
-    )
+    train = _read_part(path, "train.bin", members, TRAIN_PER_CLASS, TRAIN_FINGERPRINT)
+    test = _read_part(path, "test.bin", members, TEST_PER_CLASS, TEST_FINGERPRINT)
     both = f"{TRAIN_FINGERPRINT}:{TEST_FINGERPRINT}"
     return Archive(class_names, train, test, hashlib.sha256(both.encode()).hexdigest())
 
@@ -175,9 +171,9 @@ def _read_class_names(path, data):
     return names
 
 
-def _read_records(path, name, data, per_class, fingerprint):
+def _read_part(path, name, members, per_class, fingerprint):
     """Returns the records of one part in canonical order, once they are found right."""
-    records = np.frombuffer(data, np.uint8).reshape(-1, RECORD_BYTES)
+    records = np.frombuffer(members[name], np.uint8).reshape(-1, RECORD_BYTES)
     coarse, fine = records[:, 0], records[:, 1]
     for labels, limit in ((coarse, NUM_SUPERCLASSES), (fine, NUM_CLASSES)):
         if labels.max() >= limit:

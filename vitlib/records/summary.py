@@ -1,15 +1,13 @@
 """Put recorded runs side by side: one row an experiment, mean and spread over seeds."""
 
 import statistics
-from dataclasses import asdict
 from itertools import compress, groupby
 
-from vitlib.data.sets import DATA_SETS
+from vitlib.records.changes import what_changed
 from vitlib.records.run import steps_at_epochs
 from vitlib.records.runs import load_runs, record_path
 from vitlib.records.tables import Table
 from vitlib.studies import STUDIES
-from vitlib.studies.recipes import REPORT_RESNET, REPORT_TRAIN, REPORT_VIT
 
 SHORT_HASH = 7  # letters of a commit, as git shortens it
 COLUMNS = (
@@ -26,29 +24,6 @@ COLUMNS = (
     "device",
     "what changed",
 )
-# What a row says of an entry that is not the report's, in this order.
-MODEL_WORDS = {
-    "normalize": "normalised",
-    "pooling": "{} pooling",
-    "head_units": "head of {}",
-    "head_dropout": "head dropout {:g}",
-    "head_init_scale": "head starts at {:g} times",
-    "position": "position {}",
-    "augmentation": "augmentation {}",
-}
-TRAINING_WORDS = {
-    "epochs": "{} epochs",
-    "steps_per_epoch": "of {} steps",
-    "precision": "{}",
-    "batch_size": "batch {}",
-    "learning_rate": "rate {:g}",
-    "weight_decay": "decay {:g}",
-    "decay_exclude": "in part",
-    "schedule": "{}",
-    "warmup_epochs": "warm-up {}",
-    "clip_norm": "clipped at {:g}",
-    "label_smoothing": "smoothing {:g}",
-}
 READING_COLUMNS = (
     "run",
     "seeds",
@@ -72,10 +47,7 @@ def summarize(runs):
         `Table` with a row for each study and name. With several seeds accuracies are
         mean ± standard deviation. Failed runs count as seeds that failed. Each seed is
         tested with the weights of its best epoch, which one column names. The last
-        column has every entry of the training that is not the report's, and of the
-        model those of the head, the position and the augmentation; "other model" stands
-        for all else, and the columns of parameters and MFLOP show how much it is. It
-        also tells where fewer images were trained on or tested.
+        column says by `what_changed` what is not the report's.
     """
     groups = groupby(runs, key=lambda run: (run.study, run.name))
     return Table(COLUMNS, tuple(_row(*key, list(group)) for key, group in groups))
@@ -189,46 +161,8 @@ def _row(study, name, runs):
         ", ".join(str(run.best_epoch) for run in finished) or "-",
         statistics.mean(run.seconds / 60 for run in runs),
         ", ".join(sorted({_device(run) for run in runs})),
-        _what_changed(runs[0]),
+        what_changed(runs[0]),
     )
-
-
-def _what_changed(run):
-    """The words for all that a run has not as the report has it."""
-    told = _changes_of_the_model(run.model)
-    told += _words(run.training, asdict(REPORT_TRAIN), TRAINING_WORDS)
-    data, whole = run.data, DATA_SETS[run.data["name"]]
-    if data["train"] < whole.train:
-        told.append(f"{data['train']:,} training images")
-    if data["test"] < whole.test:
-        told.append(f"{data['test']:,} test images")
-    return ", ".join(told) or "-"
-
-
-def _changes_of_the_model(model):
-    """The names of the parts that change, where all but these is the report's."""
-    reports = {config.family: asdict(config) for config in (REPORT_VIT, REPORT_RESNET)}
-    report = reports.get(model["family"])
-    others = {"family", *MODEL_WORDS}
-    if report and all(_same(model[k], report[k]) for k in model.keys() - others):
-        return _words(model, report, MODEL_WORDS)
-    told = {"augmentation": model["augmentation"].removeprefix("report_")}
-    report = {"augmentation": model["family"]}
-    return ["other model", *_words(told, report, MODEL_WORDS)]
-
-
-def _words(config, report, words):
-    return [
-        word.format(config[name]).removeprefix("mixed_")
-        for name, word in words.items()
-        if name in config and not _same(config[name], report[name])
-    ]
-
-
-def _same(value, other):
-    """Whether two entries are equal; a record has lists where a config has tuples."""
-    plain = [list(v) if isinstance(v, tuple) else v for v in (value, other)]
-    return plain[0] == plain[1]
 
 
 def _spread(values):
