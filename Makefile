@@ -102,7 +102,7 @@ define TEST_ALONE
 	env -u KERAS_BACKEND .venv-$(1)/bin/python experiments/train.py tiny --epochs=2 --steps-per-epoch=10 \
 	--force --out=runs/alone
 	env -u KERAS_BACKEND .venv-$(1)/bin/python notebooks/tools/execute.py --out runs/alone notebooks/data.ipynb
-	env -u KERAS_BACKEND $(KEEP_COMPILED) .venv-$(1)/bin/pytest $(COMPUTING:%=tests/test_%.py)
+	env -u KERAS_BACKEND $(KEEP_COMPILED) .venv-$(1)/bin/pytest $(SHARED) $(COMPUTING:%=tests/test_%.py)
 endef
 
 test-alone: ## what computes: a training, a notebook and tests, on JAX alone, then on TensorFlow alone
@@ -110,7 +110,7 @@ test-alone: ## what computes: a training, a notebook and tests, on JAX alone, th
 	$(call TEST_ALONE,tensorflow,jax)
 
 test-browser: $(VENV)/installed-browser book pdf editions ## open the book and the slides in an installed Chromium: links, figures, keyboard, contrast
-	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest tests/browser
+	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest -n $(PYTEST_WORKERS) tests/browser
 
 test-grading: $(VENV)/installed-grading ## grade the assignment of made-up students with nbgrader
 	$(BIN)/pytest tests/grading
