@@ -84,6 +84,12 @@ def test_a_folder_outside_of_a_repository_has_no_commit(folder):
     assert provenance.git_commit() is None
 
 
+def test_another_repository_that_the_package_lies_in_is_not_ours(repository):
+    git(repository, "rm", "-r", "--cached", "vitlib")
+    git(repository, "commit", "-m", "Another project")
+    assert (repository / "vitlib").is_dir() and provenance.git_commit() is None
+
+
 def test_a_repository_without_a_commit_has_none(folder):
     git(folder, "init")
     assert provenance.git_commit() is None

@@ -256,7 +256,8 @@ def test_the_runs_of_one_study_are_read_alone(tmp_path):
 
 def test_there_are_no_runs_where_nothing_is_recorded(tmp_path):
     save_run(tmp_path, make_run())
-    assert load_runs(tmp_path / "missing") == []
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path}/missing, where no folder"):
+        load_runs(tmp_path / "missing")
     assert load_runs(tmp_path, "missing") == []
     (tmp_path / "empty").mkdir()
     assert load_runs(tmp_path / "empty") == load_runs(tmp_path, "empty") == []
@@ -298,7 +299,7 @@ def test_the_schema_and_the_record_have_the_same_fields():
 def test_an_epoch_of_a_record_is_what_the_training_takes(changes, steps):
     config = TrainConfig(**changes)
     run = make_run(training=in_json(asdict(config)))
-    fewer = replace(run, data=run.data | {"train": 500})  # repeated to as many steps
+    fewer = replace(run, data=run.data | {"train": 500, "repeated_to": 40_000})
     for record in (run, fewer):
         expected = [steps * epoch for epoch in range(1, 31)]
         assert steps_at_epochs(record) == expected

@@ -1,15 +1,27 @@
 """A training knows of its purpose what the task tells, and nothing else."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 from train_micro import MODEL, TRAINING, micro_data
 
-from vitlib import build_encoder, train
+from vitlib import (
+    PRESETS,
+    REPORT_RESNET,
+    TINY_VIT,
+    build_encoder,
+    build_model,
+    train,
+)
+from vitlib.studies.recipes import TINY_RESNET
 
 pytestmark = pytest.mark.backend
 
 DATA = micro_data()
+CONFIGS = {"vit": MODEL, "resnet": TINY_RESNET}
+SHORT = replace(TRAINING, epochs=1, warmup_epochs=0)
 
 
 class MeanColor:
@@ -18,6 +30,9 @@ class MeanColor:
     name = "mean-color"
     scores = ("loss", "error")
     monitor, mode = "error", "min"
+
+    def require(self, split, name, model):
+        assert name in ("train", "validation", "test") and model.output.shape[-1] == 3
 
     def targets(self, split):
         return split.images.mean(axis=(1, 2)) / 255
@@ -52,3 +67,98 @@ def test_an_encoder_under_another_head_is_trained_for_another_task():
     assert errors[-1] < errors[0] / 2
     assert set(run.test) == {"loss", "error"}
     assert f"{errors[-1]:.3f} off" in said[-1]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_trained_model_is_saved_loaded_and_trained_on(name, tmp_path):
+    model = build_model(CONFIGS[name], SHORT)
+    train(model, DATA, SHORT, report=str)
+    images, labels = DATA.test.images[:50], DATA.test.labels[:50]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    outputs = model.predict_on_batch(images)
+    for copy in (loaded, clone):
+        np.testing.assert_array_equal(copy.predict_on_batch(images), outputs)
+    before = model.test_on_batch(images, labels, return_dict=True)
+    assert loaded.test_on_batch(images, labels, return_dict=True) == before
+    losses = [m.train_on_batch(images, labels)[0] for m in (model, loaded)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)  # dropout is drawn anew
+    assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations)
+
+
+def with_labels(name, labels):
+    split = getattr(DATA, name)
+    return replace(DATA, **{name: replace(split, labels=labels)})
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(MODEL, TRAINING)
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda labels: labels - 1, r"from 0 to 99, .* Received: -1 to 98\."),
+        (lambda labels: labels + 1, r"from 0 to 99, .* Received: 1 to 100\."),
+        (lambda labels: labels.astype("float32"), r"integers .* Received: float32"),
+        (lambda labels: labels[:, None], r"integers .* shape \(\d+, 1\)\."),
+        (lambda labels: labels[:-1], r"a label for each\. .* labels\."),
+        (lambda labels: labels[:0], r"a label for each\. .* 0 labels\."),
+    ],
+    ids=["negative", "too-large", "float", "column", "fewer", "none"],
+)
+def test_a_split_whose_labels_cannot_be_learned_is_refused(model, name, change, rule):
+    data = with_labels(name, change(getattr(DATA, name).labels))
+    with pytest.raises(ValueError, match=rf"The .*{name} split must .*{rule}"):
+        train(model, data, TRAINING, report=pytest.fail)
+
+
+def test_pixels_that_are_not_finite_are_refused(model):
+    images = DATA.validation.images.astype("float32")
+    images[3, 2, 1, 0] = np.nan
+    data = replace(DATA, validation=replace(DATA.validation, images=images))
+    with pytest.raises(ValueError, match=r"The pixels of the validation split must"):
+        train(model, data, TRAINING, report=pytest.fail)
+
+
+def test_a_model_inside_a_model_is_normalised_too():
+    inner = build_model(MODEL, SHORT)
+    images = keras.Input((32, 32, 3))
+    model = keras.Model(images, inner(images))
+    train(model, DATA, SHORT, report=str)
+    expected = DATA.train.images.mean(axis=(0, 1, 2))
+    (layer,) = (x for x in inner.layers if isinstance(x, keras.layers.Normalization))
+    np.testing.assert_allclose(layer.adapt_mean, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("config", [TINY_VIT, TINY_RESNET, REPORT_RESNET])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    {
+        "image_data_format": "channels_first",
+        "floatx": "float64",
+        "epsilon": 0.1,
+    }.items(),
+)
+def test_other_settings_of_keras_are_refused(config, setting, value):
+    usual = getattr(keras.config, setting)()
+    change = getattr(keras.config, f"set_{setting}")
+    change(value)
+    try:
+        with pytest.raises(ValueError, match=f"{setting} of Keras .*: {value!r}"):
+            build_model(config, TRAINING)
+    finally:
+        change(usual)
+
+
+def test_a_preset_is_no_model():
+    preset = PRESETS["tiny"]
+    for pair in ((preset, preset.train), (preset.model, preset)):
+        with pytest.raises(
+            ValueError, match=r"build_model needs .* Received: .*Preset"
+        ):
+            build_model(*pair)

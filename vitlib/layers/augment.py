@@ -13,7 +13,7 @@ from keras import layers, ops
 from vitlib.config.models import AUGMENTATIONS
 from vitlib.config.rules import COUNT, one_of, or_none, require
 from vitlib.layers import affine
-from vitlib.layers.inputs import require_numbers, require_shape
+from vitlib.layers.inputs import require_numbers, require_settings, require_shape
 from vitlib.layers.random_shift import RandomShift
 
 SHIFT_PIXELS = 4  # the usual CIFAR crop: He et al., 2016, section 4.2
@@ -77,6 +77,7 @@ class Augmentation(layers.Layer):
 
     def __init__(self, recipe, image_size=None, **kwargs):
         super().__init__(**kwargs)
+        require_settings()  # here, for every model of the course has this layer
         require(self, "recipe", recipe, *one_of(AUGMENTATIONS))
         require(self, "image_size", image_size, *or_none(COUNT))
         self.recipe = recipe

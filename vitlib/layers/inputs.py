@@ -4,6 +4,23 @@ import keras
 
 from vitlib.config.rules import are_counts, require
 
+# With these the numbers of the course are computed; `keras.json` may say otherwise.
+SETTINGS = {"image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7}
+
+
+def require_settings():
+    """Refuses settings of Keras under which its layers compute something else.
+
+    Raises:
+        ValueError: When one of `SETTINGS` is another.
+    """
+    for name, usual in SETTINGS.items():
+        if (value := getattr(keras.config, name)()) != usual:
+            raise ValueError(
+                f"The setting {name} of Keras must be {usual!r}: change keras.json, or "
+                f"call keras.config.set_{name}({usual!r}). Received: {value!r}."
+            )
+
 
 def require_shape(layer, shape, *axes):
     """Refuses an input of another number of axes, or of a size that is not known.

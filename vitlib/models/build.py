@@ -3,6 +3,7 @@
 import keras
 
 from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
+from vitlib.config.training import TrainConfig
 from vitlib.models.resnet import build_resnet, build_small_resnet
 from vitlib.models.vit import build_vit
 
@@ -25,7 +26,17 @@ def build_model(model_config, train_config):
 
     Returns:
         `keras.Model` from images to logits.
+
+    Raises:
+        ValueError: When one of them is something else.
     """
+    if type(model_config) not in BUILDERS or type(train_config) is not TrainConfig:
+        kinds = " or ".join(kind.__name__ for kind in BUILDERS)
+        received = type(model_config).__name__, type(train_config).__name__
+        raise ValueError(
+            f"build_model needs a {kinds}, and a TrainConfig. "
+            f"Received: {', '.join(received)}."
+        )
     keras.utils.set_random_seed(train_config.seed)
     keras.config.set_dtype_policy(train_config.precision)
     return BUILDERS[type(model_config)](model_config)

@@ -28,6 +28,7 @@ TRAINING_WORDS = {
     "clip_norm": "clipped at {:g}",
     "label_smoothing": "smoothing {:g}",
 }
+PARTS = {"train": "training", "test": "test"}
 
 
 def what_changed(run):
@@ -44,11 +45,12 @@ def what_changed(run):
     """
     told = _changes_of_the_model(run.model)
     told += _words(run.training, asdict(REPORT_TRAIN), TRAINING_WORDS)
-    data, whole = run.data, DATA_SETS[run.data["name"]]
-    if data["train"] < whole.train:
-        told.append(f"{data['train']:,} training images")
-    if data["test"] < whole.test:
-        told.append(f"{data['test']:,} test images")
+    if (whole := DATA_SETS.get(run.data["name"])) is None:  # one's own
+        told.append(f"data set {run.data['name']}")
+        return ", ".join(told)
+    for part in ("train", "test"):
+        if (size := run.data[part]) < getattr(whole, part):
+            told.append(f"{size:,} {PARTS[part]} images")
     return ", ".join(told) or "-"
 
 

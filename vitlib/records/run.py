@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from vitlib.config.training import TrainConfig
-from vitlib.data.sets import DATA_SETS
 from vitlib.records.upgrade import SCHEMA_VERSION
 
 
@@ -57,7 +56,7 @@ def steps_at_epochs(run):
     """Lists after how many steps of training each finished epoch of a run ended."""
     names = ("steps_per_epoch", "batch_size")
     config = TrainConfig(**{name: run.training[name] for name in names})
-    steps = config.count_steps(DATA_SETS[run.data["name"]].train)
+    steps = config.count_steps(run.data.get("repeated_to", run.data["train"]))
     return [steps * (epoch + 1) for epoch in range(len(run.history["loss"]))]
 
 

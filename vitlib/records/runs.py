@@ -156,11 +156,20 @@ def load_runs(folder, study=None):
     Returns:
         List of `Run`, sorted by study, name and seed; a number in a name counts as one,
         so that 2500 images come before 10000. Empty when nothing is recorded.
+
+    Raises:
+        FileNotFoundError: When there is no such folder.
+        ValueError: As `load_run` says.
     """
+    if not (folder := Path(folder)).is_dir():
+        raise FileNotFoundError(
+            f"folder must be the one of all records, usually results of the course. "
+            f"Received: {folder.resolve()}, where no folder is."
+        )
     wanted = runs_of(STUDIES[study]) if study in STUDIES else ()
     runs = [
         load_run(path)
-        for path in Path(folder).glob("*/*.json")
+        for path in folder.glob("*/*.json")
         if study in (None, path.parent.name) or path.stem in wanted
     ]
 

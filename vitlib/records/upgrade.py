@@ -1,8 +1,10 @@
 """Read records of every version of the schema as if they were of the newest one."""
 
+from vitlib.data.sets import DATA_SETS
+
 # 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history;
 # the digest of the file.
-# 3: `scale` in place of `profile`; `task` and `initial`.
+# 3: `scale` in place of `profile`; `task` and `initial`; `repeated_to` of the data.
 SCHEMA_VERSION = 3
 
 # What a preset was called while a study had presets of its own for the same runs.
@@ -50,5 +52,9 @@ def _from_second(record):
     if type(old) is str and old in RENAMED:
         for key in ("preset", "name", "command"):
             rest[key] = str(record.get(key)).replace(old, RENAMED[old], 1)
+    data = record.get("data")
+    if type(data) is dict and "train_images" in str(record.get("overrides")):
+        whole = DATA_SETS.get(data.get("name"), DATA_SETS["cifar100"]).train
+        rest["data"] = {"repeated_to": whole} | data
     added = {"scale": record.get("profile"), "task": "classification", "initial": None}
     return rest | added

@@ -1,6 +1,7 @@
 """Make a model ready for its first step."""
 
 import keras
+import numpy as np
 
 from vitlib.layers.normalize import fit
 from vitlib.models.walk import walk
@@ -29,6 +30,23 @@ def _check(model, data, config):
         )
 
 
+def _check_data(model, data, task):
+    """Refuses what would train on, and fail or mislead after hours."""
+    for name in ("train", "validation", "test"):
+        split = getattr(data, name)
+        images, labels = len(split.images), len(split.labels)
+        if not images or images != labels:
+            raise ValueError(
+                f"The {name} split must have at least one image, and a label for each. "
+                f"Received: {images} images, {labels} labels."
+            )
+        if split.images.dtype.kind == "f" and not np.isfinite(split.images).all():
+            raise ValueError(
+                f"The pixels of the {name} split must be finite. Received: NaN or inf."
+            )
+        task.require(split, name, model)
+
+
 def _adapt_normalization(model, images):
     for layer in walk(model):
         if isinstance(layer, keras.layers.Normalization):
@@ -47,8 +65,10 @@ def prepare(model, data, config, kind=AdamW, task=CLASSIFICATION):
 
     Raises:
         ValueError: When model and config disagree, there are fewer training images than
-            a batch, or the devices cannot share a batch.
+            a batch, the devices cannot share a batch, or a split lacks images, has
+            pixels that are not finite, or targets that the task does not allow.
     """
+    _check_data(model, data, task)
     _check(model, data, config)
     _adapt_normalization(model, data.train.images)
     steps = config.count_steps(len(data.train.labels))

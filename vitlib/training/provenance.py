@@ -28,9 +28,13 @@ def _output(*command):
 
 
 def git_commit():
-    """The commit of this checkout, with "-dirty" when tracked files differ from it."""
+    """The commit of this checkout, with "-dirty" when tracked files differ from it.
+
+    None where there is no checkout, or one of something else that has this package
+    lying in it untracked.
+    """
     commit = _output("git", "rev-parse", "HEAD")
-    if commit is None:
+    if commit is None or not _output("git", "ls-files"):
         return None
     changed = _output("git", "status", "--porcelain", "--untracked-files=no", ":/")
     return f"{commit}-dirty" if changed else commit

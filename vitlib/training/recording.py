@@ -25,6 +25,8 @@ def _facts(data):
     facts = {"name": data.name, "fingerprint": data.fingerprint}
     for name in ("train", "validation", "test"):
         facts[name] = getattr(data, name).size
+    if data.train.different:
+        facts["repeated_to"] = len(data.train.labels)
     return facts
 
 

@@ -10,6 +10,38 @@ EVALUATION_BATCH = 500  # images; divides 2,000 and 10,000: one compilation on J
 PERCENT = 100
 
 
+@keras.saving.register_keras_serializable(package="vitlib")
+class CrossEntropy(keras.losses.Loss):
+    """The cross-entropy of classes and logits, in nats.
+
+    Args:
+        label_smoothing: Number in [0, 1), the share of the target that is spread over
+            all classes.
+        **kwargs: Passed to `keras.losses.Loss` (`name`, `dtype`, ...).
+
+    Input shape:
+        Labels `(B,)` and logits `(B, C)`.
+
+    Reference:
+        Szegedy et al., 2016, section 7 (https://arxiv.org/abs/1512.00567).
+    """
+
+    def __init__(self, label_smoothing=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.label_smoothing = label_smoothing
+
+    def get_config(self):
+        return super().get_config() | {"label_smoothing": self.label_smoothing}
+
+    def call(self, labels, logits):
+        labels = ops.reshape(labels, (-1,))
+        labels = ops.cast(labels, "int32")  # Keras hands on floats
+        targets = ops.one_hot(labels, logits.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            targets, logits, from_logits=True, label_smoothing=self.label_smoothing
+        )
+
+
 class Classification:
     """Name the class of an image, one of C: from the image to C logits.
 
@@ -25,29 +57,33 @@ class Classification:
     scores = ("loss", "top1", "top5")
     monitor, mode = "top1", "max"
 
+    def require(self, split, name, model):
+        """Refuses a `Split`, of this name, whose labels are no classes of a model.
+
+        Raises:
+            ValueError: When they are not integers, one an image, from 0 to C - 1.
+        """
+        labels, classes = split.labels, model.output.shape[-1]
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            kind = f"{labels.dtype} of shape {labels.shape}"
+            raise ValueError(
+                f"The labels of the {name} split must be integers of shape (N,). "
+                f"Received: {kind}."
+            )
+        least, most = int(labels.min()), int(labels.max())
+        if least < 0 or most >= classes:
+            raise ValueError(
+                f"The labels of the {name} split must be from 0 to {classes - 1}, for "
+                f"the model has {classes} outputs. Received: {least} to {most}."
+            )
+
     def targets(self, split):
         """What the model is to predict for each image of a `Split`: its label."""
         return split.labels
 
     def loss(self, config):
-        """The cross-entropy in nats, with the label smoothing of a `TrainConfig`.
-
-        Returns:
-            Function of the targets `(B,)` and the logits `(B, C)`.
-        """
-
-        def loss(labels, logits):
-            labels = ops.reshape(labels, (-1,))
-            labels = ops.cast(labels, "int32")  # Keras hands on floats
-            targets = ops.one_hot(labels, logits.shape[-1])
-            return keras.losses.categorical_crossentropy(
-                targets,
-                logits,
-                from_logits=True,
-                label_smoothing=config.label_smoothing,
-            )
-
-        return loss
+        """`CrossEntropy` with the label smoothing of a `TrainConfig`."""
+        return CrossEntropy(config.label_smoothing)
 
     def metrics(self):
         """New metrics of Keras', for the training images as they go by."""
