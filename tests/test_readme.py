@@ -29,9 +29,15 @@ def test_the_table_of_results_is_that_of_the_records(script):
 
 def test_another_result_makes_another_table(script):
     test = {"loss": 1.0, "top1": 0.4321, "top5": 0.9}
-    text = script.with_table(README, [replace(make_run(), test=test)])
+    run = replace(make_run(), name="narrow-vit", test=test)
+    text = script.with_table(README, [run])
     assert "43.21" in text
     assert text != README
+
+
+def test_every_row_of_the_readme_is_recorded(script):
+    names = {run.name for run in load_runs(ROOT / "results")}
+    assert set(script.ROWS.values()) <= names and len(script.ROWS) <= 10
 
 
 def test_a_readme_without_the_marks_is_refused(script):
