@@ -111,6 +111,12 @@ def test_a_cache_that_cannot_be_written_is_replaced_as_keras_does(cache, monkeyp
     assert download._keras_cache().parts == ("temporary", ".keras", "datasets")
 
 
+def test_a_cache_that_may_only_be_read_is_read(cache, monkeypatch, no_download):
+    path = put(cache)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert find_archive() == path
+
+
 @pytest.mark.parametrize("source", ["data_dir", "VITLIB_DATA"])
 def test_a_named_folder_without_the_archive_is_an_error(
     cache, tmp_path, monkeypatch, no_download, source

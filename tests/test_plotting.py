@@ -35,6 +35,13 @@ def test_a_float_image_is_clipped_to_the_range_of_pixels(ax):
     np.testing.assert_array_equal(shown(ax), [[[0, 255, 255]]])
 
 
+def test_an_image_of_fractions_would_be_black_and_is_refused(ax):
+    with pytest.raises(
+        ValueError, match=r"to 255\. Received: fractions up to 1"
+    ):
+        pictures.show_image(ax, np.array([[[0.5, 1.0, 0.0]]]))
+
+
 def test_a_float_table_without_channels_keeps_its_values(ax):
     pictures.show_image(ax, np.array([[0.25, 300.0]]))
     np.testing.assert_array_equal(shown(ax), [[0.25, 300.0]])

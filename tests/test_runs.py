@@ -345,8 +345,11 @@ FIRST = as_first_version(RUN)
 SECOND = FIRST | {"schema_version": 2, "training": RUN.training, "model": RUN.model}
 TWIN = {"preset": "data-size-vit", "name": "data-size-vit-train-images-2500"}
 TWIN |= {"command": "python experiments/train.py data-size-vit --train-images=2500"}
+TWIN |= {"overrides": {"train_images": 2500}, "data": RUN.data | {"train": 2500}}
 NOW = {"preset": "small-vit", "name": "small-vit-train-images-2500"}
 NOW |= {"command": "python experiments/train.py small-vit --train-images=2500"}
+NOW |= {"overrides": TWIN["overrides"]}
+NOW |= {"data": TWIN["data"] | {"repeated_to": 40_000}}
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,13 @@ def test_a_row_tells_the_scale_and_what_of_the_recipe_is_not_the_report_s():
     )
 
 
+def test_a_row_tells_a_data_set_of_one_s_own():
+    run = make_run()
+    own = {"name": "mine", "train": 20, "test": 20}
+    (row,) = cells([replace(run, data=run.data | own)])
+    assert row["what changed"] == "data set mine"
+
+
 def another(value):
     """A value that is not this one."""
     if isinstance(value, str):

@@ -30,8 +30,9 @@ def find_archive(data_dir=None):
         return _find_in(data_dir, "data_dir")
     if os.environ.get("VITLIB_DATA"):
         return _find_in(os.environ["VITLIB_DATA"], "VITLIB_DATA")
-    path = _keras_cache() / ARCHIVE_NAME
-    return path if path.exists() else _download(path)
+    caches = _keras_home() / "datasets", _keras_cache()  # the first may be read only
+    found = [path for cache in caches if (path := cache / ARCHIVE_NAME).exists()]
+    return found[0] if found else _download(caches[1] / ARCHIVE_NAME)
 
 
 def _find_in(folder, source):
@@ -50,9 +51,13 @@ def _find_in(folder, source):
     )
 
 
+def _keras_home():
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+
+
 def _keras_cache():
     """Returns the folder that `keras.utils.get_file` would keep a data set in."""
-    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    home = _keras_home()
     if not os.access(home, os.W_OK):
         home = Path(tempfile.gettempdir(), ".keras")
     return home / "datasets"

@@ -14,9 +14,22 @@ EDGE = 0.5  # pixels, from the middle of a pixel, where `imshow` counts, to its 
 
 
 def show_image(ax, image):
-    """Draws an image `(H, W)` or `(H, W, C)` without ticks, a square for each pixel."""
+    """Draws an image without ticks, a square for each pixel.
+
+    Args:
+        ax: Axes to draw on.
+        image: Array of shape `(H, W, C)`, pixels from 0 to 255, or `(H, W)`, a table.
+
+    Raises:
+        ValueError: When the pixels are fractions from 0 to 1, which would be black.
+    """
     image = np.asarray(image)
     if image.ndim == 3 and image.dtype != np.uint8:
+        if image.max() <= 1 and (image % 1).any():
+            raise ValueError(
+                "The pixels of an image must be from 0 to 255. "
+                f"Received: fractions up to {image.max():.3g}."
+            )
         image = image.clip(0, MAX_PIXEL).astype(np.uint8)
     ax.imshow(image)
     ax.set(xticks=[], yticks=[])
