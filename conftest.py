@@ -27,6 +27,9 @@ def pytest_configure(config):
         os.environ.setdefault("KERAS_BACKEND", "jax")
     if config.getoption("nbval", default=False):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+        # The path stands in pyproject.toml, wherever pytest was started.
+        rules = config.rootpath / config.option.nbval_sanitize_with
+        config.option.nbval_sanitize_with = str(rules)
     if worker := getattr(config, "workerinput", None):  # one of several side by side
         threads = max(1, count_cores() // worker["workercount"])
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
