@@ -82,6 +82,7 @@ SHAPE = Field(
     st.tuples(*[st.integers(32, 10**6)] * 3),
     COUNTS.invalid | TUPLES | st.tuples(*[SMALL] * 4),
 )
+SQUARE = SHAPE._replace(valid=st.integers(32, 10**6).map(lambda side: (side, side, 3)))
 RATE = Field(
     "a number from 0 up to, but not including, 1",
     st.just(0) | st.floats(0, 1, exclude_max=True),

@@ -15,6 +15,7 @@ from fields import (
     RATE,
     SEED,
     SHAPE,
+    SQUARE,
     TUPLE_OF_WORDS,
     TUPLES,
     Field,
@@ -52,7 +53,7 @@ AUGMENTATION = one_of(models.AUGMENTATIONS)
 # Every field of every models. A new field has to be entered here: a test says so.
 FIELDS = {
     ViTConfig: {
-        "input_shape": SHAPE,
+        "input_shape": SQUARE,
         "image_size": COUNT,
         "patch_size": COUNT,
         "projection_dim": COUNT,
@@ -138,6 +139,7 @@ COMPANIONS = {
 
 # Values that are each right by themselves and wrong beside another field, or too small.
 BAD_PAIRS = [
+    (REPORT_VIT, "input_shape", {"input_shape": (32, 48, 3)}, (32, 48, 3), "as high"),
     (REPORT_VIT, "image_size", {"image_size": 70}, 70, "a multiple of.* = 6"),
     (REPORT_VIT, "image_size", {"patch_size": 5}, 72, "a multiple of.* = 5"),
     (REPORT_VIT, "image_size", {"stem_filters": (8,) * 3}, 72, "a multiple of.* = 48$"),

@@ -36,9 +36,7 @@ def test_a_float_image_is_clipped_to_the_range_of_pixels(ax):
 
 
 def test_an_image_of_fractions_would_be_black_and_is_refused(ax):
-    with pytest.raises(
-        ValueError, match=r"to 255\. Received: fractions up to 1"
-    ):
+    with pytest.raises(ValueError, match=r"to 255\. Received: fractions up to 1"):
         pictures.show_image(ax, np.array([[[0.5, 1.0, 0.0]]]))
 
 

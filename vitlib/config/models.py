@@ -67,6 +67,8 @@ class ViTConfig:
 
     def __post_init__(self):
         _require_image_shape(self)
+        rule = "as high as wide, for image_size is the side of both"
+        require_field(self, "input_shape", rule, lambda v: v[0] == v[1])
         require_all(self, COUNT, "image_size", "patch_size", "projection_dim")
         require_all(self, COUNT, "num_heads", "key_dim", "num_layers", "num_classes")
         require_all(self, COUNTS, "mlp_units", "head_units", "stem_filters")
