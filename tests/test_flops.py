@@ -79,3 +79,10 @@ def test_a_block_takes_the_multiplications_that_are_made_in_its_products(sizes):
     assert count_flops(keras.Model(inputs, outputs)) == 2 * Counted.products
     linear = 4 * width * heads * key_dim + 2 * width * hidden
     assert Counted.products == tokens * linear + 2 * tokens**2 * heads * key_dim
+
+
+@pytest.mark.parametrize("layer", [keras.layers.Conv1D(4, 3), keras.layers.GRU(4)])
+def test_a_layer_that_nobody_counts_is_named(layer):
+    inputs = keras.Input((8, 3))
+    with pytest.raises(ValueError, match=f"a layer {type(layer).__name__} with a"):
+        count_flops(keras.Model(inputs, layer(inputs)))

@@ -37,6 +37,9 @@ def count_flops(model):
 
     Returns:
         Integer, operations an image.
+
+    Raises:
+        ValueError: When a layer has a matrix of weights and is none of these.
     """
     return sum(map(_layer_flops, walk(model)))
 
@@ -48,4 +51,9 @@ def _layer_flops(layer):
         return _attention(layer)
     if isinstance(layer, PatchEncoder):
         return 2 * layer.output.shape[1] * math.prod(layer.projection.kernel.shape)
+    if any(len(weight.shape) > 1 for weight in layer.weights):
+        raise ValueError(
+            "count_flops counts Dense, Conv2D, SelfAttention and PatchEncoder. "
+            f"Received: a layer {type(layer).__name__} with a matrix of weights."
+        )
     return 0
