@@ -20,8 +20,8 @@
 #
 # A report trained two models on the same images. One got 47.93 % of the test images
 # right, the other 1.0 %. Before we ask what went wrong, we look at what both were given.
-# This chapter trains no model. Still it finds out what 1.0 % means, and which line of the
-# recipe does nothing.
+# No model is trained in this chapter, and yet you will find out what 1.0 % means, and which
+# line of the recipe does nothing.
 #
 # :::{admonition} Before you start
 # **You will learn to**
@@ -31,9 +31,10 @@
 # * split a data set so that the test is worth something, and find images that are in
 #   two parts of it;
 # * read an augmentation in degrees and pixels, and tell when it is wrong;
-# * compute a mean and a standard deviation, and notice when the computer gets them wrong.
+# * normalise images, and notice when the computer gets their mean wrong.
 #
-# **Time:** about 60 minutes with the shorter exercises; the cells run in half a minute.
+# **Time:** about 45 minutes to read and run, 90 for all exercises; the cells run in half
+# a minute.
 #
 # **You need:** NumPy arrays, percentages, the natural logarithm, the product of a matrix and
 # a vector, and for one section the binomial distribution (how often coins show heads). You
@@ -57,7 +58,7 @@ from matplotlib.cbook import get_sample_data
 
 import vitlib
 from vitlib import Table, check_parameters, checks
-from vitlib.data import archive, shapes
+from vitlib.data import shapes
 from vitlib.inspection import pictures
 from vitlib.layers import augment
 
@@ -75,38 +76,22 @@ plt.style.use("vitlib.course")
 # and tulips. There are 20 superclasses.
 #
 # The collection comes in two parts, 50,000 images to train on and 10,000 to test with. The
-# report splits the first part once more, into 40,000 and 10,000. So there are three parts,
-# and each is a {term}`split`. All classes are equally frequent in both parts of the file, and
-# `vitlib` keeps it so when it splits the first. The table
-# follows from the numbers that `vitlib` demands of the file, class by class, whenever it
-# reads it.
-
-# %%
-classes, superclasses = archive.NUM_CLASSES, archive.NUM_SUPERCLASSES
-validating = 10_000 // classes  # images of a class
-per_class = {
-    "training": archive.TRAIN_PER_CLASS - validating,
-    "validation": validating,
-    "test": archive.TEST_PER_CLASS,
-}
-rows = [
-    (split, count, count * classes // superclasses, count * classes)
-    for split, count in per_class.items()
-]
-Table(("split", "of a class", "of a superclass", "images"), tuple(rows))
-
-# %% [markdown]
-# An image is $32 \cdot 32 \cdot 3 = 3{,}072$ whole numbers from 0 to 255. There are three
-# for each pixel: how much red, green and blue light it gives.
+# report divides the first part again, into 40,000 and 10,000. Each of the three parts is
+# called a {term}`split`. In the file all classes are equally frequent, and `vitlib` refuses
+# any other; its splits have 400, 100 and 100 images of each class, for training, validation
+# and test.
+#
+# An image is $32 \cdot 32 \cdot 3 = 3{,}072$ whole numbers from 0 to 255. Each pixel has
+# three of them: how much red, green and blue light it gives.
 #
 # ## What stands in for CIFAR-100 here?
 #
-# The photographs belong to other people, and are not part of this course. The page that
-# you read was made in the *quick* {term}`profile`, without them. Its images come from an
-# *embedded* data set that `vitlib` draws with NumPy. It needs no file and no network, and it has the same pixels on every machine. To
-# run the chapter with CIFAR-100, write `"cifar100"` in place of `"shapes"` in the first
-# code cell: `vitlib` then downloads the photographs and checks every byte. Whichever it
-# is, all classes are equally frequent.
+# The photographs belong to other people and are not part of this course. This page was made
+# in the *quick* {term}`profile`, without them: its images come from an *embedded* data set,
+# which `vitlib` draws with NumPy. It needs no file and no network, and has the same pixels
+# on every machine. To run the chapter with CIFAR-100, write `"cifar100"` in place of
+# `"shapes"` in the first code cell. `vitlib` then downloads the photographs and checks
+# every byte.
 
 # %%
 dataset = vitlib.load_data_set(data_set)
@@ -123,7 +108,7 @@ print(dataset.name, dataset.train.images.dtype, dataset.train.images[0].shape)
 columns = ("split", "images", "of the rarest class", "of the commonest")
 Table(columns, tuple(rows))
 
-# %% mystnb={"figure": {"caption": "The first ten training images of the data set of this run, and the names of their classes.", "name": "fig-data-images"}, "image": {"alt": "Ten small images in two rows. Each shows one red and one blue shape among a few small dots on a grey ground, and below it stands the name of its class, such as triangle above cross."}}
+# %% mystnb={"figure": {"caption": "The first ten training images of the data set of this run, and the names of their classes.", "name": "fig-data-images"}, "image": {"alt": "Ten small images in two rows. Each shows one red and one blue shape among a few small dots on a grey ground, and below it is the name of its class, such as triangle above cross."}}
 fig, axes = plt.subplots(2, 5, figsize=(7.2, 3.7))
 names = [dataset.class_names[label] for label in dataset.train.labels[:10]]
 names = [name.replace(" ", "\n", 1) for name in names]
@@ -131,32 +116,15 @@ pictures.show_images(axes, dataset.train.images[:10], names)
 plt.show()
 
 # %% [markdown]
-# An image of the embedded set shows two shapes of five kinds, one red and one blue. The
-# name of the class starts with the red one and says where it is, seen from the blue one. So
-# there are $5 \cdot 5$ pairs of kinds and 4 arrangements, 100 classes together. To get a
-# class right, a model must see *what* is in the image and *where* it is. Small dots,
-# changing colours and noise make that harder.
+# An image of the embedded set shows one red and one blue shape. The name of its class
+# begins with the red shape and says where that is, seen from the blue one. With five kinds
+# of shape there are $5 \cdot 5$ pairs, and with four arrangements of each there are 100
+# classes. To name the class, a model must see *what* is in the image and *where* it is.
+# Small dots, changing colours and noise make that harder.
 #
-# The label of a class is a number. It counts the arrangements first and the kinds after
-# them, as the digits of a number do:
-#
-# $$
-# \text{label} = 4 \cdot (5 \cdot \text{kind of the red} + \text{kind of the blue}) +
-#                \text{arrangement}.
-# $$ (eq-data-label)
-#
-# Two divisions with a remainder lead back.
-
-# %%
-label = 66
-pair, arrangement = divmod(label, 4)
-red, blue = divmod(pair, 5)
-print(shapes.KINDS[red], shapes.ARRANGEMENTS[arrangement], shapes.KINDS[blue])
-print(shapes.CLASS_NAMES[label])
-
-# %% [markdown]
-# The pair of kinds is to the embedded set what the superclass is to CIFAR-100. It is the
-# coarse part of the answer, and the arrangement is the fine part.
+# The pair of kinds plays the part of CIFAR-100's superclass: it is the coarse half of the
+# answer, and the arrangement is the fine half. A label is a number that holds both. It is
+# four times the number of the pair, plus 0 to 3 for the arrangement.
 #
 # ## What does guessing score?
 #
@@ -166,8 +134,8 @@ print(shapes.CLASS_NAMES[label])
 # first five.
 #
 # The least that a model can do is to rank the classes in the same order for every image,
-# whatever it shows. We call this a {term}`constant predictor`. There are 100 of them that
-# differ in their first choice. How good is the best?
+# whatever it shows. We call this a {term}`constant predictor`. It has a choice of 100
+# classes for its first place. Which choice scores best?
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Take a vote before the cell with the dice: who gets *exactly* 100 of
@@ -182,22 +150,14 @@ top1 = 100 * counts / counts.sum()  # of each of the 100 first choices
 print(f"top-1 accuracy, worst: {top1.min():.2f} %, best: {top1.max():.2f} %")
 
 # %% [markdown]
-# They are all the same. Each class has 1 % of the test images, so any first choice is
-# right for 1 % of them, exactly. In the same way, any five choices are right for 5 %. The
-# table adds the coarse labels: there are fewer, so guessing them is easier.
-
-# %%
-rows = [
-    ("CIFAR-100", 100 / classes, 500 / classes, 100 / superclasses),
-    ("embedded set", 100 / 100, 500 / 100, 100 / 5**2),
-]
-columns = ("chance, in %", "top-1", "top-5", "superclass or pair")
-Table(columns, tuple(rows))
-
-# %% [markdown]
+# They all score the same. Each class has 1 % of the test images, so any first choice is
+# right for exactly 1 % of them, and any five choices are right for 5 %. The coarse label is
+# easier to guess, because there are fewer: one image in 20 for a superclass, one in 25 for a
+# pair of the embedded set.
+#
 # Now look at what the report prints for its ViT: accuracy 0.0100, top-5 accuracy 0.0500.
-# Could that be a model that rolls dice for each image? On average it would score the same.
-# But its score would vary. With $n$ images and a chance of $p$ for each, the number of
+# Could that be a model that rolls dice for each image? On average it would score the same,
+# but its score would vary. With $n$ images and a chance of $p$ for each, the number of
 # hits $k$ follows
 #
 # $$
@@ -205,7 +165,7 @@ Table(columns, tuple(rows))
 # $$ (eq-data-hits)
 #
 # The report has 10,000 test images, so 0.0100 means 100 hits and 0.0500 means 500. How
-# often would dice give just that?
+# often would dice give exactly that?
 
 # %%
 from math import comb
@@ -230,8 +190,8 @@ print(f"exactly 500 hits at p = 5 %: {100 * exactly_500:.1f} % of all tries")
 # $$ (eq-data-constant)
 #
 # It is smallest when all $p_k$ are equal to 1/100. The next cell makes them a little
-# unequal: the {term}`logits <logit>`, of which the {term}`softmax` makes the probabilities, lie
-# evenly on an interval that we widen.
+# unequal: the {term}`logits <logit>`, which the {term}`softmax` turns into probabilities,
+# are spread evenly over an interval, and we widen it.
 
 # %%
 print(f"ln 100 = {np.log(100):.4f}")
@@ -244,21 +204,22 @@ for width in (0.0, 0.25, 1.0, 4.0):
 Table(("width of the logits", "loss of the constant predictor"), tuple(rows))
 
 # %% [markdown]
-# The report's 4.6079 is just above the smallest possible value. A constant predictor whose
-# logits differ by a quarter has nearly the same loss. All three numbers fit one story: the
-# ViT gives every image the same answer, and gives all classes nearly the same
-# probability. *Why* it does so is a question that needs the model: the [chapter on
-# training](#sec-training) asks it.
+# The report's 4.6079 is just above the smallest possible value, and close to the loss of a
+# constant predictor whose logits differ by a quarter. All three numbers fit one story: the
+# ViT gives every image the same answer, and gives all classes nearly the same probability.
+# *Why* it does so cannot be seen in the data. The [chapter on training](#sec-training) asks
+# the model.
 #
 # :::{exercise} Half of the answer
 # :label: ex-data-half
+#
+# ★★ · 10 minutes
 #
 # 1. A model of CIFAR-100 always finds the superclass, and guesses among its five fine
 #    labels. What are its top-1 and top-5 accuracy? What are they for a model of the
 #    embedded set that always finds the pair of kinds, and guesses the arrangement?
 # 2. The report's ResNet gets 47.93 % of the fine labels right. Suppose that its wrong
-#    answers fall on all other classes equally often. How often would its *superclass* be
-#    right?
+#    answers fall on all other classes equally often. How often is its *superclass* right?
 #
 # Write the second answer as a function, `superclass_accuracy(accuracy, classes, members)`.
 # It takes the share of right fine labels in %, the number of fine labels, and the number
@@ -266,63 +227,65 @@ Table(("width of the logits", "loss of the constant predictor"), tuple(rows))
 # `checks.check_superclass_accuracy(superclass_accuracy)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Sort 100 answers into three heaps: right fine label, wrong fine label but right
+# superclass, wrong superclass. How many labels can a wrong answer fall on?
+# :::
+#
 # ## What can 32 x 32 pixels show?
 #
 # We take a photograph that comes with matplotlib, and shrink it. It shows Grace Hopper, a
-# pioneer of compilers.
+# pioneer of compilers. The report's ViT enlarges every image to 72 x 72 pixels before it
+# looks at it, so we also do that.
 
 # %%
 with get_sample_data("grace_hopper.jpg") as file:
     picture = plt.imread(file)[:400, 60:460].astype("float32")
 small = {}
-for side in (256, 72, 32, 16):
+for side in (256, 32, 72):
     image = ops.image.resize(picture, (side, side), antialias=True)
     small[side] = ops.convert_to_numpy(image)
 enlarged = ops.image.resize(small[32], (72, 72))
 enlarged = ops.convert_to_numpy(enlarged)
 
-# %% mystnb={"figure": {"caption": "One photograph at 256, 72, 32 and 16 pixels a side. On the right, the image of 32 pixels enlarged to 72, as the report does it with every image of CIFAR-100.", "name": "fig-data-sizes"}, "image": {"alt": "Five portraits of the same woman in uniform. The first is sharp. At 72 pixels the face is clear, at 32 pixels the eyes are dark spots, at 16 pixels only a light patch under a dark cap is left. The last one looks like the third, but smoothed."}}
-fig, axes = plt.subplots(1, 5, figsize=(7.2, 1.8))
-labels = [*map(str, small), "32, enlarged to 72"]
-pictures.show_images(axes, [*small.values(), enlarged], labels)
+# %% mystnb={"figure": {"caption": "What a model gets to see. Above: a photograph of 256 x 256 pixels, and what 32 x 32 pixels keep of it. Below: two images of 72 x 72 pixels, one made of the photograph, the other of the 32 x 32 pixels above it.", "name": "fig-data-sizes"}, "image": {"alt": "Four portraits of the same woman in uniform, two by two. The one of 256 pixels is sharp. At 32 pixels it consists of visible squares: the eyes are dark spots, the badge on the cap is a light patch. The photograph at 72 pixels shows eyes, glasses and badge. The enlarged one of the same size is a blur without them."}}
+fig, axes = plt.subplots(2, 2, figsize=(5, 5.4))
+shown = [*small.values(), enlarged]
+labels = ["photograph, 256 x 256", "32 x 32, as in CIFAR-100"]
+labels += ["72 x 72, from the photograph", "72 x 72, from the 32 x 32"]
+pictures.show_images(axes, shown, labels)
 plt.show()
-
-# %%
-rows = []
-for side, image in small.items():
-    share = 100 * image.size / small[256].size
-    rows.append((f"{side} x {side}", image.size, share))
-Table(("pixels", "numbers", "% of the numbers at 256"), tuple(rows))
 
 # %% [markdown]
 # At 32 pixels the cap, the face and the dark jacket can still be told apart. The badge on
-# the cap and the rims of the glasses are gone. This is all that a model of CIFAR-100 ever
-# gets.
+# the cap is a light patch, and the glasses are a grey band. This is all that a model of CIFAR-100 ever
+# gets: 3,072 numbers, a sixty-fourth of the first picture.
 #
-# The report's ViT enlarges each image to 72 x 72 pixels. The second and the last picture
-# of {numref}`fig-data-sizes` have the same size. Are they the same picture?
+# The two pictures in the lower row have the same size. How different are they?
 
 # %%
 difference = np.abs(enlarged - small[72])
 print("shapes:", enlarged.shape, small[72].shape)
+print(f"mean difference of a pixel value: {difference.mean():.0f} of 255")
 print(f"largest difference of a pixel value: {difference.max():.0f} of 255")
 
 # %% [markdown]
-# No. The one was made of 160,000 pixels, the other of 1,024. Enlarging makes new pixels
-# out of the old ones, and each is a mean of its neighbours. The chapter [An image
-# becomes a sequence](#sec-patches) shows that no information is added that way.
+# One was made of 160,000 pixels, the other of 1,024. Enlarging makes new pixels out of the
+# old ones, each a mean of its neighbours, and brings no detail back.
+# [](#sec-patches) shows that it adds no information.
 #
 # ## Why three parts?
 #
-# Each split answers one question. The *training* images are there to learn from.
-# The {term}`validation set` is there to choose with: which learning rate, which model,
-# when to stop. The {term}`test set` is there to say how good the chosen model is, and it
-# says so once.
+# Each split answers one question. The *training* images are there to learn from. The
+# {term}`validation set` is there to choose with: which learning rate, which model, when to
+# stop. The {term}`test set` is there to say, once, how good the chosen model is.
 #
 # Why not choose on the test set, and save 10,000 images? Because the best of many scores is
-# too good to be true. To see it, we take 1,000 "models" that know nothing. Each guesses a
-# class for each image. We choose the one that is best on the validation set, and then look
-# at its test accuracy.
+# too good to be true. To see it, we take 1,000 "models" that know nothing and guess a class
+# for each image. We choose the one that is best on the validation set, and then look at its
+# test accuracy.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Ask who has ever changed a model after a look at the test result.
@@ -344,18 +307,18 @@ validation = guess(dataset.validation.labels)
 test = guess(dataset.test.labels)
 best = validation.argmax()
 
-# %% mystnb={"figure": {"caption": "Validation accuracy of 1,000 models that guess. The one that is chosen for its validation accuracy has a test accuracy like any other.", "name": "fig-data-chosen"}, "image": {"alt": "A bell-shaped histogram of accuracies around one per cent. A solid line marks the best validation accuracy at the right end. A dashed line marks the test accuracy of the same model, inside the bell."}}
+# %% mystnb={"figure": {"caption": "Validation accuracy of 1,000 models that guess (grey), and the two accuracies of the one that is best in validation.", "name": "fig-data-chosen"}, "image": {"alt": "A bell-shaped histogram of accuracies around one per cent. A solid line marks the best validation accuracy at the right end. A dashed line marks the test accuracy of the same model, inside the bell."}}
 fig, ax = plt.subplots(figsize=(6.4, 2.8))
 ax.hist(validation, bins=np.arange(0.025, 1.9, 0.1), color="0.8")
-ax.axvline(validation[best], color="C2", label="the chosen, validation")
-ax.axvline(test[best], color="C2", ls="--", label="the chosen, test")
+ax.axvline(validation[best], color="C2", label="the best: validation")
+ax.axvline(test[best], color="C2", ls="--", label="the same model: test")
 ax.set(xlabel="top-1 accuracy (%)", ylabel="models")
 fig.legend(loc="outside upper center", ncols=2)
 plt.show()
 
 # %% [markdown]
-# How far apart are they? The spread of such scores is known. When each of $n$ images is
-# right with probability $a$, the accuracy varies with the *standard error*
+# How far apart are the two lines? The spread of such scores is known. When each of $n$
+# images is right with probability $a$, the accuracy varies with the *standard error*
 #
 # $$
 # \sigma = \sqrt{\frac{a \, (1 - a)}{n}} .
@@ -378,17 +341,19 @@ print(f"47.93 % on 10,000 images, standard error: {resnet:.1f} points")
 
 # %% [markdown]
 # The chosen model knows nothing, and yet its validation accuracy is more than 2.5 standard
-# errors above chance. The test accuracy tells the truth, because nobody chose by it. With
-# every choice that is made on the test set it would lose some of that.
+# errors above chance. Its test accuracy tells the truth, because nobody chose by it. Every
+# choice made on the test set takes away some of that.
 #
-# The last line is worth remembering. Another test set of the same size could have given
-# the report's ResNet half a point more or less. That is the error of *one* accuracy. Two models
-# that see the same test images are often right and wrong on the same ones, and their
+# The last line is worth remembering: another test set of the same size could have given the
+# report's ResNet half a point more or less. That is the error of *one* accuracy. Two models
+# that see the same test images are often right and wrong on the same ones, so that their
 # *difference* has an error of its own. The [chapter on the comparison](#sec-comparison)
 # computes it.
 #
 # :::{exercise} Which number may be printed?
 # :label: ex-data-final
+#
+# ★ · 5 minutes
 #
 # A training program notes three accuracies after each epoch: of the training, the
 # validation and the test images. Its author wants to say in one number how good the model
@@ -396,6 +361,13 @@ print(f"47.93 % on 10,000 images, standard error: {resnet:.1f} points")
 # lists, `top1`, `val_top1` and `test_top1`, in this order, with one accuracy an epoch. Why
 # would it be better if the program had not noted the third?
 # `checks.check_final_accuracy(final_accuracy)` tells you whether your choice is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Two decisions are hidden in one number: which epoch, and which list is read there. Give
+# each of the three splits the job that it has in the first paragraph of this section.
 # :::
 #
 # ### Why equally many of each class?
@@ -415,12 +387,14 @@ least, most = at_random.min(), at_random.max()
 print(f"at random, images of a class: {least} to {most}")
 
 # %% [markdown]
-# In the random draw the largest class is well above the smallest. A constant predictor
-# would then score more than 1 % with one class and less with another. In the stratified split
-# the chance level is exact, and every class has the same weight.
+# In the random draw the largest class is well above the smallest, so that a constant
+# predictor scores more than 1 % with one class and less with another. In the stratified
+# split the chance level is exact, and every class has the same weight.
 #
 # :::{exercise} Three lines for a split
 # :label: ex-data-stratified
+#
+# ★★ · 15 minutes
 #
 # Write a stratified split by hand: `stratified_split(labels, per_class, rng)`. `labels` is
 # an array of the labels, with equally many of each class, and `rng` a generator of random
@@ -431,14 +405,21 @@ print(f"at random, images of a class: {least} to {most}")
 # whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Solve it for one class first: which rows does it have (`np.flatnonzero`), and how do you
+# mix them (`rng.permutation`)? A loop over the classes is a fine answer, too.
+# :::
+#
 # ## Is a test image also a training image?
 #
 # A model can know a training image by heart. If the same image is in the test set, the
-# model gets it right without having learned anything. That is called *leakage*. To find it,
-# we could compare each test image with each training image. That would be 500 million
-# comparisons. A fingerprint is quicker: SHA-256 turns the bytes of an image into 32
-# bytes. Equal images have equal fingerprints. Different images have different ones: nobody
-# has ever found an exception. A dictionary then finds an equal one at once.
+# model gets it right without having learned anything. That is called *leakage*. Comparing
+# each test image with each training image takes 500 million comparisons. A fingerprint is
+# quicker: SHA-256 turns the bytes of an image into 32 bytes, the same for equal images, and
+# nobody has ever found two different inputs with the same ones. A dictionary then finds an
+# equal image at once.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Before the finder runs, let pairs list copies that it will miss:
@@ -462,51 +443,40 @@ def find_copies(images, others):
 
 
 # %% [markdown]
-# Does the finder find anything? An instrument that always shows zero is no instrument. So
-# we *plant* three training images in a thousand test images, and look whether it finds
-# just these.
+# An instrument that has only ever shown zero is no instrument. So we *plant* three training
+# images in a thousand test images, and see whether it finds just these. Then we change two
+# training images in the least: one number by one, and left for right.
 
 # %%
+pairs = [(7, 100), (500, 200), (999, 300)]  # row of the test, of training
 planted = dataset.test.images[:1000].copy()
-for row, other in [(7, 100), (500, 200), (999, 300)]:
+for row, other in pairs:
     planted[row] = dataset.train.images[other]
-print("planted:  [(7, 100), (500, 200), (999, 300)]")
-print("found:   ", find_copies(planted, dataset.train.images))
+print("planted:", pairs)
+print("found:  ", find_copies(planted, dataset.train.images))
 
-# %% [markdown]
-# It does. What it cannot see is an image that has changed in the least: one number that
-# differs by one, or the mirror image.
-
-# %%
 changed = dataset.train.images[:2].copy()
 changed[0, 0, 0, 0] ^= 1  # the last bit of one number
 changed[1] = changed[1, :, ::-1]  # the mirror image
-print("found:", find_copies(changed, dataset.train.images))
+print("of two changed copies:", find_copies(changed, dataset.train.images))
 
 # %% [markdown]
-# Now for the data at hand. What the table states of CIFAR-100 was counted with this very
-# function. The last column is counted here and now, in the data set of this run. When the
-# chapter is run with CIFAR-100, the second cell compares the two columns, and stops with an
-# error if they differ.
+# It finds what was planted, and is blind to the smallest change.
+#
+# Now for the data at hand. The table's numbers for CIFAR-100 were counted with this very
+# function; those in the last column are counted here, in the data set of this run. When the
+# chapter is run with CIFAR-100, the cell stops with an error if the two differ.
 
 # %%
 known = np.concatenate([dataset.train.images, dataset.validation.images])
 copies = find_copies(dataset.test.images, known)
 alike = [dataset.test.labels[row] == labels[other] for row, other in copies]
-repeats = len(known) - len(set(fingerprints(known)))
 mixed = find_copies(dataset.validation.images, dataset.train.images)
-per_class = len(known) // 100, len(dataset.test.labels) // 100
 facts = {
-    "classes": (100, len(dataset.class_names)),
-    "training and validation images of a class": (500, per_class[0]),
-    "test images of a class": (100, per_class[1]),
-    "training and validation images that repeat one": (14, repeats),
     "test images that equal one of the first part": (10, len(copies)),
     "of these, with the same fine label there": (4, sum(alike)),
     "validation images that equal a training image": (6, len(mixed)),
 }
-
-# %%
 for fact, (stated, counted) in facts.items():
     if data_set == "cifar100" and stated != counted:
         raise ValueError(f"{fact}: stated {stated}, counted {counted}")
@@ -514,39 +484,36 @@ rows = [(fact, *numbers) for fact, numbers in facts.items()]
 Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 
 # %% [markdown]
-# The embedded set has no copies: each split is a draw of its own, and the noise makes
-# every image different. CIFAR-100 has ten test images that are training images, pixel for
-# pixel. Six of the ten have another label there. Either one of the two labels is wrong, for
-# people gave them, and people err; or the photograph shows both things, and one label cannot
-# say so. A model cannot tell which of the two is asked for.
-#
-# The last row is about our own split. No *row* of the file is in both parts, but six images
-# are, because the file holds them twice.
+# CIFAR-100 has ten test images that are also training images, pixel for pixel. Six of the
+# ten have another label there. Either one of the two labels is wrong, for people gave them;
+# or the photograph shows both things, and one label cannot say so. The last row is about our
+# own split: the file holds six images twice, and the two copies have come into different
+# parts. The embedded set has no copies, because the noise makes every image different.
 #
 # How much can ten images change? Let $n$ be the number of test images, $h$ the number of
 # hits, and $d$ the number of copies. At worst, all copies are hits. Without them the
-# accuracy would be $(h - d) / (n - d)$ in place of $h / n$, and
+# accuracy is $(h - d) / (n - d)$ in place of $h / n$, and
 #
 # $$
 # \frac{h}{n} - \frac{h - d}{n - d} = \frac{d}{n} \cdot \frac{n - h}{n - d}
 # \;\le\; \frac{d}{n} ,
 # $$ (eq-data-copies)
 #
-# because $h \ge d$. With $d = 10$ and $n = 10{,}000$ this is 0.1 points at most. It
-# is a fifth of the standard error above. For these ten, no comparison in this course has
-# to be thrown away.
+# because $h \ge d$. With $d = 10$ and $n = 10{,}000$ this is at most 0.1 points, a fifth of
+# the standard error above. No comparison in this course has to be thrown away for these ten.
 #
-# That was about *exact* copies. {cite:t}`barz2020` looked for near-duplicates, too: other
-# sizes, other colours, another cut of the same photograph. They found that 10 % of the test
-# images of CIFAR-100 have one in the training set. That is no longer small, and our finder
-# is blind to it.
+# *Near*-duplicates are another matter: other sizes, other colours, another cut of the same
+# photograph. {cite:t}`barz2020` found that 10 % of the test images of CIFAR-100 have one in
+# the training set. That is no longer small, and our finder cannot see it.
 #
 # :::{exercise} A model that is a table
 # :label: ex-data-table
 #
+# ★★★ · 20 minutes
+#
 # A "model" is a table of all training images and their labels. It looks a test image up. If
 # it finds it, it gives the label from the table. Otherwise it says class 0. What top-1
-# accuracy do you expect on CIFAR-100, if all ten copies had the right label? And with the
+# accuracy do you expect on CIFAR-100 if all ten copies have the right label? And with the
 # four that do?
 #
 # Answer with a function, `table_accuracy(images, copies, right, classes)`: of `images` test
@@ -557,31 +524,41 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 # `checks.check_table_accuracy(table_accuracy)` tells you whether the function is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Count hits before you think of per cent. Where do they come from: among the copies, and
+# among all the others? For the model, a `dict` from fingerprints to labels is enough.
+# :::
+#
 # ## What does augmentation do to an image?
 #
 # {term}`Augmentation <augmentation>` changes the training images at random, anew in every
 # epoch, so that a model never sees quite the same image twice. The label stays. The report
-# uses one recipe for each model. `vitlib` has both as a layer that acts in training alone.
-# {numref}`fig-data-augmented` draws five variants of each.
+# uses one recipe for each model, and `vitlib` has both as a layer that acts in training
+# alone.
 
-# %% mystnb={"figure": {"caption": "The report's two augmentations. Above, the ViT's: flip, rotation and zoom, after the image is enlarged to 72 pixels. Below, the ResNet's: rotation, shift, shear, zoom and flip at 32 pixels. On the left, the image without any.", "name": "fig-data-augmented"}, "image": {"alt": "Two rows of six portraits. In the upper row the five variants are slightly turned, stretched or mirrored. In the lower row they are turned further and moved, some so far that a part of the head is cut off and the border is filled with streaks."}}
+# %% mystnb={"figure": {"caption": "The report's two augmentations. ViT: flip, rotation and zoom, after the image is enlarged to 72 pixels. ResNet: rotation, shift, shear, zoom and flip at 32 pixels.", "name": "fig-data-augmented"}, "image": {"alt": "Two rows of five portraits, the original and four variants. In the row of the ViT the variants are slightly turned, stretched or mirrored. In that of the ResNet they are turned further and moved, some so far that a part of the head is cut off and the border is filled with streaks."}}
 keras.utils.set_random_seed(seed)
 recipes = {"report_vit": enlarged, "report_resnet": small[32]}
-fig, axes = plt.subplots(2, 6, figsize=(7.2, 2.5))
+fig, axes = plt.subplots(2, 5, figsize=(6.4, 3))
 for row, (recipe, image) in zip(axes, recipes.items(), strict=True):
-    batch = np.repeat(image[None], 5, axis=0)
+    batch = np.repeat(image[None], 4, axis=0)
     varied = augment.Augmentation(recipe)(batch, training=True)
-    pictures.show_images(row, [image, *ops.convert_to_numpy(varied)])
+    labels_below = ["original", *(f"variant {i}" for i in range(1, 5))]
+    shown = [image, *ops.convert_to_numpy(varied)]
+    pictures.show_images(row, shown, labels_below)
+axes[0, 0].set_ylabel("ViT")
+axes[1, 0].set_ylabel("ResNet")
 plt.show()
 
 # %% [markdown]
-# How strong is each change? The recipe gives its ranges in different units: a share of a
-# turn, degrees, a share of the side. To compare them, we ask for one thing: how many
-# pixels does the corner of a 32 x 32 image move, at the end of the range? A corner
-# pixel lies 15.5 pixels to the side of the middle, and 15.5 above it. A rotation, a zoom
-# and a shear are matrices, and the shift is added. A zoom of 0.2 shows between 0.8 and 1.2
-# times as much of the image. The corner moves farthest at 0.8, where all becomes 1 / 0.8
-# times as large.
+# How strong is each change? The recipes give their ranges in different units: a share of a
+# turn, degrees, a share of the side. To compare them, we ask one thing of all: how many
+# pixels does the corner of a 32 x 32 image move at the end of the range? A corner pixel is
+# 15.5 pixels to the side of the middle, and 15.5 above it. A rotation and a zoom are
+# matrices, and the shift is added. A zoom of 0.2 shows between 0.8 and 1.2 times as much of
+# the image; the corner moves farthest at 0.8, where all becomes 1 / 0.8 times as large.
 
 
 # %%
@@ -589,11 +566,6 @@ def rotation(degrees):
     """Returns the matrix of a rotation."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[cos, -sin], [sin, cos]])
-
-
-def shear(degrees):
-    """Returns the matrix of a shear of the rows."""
-    return np.array([[1, np.tan(np.radians(degrees))], [0, 1]])
 
 
 def move(matrix, shift=(0, 0)):
@@ -615,12 +587,12 @@ columns = ("model", "range", "unit", "corner moves by (pixels)")
 Table(columns, tuple(rows))
 
 # %% [markdown]
-# The ViT's 0.02 of a turn are 7.2 degrees. The ResNet's shift of 0.2 is 6.4 pixels in each
-# direction, so that more than a third of the image can leave the frame. So the two recipes
-# are not equally strong: the ResNet's images vary much more. A comparison of the two models
-# is a comparison of the recipes, too.
+# The two recipes are not equally strong: the ResNet's images vary much more. The ViT's 0.02
+# of a turn are 7.2 degrees, about a third of the ResNet's 20. The ResNet's shift of 0.2 is
+# 6.4 pixels in each direction, so that more than a third of the image can leave the frame.
+# To compare the two models is also to compare the two recipes.
 #
-# One range is missing from the table: `shear_range=0.2`, for the ResNet. 0.2 of what?
+# One range is missing from the table: `shear_range=0.2`, for the ResNet.
 #
 # ## 0.2 of what?
 #
@@ -642,11 +614,10 @@ columns = ("0.2 read as", "angle (degrees)", "top row moves by (pixels)")
 Table(columns, tuple(rows))
 
 # %% [markdown]
-# The first two hardly differ: about three pixels. The third is a twentieth of a pixel.
-# Which one is it? The report's ranges have the names of Keras' old `ImageDataGenerator`.
-# Its code is still inside Keras. We do not have to read it, we can ask it. We give it an
-# image that is black except for one bright column, and look where the line is after a
-# shear of 0.2.
+# The first two move the top row by three pixels, the third by a twentieth of one. Which is
+# it? The report's ranges have the names of Keras' old `ImageDataGenerator`, whose code is
+# still inside Keras. Instead of reading it, we ask it. We give it a black image with one
+# bright column, and look where the column is after a shear of 0.2.
 
 # %%
 from keras.src.legacy.preprocessing.image import apply_affine_transform
@@ -659,9 +630,9 @@ column = sheared[:, :, 0] @ np.arange(32)  # where the line is, in each row
 print(f"top row: {column[0]:.2f}, bottom row: {column[31]:.2f}")
 
 # %% [markdown]
-# The line was at 16. Its top has moved by a twentieth of a pixel to one side, its bottom
-# to the other. So the unit is the degree. {numref}`fig-data-shear` shows what that means
-# for a photograph.
+# The column was at 16, and its top has moved by a twentieth of a pixel. **The unit is the
+# degree.** The line `shear_range=0.2` is in the report's recipe, and nobody would see what
+# it does.
 
 # %% mystnb={"figure": {"caption": "Left: the photograph at 32 x 32 pixels. Middle: with the shear that shear_range=0.2 gives at most, 0.2 degrees. Right: with a shear of 0.2 radians.", "name": "fig-data-shear"}, "image": {"alt": "Three portraits. The left and the middle one look the same. In the right one the head leans to the left and the shoulders have moved to the right."}}
 variants = [small[32]]
@@ -674,37 +645,39 @@ names = ["no shear", "0.2 degrees", "0.2 radians"]
 pictures.show_images(panels, variants, names)
 plt.show()
 
-# %%
-by_degrees, by_radians = (
-    np.abs(variant - small[32]) for variant in variants[1:]
-)
-print("mean change of a pixel value, of 255:")
-print(f"0.2 degrees: {by_degrees.mean():.1f}")
-print(f"0.2 radians: {by_radians.mean():.1f}")
-print(f"largest change at 0.2 degrees: {by_degrees.max():.0f}")
-
 # %% [markdown]
-# Nobody would see it. The line `shear_range=0.2` is in the report's recipe, and it moves
-# the first row by a twentieth of a pixel at most.
+# Look at what the augmentation does to an image, one step at a time. A step that you cannot
+# see is a mistake or a waste.
 #
-# How does such a line get there? Until December 2017 the same argument was an angle in
-# *radians*; then Keras changed it to degrees {cite:p}`zabluda2017`. A tutorial of 2016 on
-# the blog of Keras has `shear_range=0.2` between shifts of 0.2 and a zoom of 0.2
-# {cite:p}`chollet2016`. At that time this was 11.5 degrees. The number can still be found
-# in many programs. Its meaning has changed under it, and no error was raised.
+# :::{admonition} How does such a line get into a program?
+# :class: dropdown
 #
-# The lesson is larger than one argument. Look at what the augmentation does to an image,
-# one step at a time. A step that you cannot see is a mistake or a waste.
+# Until December 2017 the argument was an angle in *radians*; then Keras changed it to degrees
+# {cite:p}`zabluda2017`. A tutorial of 2016 on the blog of Keras has `shear_range=0.2` between
+# shifts of 0.2 and a zoom of 0.2 {cite:p}`chollet2016`; at that time this was 11.5 degrees.
+# The number is still found in many programs. Its meaning has changed under it, and no error
+# was raised.
+# :::
 #
 # :::{exercise} A shear that shows
 # :label: ex-data-shear
+#
+# ★★ · 10 minutes
 #
 # How many degrees does it take for the top row of a 32 x 32 image to move by one whole
 # pixel? Write `shear_angle(pixels, side)`, which returns the angle of the shear in degrees:
 # the top row of an image of `side` x `side` pixels moves by so many pixels. Check it with
 # the bright column, for one pixel: the old function takes the sine in place of the
-# tangent, which differs little there. And which `shear_range` would give the 0.2 radians of the tutorial?
+# tangent, which differs little there. And which `shear_range` gives the 0.2 radians of the
+# old tutorial?
 # `checks.check_shear_angle(shear_angle)` tells you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Draw the triangle: the middle of the image, the middle of the top row, and where the shear
+# takes it. You know two sides. The cell with the three readings goes the other way.
 # :::
 #
 # ## When is a flip wrong?
@@ -713,9 +686,9 @@ print(f"largest change at 0.2 degrees: {by_degrees.max():.0f}")
 # harmless: a mirrored orchid is an orchid. In the embedded set a class says *left of* or
 # *right of*. What happens to the label?
 #
-# `vitlib.data.shapes.draw_shapes` tells where it has drawn the shapes: a box of top, left,
-# bottom and right for each. From the boxes we can read the arrangement without looking
-# at the label, and we can mirror them as the image is mirrored.
+# `vitlib.data.shapes.draw_shapes` also returns a box of top, left, bottom and right for each
+# shape. From the boxes we can read the arrangement without looking at the label, and we can
+# mirror them as the image is mirrored.
 
 
 # %% [markdown] tags=["instructor", "remove-cell"]
@@ -758,23 +731,22 @@ pictures.show_images(panels, shown, names)
 plt.show()
 
 # %% [markdown]
-# Half of the classes change into another one. If the images are flipped with a probability
+# Half of the images change their class. If the images are flipped with a probability
 # of 1/2 and the labels stay, the training set is full of contradictions: of the images
 # that show *left of*, half are labelled *right of*. A model cannot do better than guess
-# between the two: each of the five kinds looks the same in a mirror, so that nothing in an
-# image tells whether it was flipped. So the model is right for
-# *above* and *below* at best, and for half of the others: the {term}`ceiling` is
+# between the two, because each of the five kinds looks the same in a mirror and nothing in
+# an image tells whether it was flipped. So the model is right for *above* and *below* at
+# best, and for half of the others: the {term}`ceiling` is
 # $\frac{1}{2} + \frac{1}{2} \cdot \frac{1}{2} = 75$ %, whatever the model.
 #
 # An augmentation is a statement: *this change does not matter*. It is true or false of a
-# task, not of a layer. So the models that the course trains on the embedded set do without:
-
-# %%
-vitlib.TINY_VIT.augmentation
-
-# %% [markdown]
+# task, not of a layer. The models that this course trains on the embedded set therefore do
+# without any.
+#
 # :::{exercise} Which changes break the labels?
 # :label: ex-data-break
+#
+# ★★★ · 20 minutes
 #
 # 1. Someone flips the embedded images from left to right *and* from top to bottom, each
 #    with a probability of 1/2. What is the ceiling now? Look at the five kinds first:
@@ -788,95 +760,90 @@ vitlib.TINY_VIT.augmentation
 # `checks.check_flip_ceiling(flip_ceiling)` tells you whether your function is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# For each flip, ask two things of each class: does its name change, and is there anything
+# in the image that gives the flip away? A model has to guess only where both the name
+# changes and nothing gives it away.
+# :::
+#
 # ## Where do the mean and the standard deviation come from?
 #
 # A network trains better when its inputs are numbers around 0 with a spread near 1. Pixels
-# are numbers from 0 to 255. *Normalisation* takes off the mean $\mu$ of the channel, and
+# are numbers from 0 to 255. *Normalisation* subtracts the mean $\mu$ of the channel and
 # divides by its standard deviation $\sigma$:
 #
 # $$
 # x' = \frac{x - \mu}{\sigma} .
 # $$ (eq-data-normalise)
 #
-# Mean and standard deviation are learned from data, like a weight. So they come from the
-# training split alone. If the test images were included, they would have been used before
-# the test.
+# Both are learned from data, like a weight, so they come from the training split alone. If
+# the test images were included, they would have been used before the test.
 #
-# A pixel value is one of 256 whole numbers. It is enough to count how often each occurs,
-# and nothing is rounded before the last step.
-
-# %%
-values = np.arange(256)
-means, deviations = np.zeros((2, 3))
-for channel in range(3):
-    pixels = dataset.train.images[..., channel].ravel()
-    counts = np.bincount(pixels, minlength=256)
-    mean = counts @ values / len(pixels)
-    variance = counts @ values**2 / len(pixels) - mean**2
-    means[channel], deviations[channel] = mean, np.sqrt(variance)
-rows = zip(("red", "green", "blue"), means, deviations, strict=True)
-Table(("channel", "mean", "standard deviation"), tuple(rows))
-
-# %% [markdown]
 # Keras has a layer for this, and `vitlib` a faster one with the same weights. Its method
-# `adapt` computes both, from 1,000 images at a time. The report's ViT has such a layer in
-# front, and its summary lists 7 parameters that are not trained.
+# `adapt` computes both numbers, from 1,000 images at a time. The table has them, and beside
+# them the same mean in one line of NumPy.
 
 # %%
-layer = vitlib.Normalization()
 images = dataset.train.images
+layer = vitlib.Normalization()
 layer.adapt(images)
-apart = np.abs(np.subtract(layer.mean, means)).max()
-print(f"the means differ by {apart:.2f} of 255 at most")
-print("parameters:", layer.count_params())
-shown = [weight.name for weight in layer.weights]
-print("they are", shown, "of 3, 3 and 1 numbers")
-
-# %% [markdown]
-# That explains the 7: three means, three variances and one counter.
-#
-# Should we trust a mean, though? Here is a shorter way to compute it, and it goes wrong.
-
-# %%
-as_float = images.astype("float32")
+for weight in layer.weights:
+    print(f"numbers in {weight.name}: {np.prod(weight.shape):.0f}")
 rows = zip(
     ("red", "green", "blue"),
-    means,
-    as_float.mean(axis=(0, 1, 2)),
-    images.sum(axis=(0, 1, 2)) / 2**32,
-    as_float.sum(axis=(0, 1, 2)) / 2**32,
+    np.sqrt(layer.variance).ravel(),
+    np.ravel(layer.mean),
+    images.astype("float32").mean(axis=(0, 1, 2)),
     strict=True,
 )
-parts = "sum / 2^32", "float32 sum / 2^32"
-columns = ("channel", "mean", "mean in float32", *parts)
+columns = ("channel", "standard deviation", "mean", "mean in one line")
 Table(columns, tuple(rows))
 
+# %% tags=["remove-cell"]
+exact = images.mean(axis=(0, 1, 2))  # of whole numbers, added up in float64
+np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
+
 # %% [markdown]
-# The third column is far off, on the embedded set too large; the last two say why. NumPy adds up each
-# channel of `float32` numbers one by one. Such a number has 24 binary digits. Between
-# $2^{31}$ and $2^{32}$ two neighbours lie 256 apart: a pixel value above 128 is rounded up to
-# 256, and the sum runs ahead of the truth. From $2^{32}$ on they lie 512 apart: a value of at
-# most 255 is less than half a step, it is rounded away, and the sum stands still.
+# The last column is wrong, and no error was raised: on the embedded set it is far too large.
+# Three channels with exactly the same mean should make you look.
 #
-# Keras' own `adapt` hands an array to NumPy's mean, too. With `float32` numbers it goes wrong
-# in the same way. The one above took 1,000 images at a time. No sum became that large, and
-# its means are right.
+# :::{admonition} How can a mean be wrong?
+# :class: dropdown
 #
-# No error is raised here either. Three channels with the same mean should make you look.
+# NumPy adds up each channel of `float32` numbers one by one, and such a number has 24 binary
+# digits. Once the sum has passed $2^{31}$, two neighbouring numbers are 256 apart: a pixel
+# value above 128 is rounded up to 256, and the sum runs ahead of the truth. From $2^{32}$ on
+# they are 512 apart. A value of at most 255 is then rounded away, so that all three sums stop
+# at $2^{32}$. In 1,000 images at a time no sum becomes that large. Keras' own `adapt` goes
+# wrong on `float32` numbers in the same way.
+# :::
+#
+# Three means, three variances and one counter: these are the 7 parameters that are not
+# trained in the summary of the report's ViT.
 #
 # And the ResNet? The report says that its data "were not normalized". We take this to mean
-# the pixels: the images enter as whole numbers from 0 to 255, not around 0 with a spread near
-# 1. That is an inference; the sentence does not name the pixels, and could mean something
-# else, such as the labels. What it costs is a question for an experiment.
+# the pixels, which then enter as whole numbers from 0 to 255. That is an inference: the
+# sentence does not name the pixels, and could mean something else, such as the labels.
 #
 # :::{exercise} Around zero
 # :label: ex-data-normalize
 #
+# ★★ · 10 minutes
+#
 # Write `normalize(images, training)`. Both are arrays of the shape `(B, H, W, 3)`: images of
 # any part, and the training images. The first ones come back, normalised by
-# {eq}`eq-data-normalise`, each channel by itself. See to it that your means do not go wrong
-# as those of the third column above. Do the test images have a mean of exactly 0 then?
+# {eq}`eq-data-normalise`, each channel by itself. Make sure that your means do not go wrong
+# as those of the last column do. Do the test images have a mean of exactly 0 then?
 # `checks.check_normalize(normalize)` tells you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Over which axes do you average so that three numbers are left? `mean` and `std` take an
+# argument that says in which kind of number they add up.
 # :::
 #
 # ## What this chapter does not show
@@ -887,11 +854,10 @@ Table(columns, tuple(rows))
 #   of ten data sets, CIFAR-100 among them.
 # * We did not ask where the photographs come from. CIFAR-100 is a part of a collection
 #   that was gathered from the web without asking anyone. Its makers withdrew that
-#   collection after {cite:t}`birhane2021` had shown what it contained. A data set that is
-#   used everywhere is not thereby a good one.
-# * Whether an augmentation helps a model was not measured, only what it does to an image.
-# * The old generator applies all its changes in one step, the layers of `vitlib` one after
-#   the other. The ranges are the same; the pixels at the border are not.
+#   collection after {cite:t}`birhane2021` had shown what it contained. A data set is not a
+#   good one because everybody uses it.
+# * We saw what an augmentation does to an image, not whether it helps a model. Nor did we
+#   measure what missing normalisation costs.
 #
 # ## Key points
 #
@@ -961,9 +927,9 @@ def final_accuracy(history):
 checks.check_final_accuracy(final_accuracy)
 
 # %% [markdown]
-# Read the 1,000 models that guess as 1,000 epochs. The honest number is that of the dashed
-# line in {numref}`fig-data-chosen`. The highest test accuracy promises more, and means
-# nothing.
+# Think of the 1,000 models that guess as 1,000 epochs. The honest number is the one at the
+# dashed line in {numref}`fig-data-chosen`. The highest test accuracy promises more, and
+# means nothing.
 
 # %%
 history = {"val_top1": validation, "test_top1": test}
@@ -1013,9 +979,9 @@ print("images of each class:", np.unique(np.bincount(labels[ten])))
 # :class: dropdown
 # :::
 #
-# Right copies are hits, and of the other images one in a hundred is of class 0. With ten
-# right copies this makes $10 + 9{,}990 / 100 = 109.9$ hits, 1.10 %. With four it makes
-# $4 + 99.9$ hits, 1.04 %. Both are within a tenth of a point of chance.
+# Copies with the right label are hits, and of the other images one in a hundred is of class
+# 0. With ten right copies this makes $10 + 9{,}990 / 100 = 109.9$ hits, 1.10 %. With four it
+# makes $4 + 99.9$ hits, 1.04 %. Both are within a tenth of a point of chance.
 #
 # The code plants 20 images in random places. The formula gives $20 + (n - 20) / 100$ hits
 # for $n$ test images, on average over the places.
@@ -1056,8 +1022,8 @@ print(f"hits: {hits}, by the formula: {formula:.1f}")
 # :class: dropdown
 # :::
 #
-# The top row is 15.5 pixels above the middle, so one pixel takes $\arctan(1 / 15.5)$. The
-# tutorial's 0.2 radians are $0.2 \cdot 180 / \pi$ degrees.
+# The top row is 15.5 pixels above the middle, so a move by one pixel takes an angle of
+# $\arctan(1 / 15.5)$. The tutorial's 0.2 radians are $0.2 \cdot 180 / \pi$ degrees.
 
 
 # %% tags=["solution"]
@@ -1086,11 +1052,11 @@ print(f"the line in the top row: {sheared[0, :, 0] @ np.arange(32):.1f}")
 # :::
 #
 # 1. Four kinds also look the same upside down. The triangle does not. An upside-down
-#    triangle is no shape of the set, so that it betrays the flip: a model learns to read
-#    *above* and *below* from the images whose triangle is upright, and all test images with
-#    a triangle are of that sort. A triangle is in 9 of the 25 pairs of kinds, that is in 36 % of
-#    the classes. In the other 64 % *above* and *below* cannot be told apart. There the flip
-#    from top to bottom takes 25 points away, in all $25 \cdot 0.64 = 16$: its ceiling is 84 %.
+#    triangle is no shape of the set, so it betrays the flip: a model learns to read *above*
+#    and *below* from the images whose triangle is upright, and all test images with a
+#    triangle are of that sort. A triangle is in 9 of the 25 pairs of kinds, which is 36 % of
+#    the classes. In the other 64 %, *above* and *below* cannot be told apart, so that the
+#    flip from top to bottom takes $25 \cdot 0.64 = 16$ points away: its ceiling is 84 %.
 #    The flip from left to right spoils the other half of the classes, whatever the kinds, and
 #    takes 25 points away. With both flips 59 % are left.
 # 2. No. The red and the blue shape move together, and 20 degrees are not enough to turn
@@ -1136,8 +1102,8 @@ print(f"images with a shape cut or lost: {100 * cut.mean():.0f} %")
 # :::
 #
 # The mean is taken over images, rows and columns, so that each channel keeps its own. With
-# `float64` the sums are exact enough. Test images have a mean of their own, and it is not
-# quite that of the training images. So what is left is near 0, and not 0.
+# `float64` the sums are exact enough. The mean of the test images is not quite that of the
+# training images, so that what is left is near 0, but not 0.
 
 
 # %% tags=["solution"]

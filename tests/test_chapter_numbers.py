@@ -1,4 +1,4 @@
-"""What the chapters on positions and training say is what records and sums say."""
+"""What the chapters say is what records and sums say."""
 
 import ast
 import math
@@ -17,7 +17,7 @@ NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)"
 EPSILON = 1e-7  # of Keras' Adam
 # Of the printed lines of a chapter, how many may be a bare True or False.
 MAX_VERDICTS = 0.2
-CHAPTERS = ("positions", "training")
+CHAPTERS = ("data", "positions", "training")
 
 
 def printed(chapter):
@@ -63,6 +63,35 @@ def test_a_reader_sees_numbers_and_seldom_a_bare_verdict(chapter):
     lines = printed(chapter)
     verdicts = [line for line in lines if re.search(r"\b(True|False)$", line)]
     assert len(verdicts) <= MAX_VERDICTS * len(lines), verdicts
+
+
+# The chapter on the data.
+
+
+def tables(chapter):
+    """The tables of a chapter as a reader of plain text sees them."""
+    cells = nbformat.read(ROOT / f"notebooks/{chapter}.ipynb", as_version=4).cells
+    outputs = [out for cell in cells for out in cell.get("outputs", [])]
+    return [
+        out.data["text/plain"] for out in outputs if "text/html" in out.get("data", {})
+    ]
+
+
+def test_the_models_of_the_embedded_set_do_without_augmentation():
+    tiny = [preset for preset in PRESETS.values() if preset.data == "shapes"]
+    assert tiny and {preset.model.augmentation for preset in tiny} == {"none"}
+
+
+def test_a_sum_of_float32_numbers_runs_ahead_and_then_stops():
+    ahead, stopped = np.float32(2**31), np.float32(2**32)
+    assert ahead + np.float32(129) == 2**31 + 256
+    assert ahead + np.float32(127) == 2**31
+    assert stopped + np.float32(255) == 2**32
+    (table,) = (t for t in tables("data") if "mean in one line" in t)
+    last = [line.split()[-1] for line in table.splitlines()[1:]]
+    assert last == [f"{2**32 / (20_000 * 32 * 32):.0f}"] * 3
+    right = [float(line.split()[-2]) for line in table.splitlines()[1:]]
+    assert max(right) < 210  # "far too large"
 
 
 # The chapter on positions.

@@ -217,7 +217,7 @@ def test_an_edition_that_somebody_worked_in_is_not_overwritten(tmp_path, capsys)
         ("{term}`tokens\n<token>`", "tokens"),
         ("{numref}`fig-data-flip`", "Figure 6"),
         ("{numref}`fig-cost`", "Figure 5 of *An image becomes a sequence*"),
-        ("{eq}`eq-data-hits`", "(2)"),
+        ("{eq}`eq-data-hits`", "(1)"),
         ("{eq}`eq-cost`", "(2) of *An image becomes a sequence*"),
         ("{ref}`ex-data-half`", "Exercise 1: Half of the answer"),
         ("{ref}`sec-patches`", "An image becomes a sequence"),
