@@ -223,7 +223,8 @@ def test_one_wrong_number_is_told(check):
     sentence = check(with_one_wrong).sentence
     own = {"check_stratified_split": "belong to no row"}
     own |= {"check_grid_offsets": "two equal steps"}
-    assert own.get(check.__name__, " must be ") in sentence
+    own |= {"check_repaired_weights": "within the limit of Glorot"}
+    assert own.get(check.__name__, " is too ") in sentence
     assert is_one_sentence(sentence)
 
 

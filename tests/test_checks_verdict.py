@@ -41,19 +41,34 @@ def test_a_mistake_must_give_the_same_answers_to_all_questions():
 
 
 def test_an_unknown_mistake_with_numbers_is_told_with_its_arguments():
-    told = "Not yet: the answer for (3.0,) must be 6, not 7.5."
+    told = "Not yet: the answer for (3.0,) is too large: 7.5."
     assert verdict_on(lambda x: 4 if x == 2 else 7.5) == told
 
 
 def test_an_unknown_mistake_in_an_array_is_told_with_its_place():
-    told = "Not yet: element (0, 1) must be 2, not 1 (wrong elements: 5 of 6)."
+    told = "Not yet: element (0, 1) is too small: 1 (wrong elements: 5 of 6)."
     assert verdict_on(lambda x: x, [(TABLE,)]) == told
 
 
-@pytest.mark.parametrize("answer", [True, np.nan, np.inf, -np.inf, np.uint8(255)])
-def test_any_wrong_number_is_told(answer):
+@pytest.mark.parametrize(
+    ("answer", "how"),
+    [
+        (np.nan, "is no number"),
+        (np.inf, "is too large"),
+        (-np.inf, "is too small"),
+        (np.uint8(255), "is too large"),
+    ],
+)
+def test_of_a_wrong_number_the_way_is_told_and_not_the_right_one(answer, how):
     sentence = verdict_on(lambda x: answer)
-    assert sentence == f"Not yet: the answer for (2.0,) must be 4, not {+answer}."
+    assert sentence == f"Not yet: the answer for (2.0,) {how}: {answer}."
+
+
+@pytest.mark.parametrize("kind", [bool, np.bool_, keras.ops.array])
+def test_true_is_no_number_even_where_1_is_right(kind):
+    one = compare(lambda x: kind(x > 0), lambda x: 1, {}, QUESTIONS)
+    assert repr(one) == "Not yet: True came back; the answer must be a number."
+    assert compare(lambda x: kind(x > 0), lambda x: x > 0, {}, QUESTIONS)
 
 
 def test_a_shape_is_told_in_words():

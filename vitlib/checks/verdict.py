@@ -60,6 +60,9 @@ def compare(function, reference, mistakes, questions):
                 f"{type(answer).__name__} is neither."
             )
     expected = _answers(reference, questions)
+    for array, other in zip(arrays, expected, strict=True):
+        if array.shape == () and array.dtype.kind == "b" != other.dtype.kind:
+            return not_yet(f"{array} came back; the answer must be a number.")
     if _same(arrays, expected):
         return RIGHT
     for hint, wrong in mistakes.items():
@@ -140,7 +143,7 @@ def _kind(shape):
 
 
 def _first_difference(questions, answers, expected):
-    """The verdict on answers that are wrong in a way of their own."""
+    """The verdict on answers that are wrong in a way of their own: which, and how."""
     for question, answer, other in zip(questions, answers, expected, strict=True):
         if answer.shape != other.shape:
             return not_yet(
@@ -153,7 +156,7 @@ def _first_difference(questions, answers, expected):
             given = f" for {question}" if all(map(np.isscalar, question)) else ""
             share = f" (wrong elements: {wrong.sum()} of {wrong.size})" if place else ""
             right, yours = float(other[place]), float(answer[place])
-            return not_yet(
-                f"{where}{given} must be {right:.6g}, not {yours:.6g}{share}."
-            )
+            how = "is too large" if yours > right else "is too small"
+            how = "is no number" if np.isnan(yours) else how
+            return not_yet(f"{where}{given} {how}: {yours:.6g}{share}.")
     raise AssertionError("The answers are equal.")  # `compare` has seen to it
