@@ -102,8 +102,8 @@ def check_shear_angle(shear_angle):
         "the height is that over the bottom row; take the one over the middle.": (
             lambda pixels, side: _shear_angle(pixels, side - 1)
         ),
-        "the height is half a pixel too large, for it is that of the middle of the top "
-        "row; it is 15.5 pixels for a side of 32.": (
+        "the height is half a pixel too large; measure it from the middle of the image "
+        "to the middle of the top row.": (
             lambda pixels, side: _shear_angle(pixels, side / 2)
         ),
         "the angle is in radians; `shear_range` wants degrees.": (
@@ -114,8 +114,8 @@ def check_shear_angle(shear_angle):
         ),
         "the tangent is turned into degrees as if it were the angle; take the "
         "arctangent first.": lambda pixels, side: np.degrees(2 * pixels / (side - 1)),
-        "that is the arcsine, which fits the old function, since it squeezes the rows, "
-        "too; a pure shear takes the arctangent.": (
+        "that is the arcsine, which fits the old function, since that squeezes the "
+        "rows, too; a pure shear takes the arctangent.": (
             lambda pixels, side: np.degrees(np.arcsin(2 * pixels / (side - 1)))
         ),
         "the angle is that to the rows; a shear of 0 degrees leaves columns upright.": (
@@ -126,7 +126,7 @@ def check_shear_angle(shear_angle):
 
 
 def _flip_ceiling(left_right, top_bottom, loss=25, without=16 / 25):
-    """`without` is the share of the pairs of kinds in which no triangle stands."""
+    """`without` is the share of the pairs of kinds in which there is no triangle."""
     return 100 - loss * left_right - loss * without * top_bottom
 
 
@@ -178,8 +178,8 @@ def check_flip_ceiling(flip_ceiling):
     mistakes = {
         "the triangle counts as the same upside down; no image of the set shows it so, "
         "and a model that sees it knows of the flip.": _every_pair,
-        "the pair of two triangles is counted twice; 9 of the 25 pairs of kinds hold a "
-        "triangle.": partial(_flip_ceiling, without=3 / 5),
+        "the pair of two triangles is counted twice; list the pairs of kinds that hold "
+        "none.": partial(_flip_ceiling, without=3 / 5),
         "the triangle counts as changed by both flips; in a mirror it looks the "
         "same.": lambda a, b: 100 - 16 * a - 16 * b,
         "a flip halves the accuracy on all classes; it changes only half of them.": (
@@ -322,7 +322,7 @@ def _judge_split(labels, rows, rest):
             (counts != PER_CLASS).any()
         ),
         "all rows that are not for validation must be in the rest once; some are "
-        "missing, or stand there twice.": not np.array_equal(np.sort(rest), others),
+        "missing, or are there twice.": not np.array_equal(np.sort(rest), others),
     }
     return next((hint for hint, is_found in faults.items() if is_found), None)
 
