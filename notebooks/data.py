@@ -260,8 +260,8 @@ plt.show()
 
 # %% [markdown]
 # At 32 pixels the cap, the face and the dark jacket can still be told apart. The badge on
-# the cap is a light patch, and the glasses are a grey band. This is all that a model of CIFAR-100 ever
-# gets: 3,072 numbers, a sixty-fourth of the first picture.
+# the cap is a light patch, and the glasses are a grey band. This is all that a model of
+# CIFAR-100 ever gets: 3,072 numbers, a sixty-fourth of the first picture.
 #
 # The two pictures in the lower row have the same size. How different are they?
 

@@ -17,7 +17,7 @@ NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)"
 EPSILON = 1e-7  # of Keras' Adam
 # Of the printed lines of a chapter, how many may be a bare True or False.
 MAX_VERDICTS = 0.2
-CHAPTERS = ("data", "positions", "training")
+CHAPTERS = ("data", "positions", "training", "debugging")
 
 
 def printed(chapter):
@@ -424,3 +424,39 @@ def test_a_random_split_adds_little_to_the_loss_of_a_constant_answer():
         shares = np.bincount(chosen, minlength=100) / 40_000
         above.append(-np.log(shares).mean() - math.log(100))
     assert np.mean(above) == pytest.approx(0.00025, abs=0.00003)
+
+
+# The chapter on defects.
+
+
+def test_the_outputs_of_the_ten_programs_look_fine():
+    assert number("debugging", "numbers that are lost:") == [0]
+    assert number("debugging", "(3, 16, 16) negative weights:") == [0]
+    assert number("debugging", "weights that differ in a second run:") == [0]
+    (deviation,) = number("debugging", "deviation of a weight:")
+    assert deviation == pytest.approx(1 / 8, rel=0.02)
+
+
+def test_each_reading_of_the_chapter_on_defects_is_as_its_text_says():
+    moves = [number("debugging", f"{name}: spread") for name in ("row", "column")]
+    assert moves == [[0], [0]] and number("debugging", "flip: spread")[0] > 1
+    before, after = number("debugging", "different pictures:")
+    assert before == 2 and after > 100
+    assert number("debugging", "spread over the blocks:") == [0]
+    assert number("debugging", "over independent draws:")[0] > 0.05
+    assert number("debugging", "rate 0: the answer changes for") == [0]
+    assert number("debugging", "rate 0.2: the answer changes for")[0] > 10
+    assert number("debugging", "used in the last step:") == [0.1]
+    answers = [
+        number("debugging", f"model {name}: different answers:") for name in "ABC"
+    ]
+    assert answers == [[1]] * 3
+
+
+def test_training_lowers_the_loss_of_two_softmaxes_down_to_its_floor():
+    losses = [number("debugging", f"weights of {n:2}: loss")[0] for n in (1, 3, 5, 10)]
+    floor = math.log(math.e + 99) - 1
+    assert losses == sorted(losses, reverse=True)
+    assert math.log(100) > losses[0] and losses[-1] < floor + 0.02
+    for label in ("lowest loss:", "reached with weights of 40:"):
+        assert number("debugging", label) == [round(floor, 4)]

@@ -111,7 +111,7 @@ def check_repaired_patches(patches):
             _patches, order=(4, 0, 2, 1, 3)
         ),
         "each patch has the right numbers, but one colour after the other; the three "
-        "colours of a pixel stand side by side.": partial(
+        "colours of a pixel are side by side.": partial(
             _patches, order=(0, 2, 4, 1, 3)
         ),
         "the image is cut along its rows; a patch must be a square.": (
