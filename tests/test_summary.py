@@ -8,11 +8,14 @@ from vitlib.records.runs import load_runs, save_run
 from vitlib.records.summary import (
     COLUMNS,
     READING_COLUMNS,
+    list_open_runs,
     list_records,
     show_study,
     summarize,
     summarize_readings,
 )
+from vitlib.studies import STUDIES
+from vitlib.studies.experiment import runs_of
 from vitlib.studies.recipes import REPORT_RESNET
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -166,34 +169,32 @@ def test_a_recorded_study_is_shown_as_its_table(tmp_path):
     save_run(tmp_path, run)
     table, shown = summarize([run]), show_study(tmp_path, "repair")
     assert {*table.columns} - {*shown.columns} == {"study", "device"}
-    (full,), (row, *_) = table.rows, shown.rows
+    (full,), (row,) = table.rows, shown.rows
     assert row == tuple(full[table.columns.index(name)] for name in shown.columns)
+    assert show_study(tmp_path, "positions").rows == ()
 
 
-def test_a_preset_that_is_not_recorded_has_no_seeds(tmp_path):
-    save_run(tmp_path, replace(make_run(), study="repair"))
-    shown = show_study(tmp_path, "repair")
-    left = [dict(zip(shown.columns, row, strict=True)) for row in shown.rows[1:]]
-    assert [(row["run"], row["scale"]) for row in left] == [
-        ("repaired-vit-hour", "laptop"),
-        ("repaired-vit", "full"),
-    ]
-    assert {row["seeds"] for row in left} == {0}
-    assert {row["what changed"] for row in left} == {"not recorded yet"}
+def test_a_run_is_open_until_it_is_recorded_where_it_belongs(tmp_path):
+    open_runs = list_open_runs(tmp_path).rows
+    place = "repair", "full", "repaired-vit"
+    assert (*place, 3, 3) in open_runs
+    repaired = {"study": "repair", "name": "repaired-vit", "preset": "repaired-vit"}
+    save_run(tmp_path, replace(make_run(), **repaired))
+    elsewhere = repaired | {"study": "report", "seed": 1}
+    save_run(tmp_path, replace(make_run(), **elsewhere))
+    fewer = list_open_runs(tmp_path).rows
+    assert {*fewer} ^ {*open_runs} == {(*place, 3, 3), (*place, 3, 2)}
+    for seed in (1, 2):
+        save_run(tmp_path, replace(make_run(), **repaired | {"seed": seed}))
+    last = list_open_runs(tmp_path).rows
+    assert {*open_runs} - {*last} == {(*place, 3, 3)} and len(last) < len(open_runs)
 
 
-def test_a_study_without_a_record_shows_the_commands_that_make_one(tmp_path):
-    table = show_study(tmp_path, "data-size")
-    assert "No run of the study 'data-size' is recorded yet" in table.columns[0]
-    command = ".venv/bin/python experiments/sweep.py data-size --scale"
-    assert table.rows == ((f"{command} laptop",), (f"{command} full",))
-
-
-def test_a_study_of_two_scales_shows_a_command_for_each(tmp_path):
-    assert show_study(tmp_path, "positions").rows == (
-        (".venv/bin/python experiments/sweep.py positions --scale laptop",),
-        (".venv/bin/python experiments/sweep.py positions --scale full",),
-    )
+def test_where_nothing_is_recorded_every_planned_run_is_open_once():
+    planned = sum(len({*runs_of(study)}) for study in STUDIES.values())
+    different = {name for study in STUDIES.values() for name in runs_of(study)}
+    rows = list_open_runs("nowhere").rows
+    assert sum(row[-1] for row in rows) == len(different) < planned
 
 
 def test_an_unknown_study_is_refused(tmp_path):

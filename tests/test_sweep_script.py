@@ -15,7 +15,6 @@ import pytest
 from sample_run import as_first_version, make_run
 
 from vitlib.records.runs import load_runs, save_run
-from vitlib.records.summary import show_study
 from vitlib.studies import STUDIES
 from vitlib.studies.study import grid
 
@@ -75,11 +74,6 @@ def test_every_run_of_a_study_is_planned_once_and_can_be_rehearsed(
         rehearsed = sweep.plan_tasks(study, scale, changes=sweep.REHEARSAL)
         assert {task.epochs for task in rehearsed} == {5}
         assert not {task.path for task in rehearsed} & {task.path for task in planned}
-    shown = [row[0] for row in show_study(tmp_path, study).rows]
-    assert shown == [
-        f".venv/bin/python experiments/sweep.py {study} --scale {scale}"
-        for scale in scales
-    ]
 
 
 def test_an_option_is_typed_as_train_has_it(sweep, monkeypatch):

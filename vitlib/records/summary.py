@@ -1,6 +1,7 @@
 """Put recorded runs side by side: one row an experiment, mean and spread over seeds."""
 
 import statistics
+from collections import Counter
 from itertools import compress, groupby
 
 from vitlib.records.changes import what_changed
@@ -8,6 +9,7 @@ from vitlib.records.run import steps_at_epochs
 from vitlib.records.runs import load_runs, record_path
 from vitlib.records.tables import Table
 from vitlib.studies import STUDIES
+from vitlib.studies.experiment import plan
 
 SHORT_HASH = 7  # letters of a commit, as git shortens it
 COLUMNS = (
@@ -106,7 +108,7 @@ def _record_row(run):
 
 
 def show_study(folder, study):
-    """Shows what is recorded of a study; where nothing is, the commands that record it.
+    """Shows what is recorded of a study.
 
     Args:
         folder: Path of the folder of all records, usually `results`.
@@ -114,8 +116,7 @@ def show_study(folder, study):
 
     Returns:
         `Table`: that of `summarize` without the columns of the study and the device, so
-        that it fits a page, and a row with 0 seeds for each preset of the study that
-        no run is recorded of; or one command a row, for each scale.
+        that it fits a page.
 
     Raises:
         ValueError: When there is no such study.
@@ -124,26 +125,36 @@ def show_study(folder, study):
         raise ValueError(
             f"study must be one of {sorted(STUDIES)}. Received: {study!r}."
         )
-    runs = load_runs(folder, study)
-    if not runs:
-        return _commands(STUDIES[study])
-    table = summarize(runs)
+    table = summarize(load_runs(folder, study))
     kept = [name not in ("study", "device") for name in table.columns]
     columns, *rows = (
         tuple(compress(line, kept)) for line in (table.columns, *table.rows)
     )
-    nothing = ("-", "-", 0, "-", "-", "-", "-", "not recorded yet")
-    recorded = {run.preset for run in runs}
-    for scale, planned in STUDIES[study].runs.items():
-        presets = dict.fromkeys(run["preset"] for run in planned)
-        rows += [(name, scale, *nothing) for name in presets if name not in recorded]
     return Table(columns, tuple(rows))
 
 
-def _commands(study):
-    title = f"No run of the study {study.name!r} is recorded yet. To record it:"
-    command = f".venv/bin/python experiments/sweep.py {study.name} --scale"
-    return Table((title,), tuple((f"{command} {scale}",) for scale in study.runs))
+def list_open_runs(folder):
+    """Makes the table of the runs that the studies plan and nobody has recorded.
+
+    Args:
+        folder: Path of the folder of all records, usually `results`.
+
+    Returns:
+        `Table` with a row for each study, scale and preset that lacks runs: how many
+        are planned, and how many of them are open. A run of several studies counts in
+        the first; a run that failed is recorded.
+    """
+    recorded = {(run.study, run.name, run.seed) for run in load_runs(folder)}
+    planned, left = Counter(), Counter()
+    for study in STUDIES.values():
+        for scale, runs in study.runs.items():
+            for run in (plan(**options) for options in runs):
+                if run.study is study:
+                    place = study.name, scale, run.preset
+                    planned[place] += 1
+                    left[place] += (study.name, run.name, run.seed) not in recorded
+    rows = [(*place, planned[place], left[place]) for place in planned if left[place]]
+    return Table(("study", "scale", "preset", "planned runs", "open"), tuple(rows))
 
 
 def _row(study, name, runs):
