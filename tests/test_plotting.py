@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -202,70 +200,6 @@ def test_images_need_no_labels_but_axes(ax):
         pictures.show_images([ax], np.zeros((2, 4, 4)))
     with pytest.raises(ValueError, match="zip"):
         pictures.show_images([ax], np.zeros((1, 4, 4)), ["a", "b"])
-
-
-def family_run(family, **changes):
-    return make_run(model=make_run().model | {"family": family}, **changes)
-
-
-def sized(family, images, *accuracies):
-    data = make_run().data | {"train": images}
-    tests = [{"loss": 1.0, "top1": top1, "top5": 0.9} for top1 in accuracies]
-    return [family_run(family, data=data, test=test) for test in tests]
-
-
-def ends(ax):
-    segments = [path for bar in ax.collections for path in bar.get_segments()]
-    return [[round(float(y), 9) for _, y in segment] for segment in segments]
-
-
-def test_accuracy_by_images_has_a_line_a_family_with_means_and_ranges(ax):
-    runs = [*sized("vit", 20_000, 0.4), *sized("vit", 5_000, 0.1, 0.3, 0.2)]
-    runs += [replace(run, scale="laptop") for run in sized("resnet", 5_000, 0.5)]
-    assert plotting.plot_accuracy_by_images(ax, runs) is ax
-    vit, resnet = (container.lines[0] for container in ax.containers)
-    np.testing.assert_allclose(vit.get_xydata(), [(5_000, 20), (20_000, 40)])
-    np.testing.assert_allclose(resnet.get_xydata(), [(5_000, 50)])
-    assert ends(ax) == [[10, 30], [40, 40], [50, 50]]
-    assert (vit.get_color(), resnet.get_color()) == ("C0", "C1")
-    words = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert words == ["vit, full", "resnet, laptop"]
-    assert (vit.get_linestyle(), resnet.get_linestyle()) == ("--", "-")
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["5,000", "20,000"]
-
-
-def test_accuracy_by_cost_has_a_named_point_an_experiment(ax):
-    other = family_run("resnet", name="other", test={"top1": 0.5, "top5": 1, "loss": 1})
-    other = replace(other, training=other.training | {"steps_per_epoch": 25})
-    assert plotting.plot_accuracy_by_cost(ax, [make_run(), other]) is ax
-    points = [container.lines[0] for container in ax.containers]
-    passes = 3 * 30 * 32 * np.array([1250, 25])
-    places = np.array([point.get_xydata()[0] for point in points])
-    np.testing.assert_allclose(places.T, [passes * 3e9 / 1e15, [37.5, 50]])
-    assert [point.get_color() for point in points] == ["C0", "C1"]
-    assert [text.get_text() for text in ax.texts] == ["report-vit", "other"]
-
-
-def test_names_of_neighbours_are_written_in_one_block(ax):
-    def run(name, top1, family="vit"):
-        return family_run(family, name=name, test={"top1": top1, "top5": 1, "loss": 1})
-
-    runs = [run("low", 0.1), run("near", 0.61), run("best", 0.64)]
-    runs += [run("resnet", 0.62, "resnet"), run("nearer", 0.59, "resnet")]
-    plotting.plot_accuracy_by_cost(ax, runs)
-    blocks = {text.get_text(): text for text in ax.texts}
-    assert blocks.keys() == {"best\nnear", "low", "resnet\nnearer"}
-    assert blocks["best\nnear"].xy[1] == pytest.approx(64)
-    assert blocks["resnet\nnearer"].xy[1] == pytest.approx(59)
-    assert ax.get_ylim()[0] == 0
-
-
-@pytest.mark.parametrize(
-    "plot", [plotting.plot_accuracy_by_images, plotting.plot_accuracy_by_cost]
-)
-def test_axes_without_a_finished_run_say_so(ax, plot):
-    plot(ax, [make_run(status="failed", error="It broke.", test=None)])
-    assert [text.get_text() for text in ax.texts] == ["no finished run is recorded yet"]
 
 
 READINGS = {"step": [10, 20], "loss": [4.7, 4.6], "dead": [[0.1, 0.2], [0.3, 0.9]]}

@@ -6,8 +6,6 @@ gives it a caption.
 
 import numpy as np
 
-from vitlib.records.run import images_at_epochs
-
 PERCENT = 100
 READING_LABELS = {  # of the instruments, on an axis
     "train_loss": "training loss (nats)",
@@ -20,9 +18,6 @@ READING_LABELS = {  # of the instruments, on an axis
     "logit_spread": "spread of the logits",
     "answers": "distinct answers",
 }
-FORWARD_PASSES = 3  # what a training step costs: forward, and back twice as much
-PETA = 1e15
-NEAR = 5  # per cent, between two points whose names would overlap
 
 
 def plot_learning_curve(ax, history, metric="top1", label="", color=None):
@@ -68,87 +63,6 @@ def plot_test_accuracies(ax, runs, metric="top1"):
     return ax if groups else _say_that_nothing_is_recorded(ax)
 
 
-def plot_accuracy_by_images(ax, runs):
-    """Draws test top-1 against the number of training images.
-
-    A family has a line at each scale: solid at laptop scale, dashed at the others. A
-    point is the mean over seeds, its bar goes from the lowest to the highest. Where no
-    run is finished, the axes say so.
-
-    Args:
-        ax: Axes to draw on.
-        runs: List of `Run`; those that failed are left out.
-    """
-    ax.set(xlabel="training images", ylabel="test top-1 accuracy (%)")
-    lines = _group(runs, lambda run: (run.model["family"], run.scale))
-    for (family, scale), members in lines.items():
-        sizes = _group(members, lambda run: run.data["train"])
-        values = [_accuracies(sizes[count]) for count in sorted(sizes)]
-        style = "o-" if scale == "laptop" else "s--"
-        look = {"color": _color(family), "label": f"{family}, {scale}"}
-        _draw_means(ax, sorted(sizes), values, style, **look)
-    if not lines:
-        return _say_that_nothing_is_recorded(ax)
-    counts = sorted({run.data["train"] for group in lines.values() for run in group})
-    ax.set_xscale("log")
-    ax.set_xticks(counts, [f"{count:,}" for count in counts])
-    ax.minorticks_off()
-    ax.legend()
-    return ax
-
-
-def plot_accuracy_by_cost(ax, runs):
-    """Draws test top-1 against the arithmetic of a training, a named point a run name.
-
-    A point is the mean over seeds, its bar goes from the lowest to the highest. A step
-    counts as three forward passes of its images. Where no run is finished, the axes say
-    so.
-
-    Args:
-        ax: Axes to draw on.
-        runs: List of `Run`; those that failed are left out.
-    """
-    groups, spots = _group(runs, lambda run: run.name), []
-    for name, members in groups.items():
-        run, values = members[0], _accuracies(members)
-        passes = FORWARD_PASSES * images_at_epochs(run)[-1]
-        place, family = passes * run.flops_per_image / PETA, run.model["family"]
-        _draw_means(ax, [place], [values], "o", color=_color(family))
-        spots.append((family, place, np.mean(values), name))
-    ax.set(xlabel="arithmetic of the training (PFLOP)")
-    ax.set(ylabel="test top-1 accuracy (%)")
-    if not groups:
-        return _say_that_nothing_is_recorded(ax)
-    ax.set_xscale("log")
-    ax.margins(0.3)
-    ax.set_ylim(bottom=0)
-    _name_spots(ax, spots)
-    return ax
-
-
-def _name_spots(ax, spots):
-    """Names points: a ViT above, a ResNet below, neighbours in one block.
-
-    Args:
-        ax: Axes that have the points already.
-        spots: A tuple a point: the model's family, x, y, and the name.
-    """
-    blocks = []
-    for family, place, height, name in sorted(spots, reverse=True):
-        last = blocks[-1] if blocks else (None, None, [], [])
-        near = last[:2] == (family, place) and last[2][-1] - height < NEAR
-        if not near:
-            blocks.append(last := (family, place, [], []))
-        last[2].append(height)
-        last[3].append(name)
-    for family, place, heights, names in blocks:
-        spot, up, align = (place, heights[0]), 4, "bottom"
-        if family != "vit":
-            spot, up, align = (place, heights[-1]), -4, "top"
-        look = {"textcoords": "offset points", "va": align, "fontsize": "small"}
-        ax.annotate("\n".join(names), spot, xytext=(6, up), **look)
-
-
 def _group(runs, key):
     """The finished runs by a key, in their order."""
     groups = {}
@@ -160,18 +74,6 @@ def _group(runs, key):
 
 def _accuracies(runs, metric="top1"):
     return [PERCENT * run.test[metric] for run in runs]
-
-
-def _color(family):
-    """The same colour for a family in the whole book."""
-    return "C0" if family == "vit" else "C1"
-
-
-def _draw_means(ax, places, values, style, **look):
-    means = [np.mean(group) for group in values]
-    below = [mean - min(group) for mean, group in zip(means, values, strict=True)]
-    above = [max(group) - mean for mean, group in zip(means, values, strict=True)]
-    ax.errorbar(places, means, [below, above], fmt=style, capsize=3, **look)
 
 
 def _say_that_nothing_is_recorded(ax):
