@@ -20,25 +20,22 @@
 #
 # This page holds what long trainings gave. Each {term}`recorded run` is one small file in
 # the folder `results/`; the tables and figures below are read from these files by the
-# cells that you see. A test runs the cells again, and compares.
+# cells that you see. A test runs the cells again and compares.
 #
-# **How to read a table.** Accuracies are those of the {term}`test set`, which a run touches once,
-# at its end, with the weights of the {term}`epoch` that was best on the {term}`validation set`. A
-# column names this epoch for each seed. Where a training is short, one seed may be tested at its
-# beginning and another at its end; then the mean is not that of one state of the model. Parameters
-# and operations count the whole model; a {term}`multiply-add` counts as two operations. Where
-# several {term}`seeds <seed>` were run, an accuracy is the mean ± the standard deviation over them.
-# Minutes are the mean time of a run by the clock: a machine that had other work took longer. The
-# last column has what a run changes, held against our reading of the report: `REPORT_TRAIN` (30
-# epochs, `float32`, 32 images a step, a constant rate of 0.001 without warm-up, a decay of 0.0001
-# of all weights, no clipping, no label smoothing) and `REPORT_VIT` or `REPORT_RESNET`. "In part" is
-# a decay that spares biases, norms and positions. "Other model" is a network of other sizes or of
-# another kind. The machine of each run is named at the end of the page.
+# **Accuracies** are those of the {term}`test set`, which a run touches once, at its end, with the
+# weights of the {term}`epoch` that was best on the {term}`validation set`. With several
+# {term}`seeds <seed>` an accuracy is the mean ± the standard deviation over them. One column names
+# the best epoch of each seed: where a training is short, one seed may be tested at its beginning
+# and another at its end, and then the mean is not that of one state of the model.
 #
-# **How to fill a gap.** A row with 0 seeds is not recorded yet. Where a study has no run at all, its
-# table lists the commands that record it: at laptop scale, on two processor cores, or at the
-# report's sizes, on a GPU. [](#sec-how-to-record) has the commands of all studies, and says what to
-# do after them.
+# **Cost.** Parameters and operations count the whole model; a {term}`multiply-add` counts as two
+# operations. Minutes are the mean time of a run by the clock, and a machine that had other work
+# took longer. The machine of each run is named at the end of the page.
+#
+# **What changed** is held against our reading of the report: `REPORT_TRAIN` (30 epochs, `float32`,
+# 32 images a step, a constant rate of 0.001 without warm-up, a decay of 0.0001 of all weights, no
+# clipping, no label smoothing) and `REPORT_VIT` or `REPORT_RESNET`. "In part" is a decay that
+# spares biases, norms and positions. "Other model" is a network of other sizes or of another kind.
 
 # %%
 import matplotlib.pyplot as plt
@@ -46,17 +43,20 @@ import numpy as np
 
 import vitlib
 from vitlib import Table
-from vitlib.inspection import plotting
 from vitlib.records.intervals import welch_interval
 from vitlib.records.run import steps_at_epochs
-from vitlib.records.summary import list_records, summarize_readings
+from vitlib.records.summary import (
+    list_open_runs,
+    list_records,
+    summarize_readings,
+)
 
 plt.style.use("vitlib.course")
 
 # %% [markdown]
 # ## `report`: does the failure reproduce?
 #
-# The report's two models under the report's two recipes. The chapter
+# The report's two models under the report's two recipes, cut short. The chapter
 # [](#sec-training) says what to look for.
 
 # %%
@@ -65,12 +65,12 @@ vitlib.show_study("../results", "report")
 # %% [markdown]
 # ## `diagnosis`: what stops the one model, and slows the other?
 #
-# The report's ViT with one change at a time. Names that begin with `first-steps` are short
-# trainings of 200 steps (300 with warm-up), tested on few images; an epoch is 25 steps there.
-# `bfloat16-steps` are the same in the shorter format, for what takes more images than that.
-# `narrow-vit` is a narrow copy, trained for 30 whole epochs; `narrow-vit-high-rate` is the same copy
-# at a higher rate. Names that begin with `first-pass` are the report's ResNet, which sees each
-# training image once, in ten short epochs. See [](#sec-training).
+# The report's ViT with one change at a time. Names that begin with `first-steps` are trainings of
+# 200 steps (300 with warm-up); an epoch is 25 steps there. `bfloat16-steps` are the same in the
+# shorter format, for what takes more images than that. `narrow-vit` is a narrow copy, trained for
+# 30 whole epochs, and `narrow-vit-high-rate` the same copy at a higher rate. Names that begin with
+# `first-pass` are the report's ResNet, which sees each training image once, in ten short epochs.
+# See [](#sec-training).
 #
 # The short trainings are tested on 500 images, and most of their rows mix epochs: of
 # `first-steps-clipped`, one seed is tested with the weights of its first 25 steps, the other with
@@ -88,26 +88,41 @@ vitlib.show_study("../results", "diagnosis")
 runs = vitlib.load_runs("../results", "diagnosis")
 summarize_readings(runs)
 
-# %% mystnb={"figure": {"caption": "Dead units in the two hidden layers of the head during the first steps of the report's ViT: the first, of 2,048 units (dashed), and the last, of 1,024 (solid). One panel for the report's recipe and one for each change to it; a pair of lines for each seed.", "name": "fig-results-dead"}, "image": {"alt": "Eight panels with the share of dead units from 0 to 1 against the step of the training, for the report's recipe and seven changes to it. Each has a dashed line for the first hidden layer and a solid line for the last. Only under mean pooling both stay at 0."}}
-first = [run for run in runs if run.name.startswith("first-steps")]
-names = sorted({run.name for run in first})
-fig, axes = plt.subplots(2, 4, figsize=(7.2, 3.8), sharex=True, sharey=True)
-for ax, name in zip(axes.flat, names, strict=True):
-    for run in (run for run in first if run.name == name):
-        dead = np.array(run.history["dead"])
-        ax.plot(steps_at_epochs(run), dead[:, 0], "C0--")
-        ax.plot(steps_at_epochs(run), dead[:, -1], "C1")
-    ax.set_title(name.replace("first-steps", "")[1:] or "as in the report")
+# %%
+changes = {
+    "": "as in the report",
+    "-clipped": "gradients clipped",
+    "-decay": "stronger decay",
+    "-small-init": "smaller first weights",
+    "-warmup": "warm-up",
+    "-low-rate": "a tenth of the rate",
+    "-no-dropout": "no dropout in the head",
+    "-pooled": "mean of the tokens",
+}
+
+# %% mystnb={"figure": {"caption": "Dead units in the two hidden layers of the head during the first steps of the report's ViT, two seeds each. One panel for the report's recipe and one for each change to it.", "name": "fig-results-dead"}, "image": {"alt": "Eight panels with the share of dead units against the step of the training. As in the report, with clipped gradients and with stronger decay the last layer goes to 100 per cent. With smaller first weights and warm-up the first layer does, in one seed or both. At a tenth of the rate and without dropout neither does, and with the mean of the tokens both stay at 0."}}
+layers = ("first layer, 2,048 units", "last layer, 1,024 units")
+fig, axes = plt.subplots(4, 2, figsize=(5.6, 7.4), sharex=True, sharey=True)
+for ax, (ending, words) in zip(axes.flat, changes.items(), strict=True):
+    for run in (run for run in runs if run.name == f"first-steps{ending}"):
+        dead = 100 * np.array(run.history["dead"])
+        for shares, look, layer in zip(
+            dead.T, ("C0--", "C1-"), layers, strict=True
+        ):
+            (line,) = ax.plot(steps_at_epochs(run), shares, look)
+            line.set_label(layer if run.seed == 0 else "")
+    ax.set_title(words)
+fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center")
 fig.supxlabel("step")
-fig.supylabel("share of dead units")
+fig.supylabel("dead units (%)")
 plt.show()
 
 # %% [markdown]
 # ## `dead-units`: at which rate, for how many inputs, does a head die?
 #
-# A narrow copy of the report's ViT, for 200 steps at five rates. Its head gets from 4 to 256 tokens side
-# by side, of 64 numbers each, or the mean of 64 tokens; else it stays as it is. The table has the
-# share of dead units in the last hidden layer at the end, the mean of the seeds, by the number of
+# A narrow copy of the report's ViT, for 200 steps at five rates. Its head gets from 4 to 256 tokens
+# side by side, of 64 numbers each, or the mean of 64 tokens; nothing else changes. The table has
+# the share of dead units in the last hidden layer at the end, the mean over the seeds, by the
 # inputs of the head (rows) and the rate (columns). [](#sec-training) draws both hidden layers.
 
 # %%
@@ -138,8 +153,8 @@ Table(columns, tuple(rows))
 vitlib.show_study("../results", "repair")
 
 # %% [markdown]
-# And what did the instruments read of the exact models, under the report's recipes and the repaired
-# one?
+# The instruments have read this of the exact models, under the report's recipes and the repaired
+# one.
 
 # %%
 runs = [
@@ -159,9 +174,8 @@ vitlib.show_study("../results", "positions")
 # %% [markdown]
 # ## `comparison`: ViT against ResNet, fairly
 #
-# Both families on the same images. At full scale each has a recipe of its own; at laptop scale a
-# pair shares one: `small-resnet` that of `small-vit` above, `compact-resnet` that of `compact` below.
-# See [](#sec-comparison).
+# Both families on the same images. A pair shares its recipe: `small-resnet` that of `small-vit`
+# above, `compact-resnet` that of `compact` below. See [](#sec-comparison).
 
 # %%
 vitlib.show_study("../results", "comparison")
@@ -175,76 +189,138 @@ vitlib.show_study("../results", "comparison")
 vitlib.show_study("../results", "data-size")
 
 # %% [markdown]
-# ## `compact`: what can half an hour of two processor cores do, or 30 epochs of a GPU?
+# ## `compact`: what can half an hour of two processor cores do?
 #
 # A small ViT whose tokens come from convolutions {cite:p}`hassani2021`, on the images as
 # they are, 32 x 32. It multiplies matrices in {term}`bfloat16`, which has fewer digits;
-# [](#sec-speed) measures how much faster it is. The minutes below do not: `compact-decay`
+# [](#sec-speed) measures how much faster that is. The minutes below cannot: `compact-decay`
 # and `compact-half-hour` had the machine nearly to themselves, the others ran beside other work.
 #
-# `compact-float32` is the same training in `float32`: what it gains in accuracy, if
-# anything, is what the faster format costs. `compact-decay` has a stronger
-# {term}`weight decay`, and `compact-half-hour` more than twice the epochs on top.
-# `pure-vit` has no convolutions: it is `small-vit` without dropout, in 28 epochs and otherwise under
-# the recipe of `compact`. So beside the epochs its rate (twice as high), its label smoothing and its
-# warm-up are not those of `small-vit`.
-# The two `small-image` models are larger, and meant for a GPU and the report's 30 epochs.
+# `compact-float32` is the same training in `float32`, and shows what the faster format costs in
+# accuracy. `compact-decay` has a stronger {term}`weight decay`, and `compact-half-hour` more than
+# twice the epochs on top. `pure-vit` has no convolutions: it is `small-vit` without dropout, in 28
+# epochs and otherwise under the recipe of `compact`. So its rate (twice as high), its label
+# smoothing and its warm-up are not those of `small-vit` either.
 
 # %%
 vitlib.show_study("../results", "compact")
 
 # %% [markdown]
-# Does a difference say anything? Welch's interval holds the true one in nineteen cases of twenty; a
-# difference counts when 0 lies outside. It knows how many seeds each side has. Where a run has one,
-# the spread of `compact` over its three seeds takes the place of its own.
+# Which of these differences count? Welch's interval holds the true difference in nineteen cases of
+# twenty, and takes into account how many seeds each side has. A difference counts when 0 lies
+# outside. Where a run has one seed, the spread of `compact` over its three takes the place of its
+# own, and the interval is no better than that.
 
 # %%
+names = {
+    "compact-float32": "float32",
+    "compact-decay": "stronger decay",
+    "compact-half-hour": "stronger decay, 45 epochs",
+    "pure-vit": "patches, no convolutions",
+}
 runs = [r for r in vitlib.load_runs("../results", "compact") if r.test]
 points = {}
 for run in runs:
     points.setdefault(run.name, []).append(100 * run.test["top1"])
-others = sorted(points.keys() - {"compact"})
+
+# %%
 rows = []
-for name in others:
+for name, words in names.items():
     low, high = welch_interval(points[name], points["compact"])
-    gain = f"{np.mean(points[name]) - np.mean(points['compact']):+.2f}"
+    gain = f"{(low + high) / 2:+.2f}", f"{low:+.1f} to {high:+.1f}"
     counts = "no" if low < 0 < high else "yes"
-    seeds = len(points[name])
-    rows.append((name, seeds, gain, f"{low:+.1f} to {high:+.1f}", counts))
-columns = ("run", "seeds", "gain (points)", "interval", "counts")
+    rows.append((words, len(points[name]), *gain, counts))
+columns = ("against `compact`", "seeds", "gain (points)", "interval", "counts")
 Table(columns, tuple(rows))
 
 # %% [markdown]
-# So the faster format costs nothing that three seeds can show. The stronger decay is ahead by a
-# point, and one seed cannot tell that from chance. With more epochs on top the gain counts; how
-# much of it the decay has, nobody knows. By then the model knows its training images far better
-# than others, as {numref}`fig-results-curves` shows. And patches alone stay far behind convolutions
-# in front of the tokens, with half the parameters and more epochs. Where a row has one seed, its
-# spread is borrowed, and the interval no better than that.
+# The faster format costs nothing that three seeds can show. The stronger decay is ahead by a point,
+# which one seed cannot tell from chance. With more epochs on top the gain counts, and nobody knows
+# how much of it the decay has. Patches alone stay far behind convolutions in front of the tokens,
+# with half the parameters and more epochs.
 
 # %% [markdown]
 # ## How did the trainings go?
 #
-# {numref}`fig-results-curves` draws the accuracy of every finished run, one panel a name. The short
-# trainings that are tested on few images are left out: at chance there is no curve to see. A wide gap between the
-# dashed and the solid line means that the model knows its training images better than others.
+# {numref}`fig-results-curves` draws the accuracy of the whole trainings, one question a panel. The
+# repaired recipe brings the report's ViT to 10 % in two epochs (one seed), where its own stays at a
+# guess. A narrow copy comes back from its dead units at the report's rate, and stays dead at 4.5
+# times that rate. Where a dashed line is far above the solid one, the model knows its training
+# images better than others.
 
-# %% mystnb={"figure": {"caption": "Top-1 accuracy in per cent against epochs: on the validation images (solid), and on the training images as they went by (dashed). One panel a name, with a pair of lines for each seed; a number below a name is that of the training images. Training images are augmented and seen with dropout, so the dashed line may run below the solid one.", "name": "fig-results-curves"}, "image": {"alt": "A small panel for each name that has finished runs, all from 0 to 100 per cent, with accuracy against epochs. Each run has a solid line for validation and a dashed line for training."}}
+# %%
+panels = {
+    "the report's models": {
+        "repaired-vit-hour": "ViT, repaired",
+        "report-resnet-hour": "ResNet",
+        "report-vit-hour": "ViT, not repaired",
+    },
+    "a narrow copy of the ViT": {
+        "narrow-vit": "rate 0.001",
+        "narrow-vit-high-rate": "rate 0.0045",
+    },
+}
+
+# %%
+panels["ViT or ResNet, long recipe"] = {
+    "compact": "convolutions, ViT",
+    "compact-resnet": "ResNet",
+    "pure-vit": "ViT",
+}
+panels["kinds of position"] = {
+    "small-vit-position-2d": "2-D",
+    "small-vit": "1-D",
+    "small-vit-position-relative": "relative",
+    "small-vit-position-none": "none",
+}
+
+# %%
+panels["2,500 images or 40,000"] = {
+    "small-vit-train-images-2500": "ViT, 2,500",
+    "small-resnet-train-images-2500": "ResNet, 2,500",
+    "small-vit": "ViT, 40,000",
+}
+panels["more decay, more epochs"] = {
+    "compact-half-hour": "45 epochs",
+    "compact-decay": "20 epochs",
+}
+
+
+# %%
+def draw(ax, run, color, label, with_training):
+    """Draws the accuracy of a run after each epoch."""
+    shares = 100 * np.array([run.history["val_top1"], run.history["top1"]])
+    epochs = range(1, shares.shape[1] + 1)
+    ax.plot(epochs, shares[0], color=color, label=label)
+    if with_training:
+        ax.plot(epochs, shares[1], "--", color=color)
+
+
+# %% mystnb={"figure": {"caption": "Top-1 accuracy in per cent against epochs: on the validation images (solid), and in the last two panels on the training images as they went by (dashed). A line for each seed; the scales differ. Training images are augmented and seen with dropout, so that a dashed line may run below the solid one.", "name": "fig-results-curves"}, "image": {"alt": "Six panels with few lines each. Under the repaired recipe the report's ViT rises to 10 per cent, its ResNet to 4, and under the report's recipe the ViT stays at 1. A narrow copy reaches 34 per cent at one rate and stays at 1 at a higher one. A ViT behind convolutions is above a ResNet, and that above a plain ViT. Two kinds of position lie above two others. On 2,500 images the training accuracy leaves the validation accuracy far below. More epochs add a little."}}
 runs = [r for r in vitlib.load_runs("../results") if r.status == "finished"]
-long = [run for run in runs if run.data["test"] == 10_000]
-names = list(dict.fromkeys(run.name for run in long))
-rows = -(-len(names) // 4)  # rounded up
-fig, axes = plt.subplots(rows, 4, figsize=(7.2, 1.5 * rows), sharey=True)
-for ax in axes.flat[len(names) :]:
-    ax.axis("off")
-for ax, name in zip(axes.flat, names, strict=False):
-    for run in (run for run in long if run.name == name):
-        plotting.plot_learning_curve(ax, run.history, color="C0")
-    ax.set_title(name.replace("-train-images-", "\n"), fontsize=8)
-    ax.set(xlabel="", ylabel="", xlim=(0, None), ylim=(0, 100))
+fig, axes = plt.subplots(3, 2, figsize=(5.6, 8))
+for place, (title, lines) in enumerate(panels.items()):
+    ax = axes.flat[place]
+    for color, (name, words) in enumerate(lines.items()):
+        for run in (run for run in runs if run.name == name):
+            label = words if run.seed == 0 else None
+            draw(ax, run, f"C{color}", label, with_training=place > 3)
+    ax.set(xlim=(0, None), ylim=(0, None))
+    ax.set_title(title)
+    ax.legend(fontsize=8)
 fig.supxlabel("epoch")
 fig.supylabel("top-1 accuracy (%)")
 plt.show()
+
+# %% [markdown]
+# ## What is planned, and open?
+#
+# These runs belong to a study, and nobody has recorded them. At laptop scale they take two processor
+# cores, at full scale a GPU or a day. [](#sec-how-to-record) has the commands, and says what to do
+# after them.
+
+# %%
+list_open_runs("../results")
 
 # %% [markdown]
 # ## Where do the numbers come from?

@@ -47,12 +47,11 @@ def read(name):
 # `python benchmarks/training_speed.py` builds the same architecture several times: as this
 # course has it, from the layers of Keras alone, and with other libraries. They take turns,
 # a few steps each, so that a busy moment of the machine meets all of them. The table has
-# the median; the range shows how calm the machine was.
+# the median; the range from the slowest to the fastest shows how calm the machine was.
 #
-# Two columns deserve a word. **GFLOP/s** counts what the model needs, from its shapes:
-# three forward passes a step. **Share of matrix rate** divides that by what large matrix
-# products alone reached on this machine, in the same number format. It says how much is
-# left to gain.
+# **GFLOP/s** counts what the model needs, from its shapes: three forward passes a step. **Share
+# of matrix rate** divides that by what large matrix products alone reached on this machine, in
+# the same number format. It says how much is left to gain.
 #
 # The peers are not all the same model. transformers splits a token among the heads, and so
 # computes a fifth as much for an image; vit-pytorch has a class token and one dense layer
@@ -86,8 +85,9 @@ def show_speeds(name):
 show_speeds("report")
 
 # %% [markdown]
-# How many times as fast is this course's model as each peer, in images a second? The rows are
-# the peers. Compare within one number format, and remember the fifth.
+# Each row of the next table is a peer, and each column one of this course's models: how many times
+# as many images a second does it train on? Compare within one number format, and remember that
+# transformers computes a fifth.
 
 
 # %%
@@ -110,16 +110,15 @@ def show_ratios(name):
 show_ratios("report")
 
 # %% [markdown]
-# The preset `compact` is a small ViT whose tokens come from convolutions. The convolutions
-# are the same code for both contenders.
+# The preset `compact` is a small ViT whose tokens come from convolutions. Both contenders run the
+# same code for the convolutions.
 
 # %%
 show_ratios("compact")
 
 # %% [markdown]
-# And the report's ResNet101V2. On a 32 x 32 image its maps are tiny, so that a step is
-# hundreds of small operations. Nothing of it but Adam and the augmentation is this
-# course's own.
+# The last is the report's ResNet101V2. On a 32 x 32 image its maps are tiny, so that a step is
+# hundreds of small operations. Only Adam and the augmentation are this course's own.
 
 # %%
 show_ratios("resnet")
@@ -128,8 +127,8 @@ show_ratios("resnet")
 # ## Where does the time of a step go?
 #
 # `python benchmarks/profile_step.py` lets TensorFlow's profiler watch one step on a CPU,
-# and adds up the time of each kind of operation over all calls and both threads. First
-# come the layers of Keras in `float32`, then this course's in `bfloat16`.
+# and adds up the time of each kind of operation over all calls and both threads. The first
+# table has the layers of Keras in `float32`, the second those of this course in `bfloat16`.
 
 
 # %%
@@ -147,8 +146,8 @@ show_profile("profile-keras")
 show_profile("profile-vitlib")
 
 # %% [markdown]
-# Between these two profiles two things change at once, the layers and the number format. How much
-# does each of them? The timings of whole steps at the top of this page changed one at a time:
+# Between these two profiles two things change at once, the layers and the number format. The timings
+# of whole steps at the top of this page changed one at a time, and tell them apart:
 
 
 # %%
@@ -172,8 +171,8 @@ def show_changes(name):
 show_changes("report")
 
 # %% [markdown]
-# The format does more of it than the layers. So do not read a shorter time in the second profile as
-# the merit of the layers. In both, products of matrices (`MatMul`, `BatchMatMul`) are the work
+# The format contributes more than the layers, so a shorter time in the second profile is not the
+# merit of the layers alone. In both, products of matrices (`MatMul`, `BatchMatMul`) are the work
 # itself. The rest is what this course tries to save:
 #
 # * **Attention.** `keras.layers.MultiHeadAttention` writes its products as `einsum`.
@@ -181,14 +180,14 @@ show_changes("report")
 #   projection.
 # * **Adam.** Keras writes the update as a dozen operations, and each goes through the
 #   memory of all weights. {class}`vitlib.training.optimizer.AdamW` uses TensorFlow's one operation.
-# * **Dropout.** Most of its cost are random bits. {class}`vitlib.layers.dropout.Dropout` draws 16
+# * **Dropout.** Most of its cost is drawing random bits. {class}`vitlib.layers.dropout.Dropout` draws 16
 #   for a number where Keras draws 32.
 # * **Normalisation.** {class}`vitlib.layers.normalize.Normalization` computes on rows of pixels,
 #   not on three channels at a time.
 # * **bfloat16.** A number of 16 bits halves the memory traffic, and some processors
-#   multiply it faster. Weights and the last layer stay in `float32`. What the format costs
-#   in accuracy, the study `compact` of [](#sec-results) says: three trainings with it, three
-#   without.
+#   multiply it faster. Weights and the last layer stay in `float32`. The study `compact` of
+#   [](#sec-results) says what the format costs in accuracy: three trainings have it, three do
+#   not.
 #
 # Each is the same function as what it replaces, up to rounding. Tests compare outputs and
 # gradients, or, for dropout, the share that is dropped.
@@ -197,7 +196,7 @@ show_changes("report")
 #
 # `python benchmarks/cost_curves.py` changes one thing at a time: the number of tokens, the
 # width of a token, the number of blocks, the {term}`batch`. {numref}`fig-speed-curves`
-# draws seconds and memory on double logarithmic axes. There a straight line of slope 1
+# draws seconds and memory on double logarithmic axes. There a line as steep as the dotted one
 # means "twice as much costs twice as much".
 
 # %%
@@ -215,73 +214,44 @@ def median_seconds(points):
     return np.array([np.median(point["seconds"]) for point in points])
 
 
-# %% mystnb={"figure": {"caption": "Seconds of a training step (top) and memory above that of the built model (bottom), against tokens, width, blocks and batch. Dotted: growth in proportion, drawn through the last point. All axes are logarithmic.", "name": "fig-speed-curves"}, "image": {"alt": "Eight small plots in two rows of four with logarithmic axes. Seconds and memory rise with tokens, width, blocks and batch; each has a dotted line of slope one for comparison."}}
-fig, axes = plt.subplots(2, 4, figsize=(7.2, 4), sharex="col", sharey="row")
-for column, (label, (name, key)) in zip(axes.T, axes_of.items(), strict=True):
+# %% mystnb={"figure": {"caption": "What a training step costs: seconds (left) and memory above that of the built model (right), against tokens, width, blocks and batch. Dotted: growth in proportion, drawn through the last point. All axes are logarithmic.", "name": "fig-speed-curves"}, "image": {"alt": "Eight small plots, two for each of tokens, width, blocks and batch. Seconds are on the left, memory on the right. Most curves start flatter than their dotted line of growth in proportion and follow it at the end. Those of tokens are steeper at the end, and so are the seconds of width."}}
+fig, axes = plt.subplots(4, 2, figsize=(5.6, 8), sharey="col")
+for row, (label, (name, key)) in zip(axes, axes_of.items(), strict=True):
     x = np.array([point[key] for point in curves[name]])
     memory = [point["memory_bytes"] / 2**20 for point in curves[name]]
-    values = median_seconds(curves[name]), memory
-    for ax, y in zip(column, values, strict=True):
+    for ax, y in zip(row, (median_seconds(curves[name]), memory), strict=True):
         ax.loglog(x, y, "o-")
         ax.loglog(x, x * y[-1] / x[-1], ":", color="gray")
-    column[1].minorticks_off()
-    column[1].set_xticks(x[::2], x[::2])
-    column[1].set_xlabel(label)
-axes[0, 0].set_ylabel("seconds a step")
-axes[1, 0].set_ylabel("memory (MiB)")
+        ax.set_xticks(x[::2], x[::2])
+        ax.tick_params(
+            axis="x", which="minor", bottom=False, labelbottom=False
+        )
+        ax.set_xlabel(label)
+axes[0, 0].set_title("seconds a step")
+axes[0, 1].set_title("memory (MiB)")
 plt.show()
 
 # %% [markdown]
-# ## Where does attention become quadratic?
-#
-# The chapter on patches derives the arithmetic of a block from its sizes
-# ({ref}`sec-patches`). With $N$ tokens of length $D$, heads of $D$ numbers together, and an
-# MLP of $2D$, a block makes
-#
-# $$
-# \underbrace{8 N D^2}_{\text{projections and MLP}} +
-# \underbrace{2 N^2 D}_{\text{attention}}
-# $$ (eq-speed-block)
-#
-# {term}`multiply-adds <multiply-add>`. The first part grows in proportion to the tokens,
-# the second with their square. They are equal at $N = 4 D$.
-#
-# Does the clock agree? We fit $a + b N + c N^2$ to the measured seconds. The two growing
-# parts are equal at $N = b / c$. To see how much the answer leans on single points, we fit
-# again with each point left out in turn.
-
+# The last two points of each curve say how it grows where the model is large:
 
 # %%
-def crossover(N, seconds):
-    """Tokens at which the fitted linear and quadratic parts are equal."""
-    terms = np.stack([np.ones_like(N), N, N**2], axis=1) / seconds[:, None]
-    _, b, c = np.linalg.lstsq(terms, np.ones_like(seconds), rcond=None)[0]
-    return b / c
-
-
-# %%
-points = curves["patch_size"]
-N = np.array([point["tokens"] for point in points])
-seconds = median_seconds(points)
-rest = [
-    crossover(np.delete(N, i), np.delete(seconds, i)) for i in range(N.size)
-]
-rows = (
-    ("by arithmetic", 4 * points[0]["projection_dim"]),
-    ("by the clock, all points", crossover(N, seconds)),
-    ("the least with one point left out", min(rest)),
-    ("the most with one point left out", max(rest)),
-)
-Table(("crossover", "tokens"), rows)
+rows = []
+for label, (name, key) in axes_of.items():
+    last = curves[name][-2:]
+    sizes = [point[key] for point in last]
+    memory = [point["memory_bytes"] for point in last]
+    growths = sizes, median_seconds(last), memory
+    times = (f"{after / before:.1f}" for before, after in growths)
+    rows.append((label, *sizes, *times))
+columns = ("changed", "from", "to", "times as large")
+Table((*columns, "times the seconds", "times the memory"), tuple(rows))
 
 # %% [markdown]
-# The two answer different questions. Arithmetic counts products alone. The clock also
-# counts what has no product: norms, GELU and additions pass over the tokens, and softmax
-# over the table of weights between all of them. The first kind moves the crossover up, the
-# second moves it down. Where the last two rows lie far apart, the clock has not found the
-# crossover: a few points with their noise do not fix a ratio of two fitted numbers.
-#
-# In the fit each point is divided by its seconds, so that it counts by its relative error.
+# Tokens cost more than in proportion, in seconds and in memory: attention compares each of them with
+# each other, and that part of a block grows with their square ({ref}`sec-patches` counts it). Twice
+# the width takes more than twice the seconds, because the matrices of a block grow in both
+# directions. Blocks and batch grow about in proportion or slower. These are medians of one run on one
+# machine, and a single point can be off.
 #
 # ## What this page does not show
 #
@@ -289,7 +259,7 @@ Table(("crossover", "tokens"), rows)
 #   may win there.
 # * Noise in place of images. The time of a step does not depend on what is in an image;
 #   the accuracy does, and it has its own page ([](#sec-results)).
-# * A GPU, as long as no record below names one. The commands are the same there.
+# * A GPU. The records below come from processors; the commands are the same on a GPU.
 
 # %%
 names = sorted(path.stem for path in records.glob("*.json"))
