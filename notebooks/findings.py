@@ -648,8 +648,5 @@ print(f"time of the ViT: {resnet_speed / vit_speed:.1f} times the ResNet's")
 #
 # ## What is still missing
 #
-# * The report's two models for 30 epochs, and its ViT for as long under the repaired recipe.
-# * Larger models on fewer images, trained until they get no better.
-# * Anything about pre-training. CIFAR-100 is the only data set here.
-#
-# [](#sec-results) lists all runs that are planned and open.
+# Nothing here is pre-trained, and CIFAR-100 is the only set of photographs. [](#sec-results) lists the
+# runs that are planned and open.
