@@ -230,7 +230,7 @@ for name, words in names.items():
     gain = f"{(low + high) / 2:+.2f}", f"{low:+.1f} to {high:+.1f}"
     counts = "no" if low < 0 < high else "yes"
     rows.append((words, len(points[name]), *gain, counts))
-columns = ("against `compact`", "seeds", "gain (points)", "interval", "counts")
+columns = ("against compact", "seeds", "gain (points)", "interval", "counts")
 Table(columns, tuple(rows))
 
 # %% [markdown]
@@ -315,9 +315,9 @@ plt.show()
 # %% [markdown]
 # ## What is planned, and open?
 #
-# These runs belong to a study, and nobody has recorded them. At laptop scale they take two processor
-# cores, at full scale a GPU or a day. [](#sec-how-to-record) has the commands, and says what to do
-# after them.
+# These runs belong to a study, and nobody has recorded them. At quick and laptop scale two processor
+# cores are enough; at full scale a run takes a GPU, or hours to a day of two cores.
+# [](#sec-how-to-record) has the commands, and says what to do after them.
 
 # %%
 list_open_runs("../results")
