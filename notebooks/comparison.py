@@ -695,11 +695,11 @@ if (profile, data_set) == ("quick", "shapes"):
 # Same data, same models, two answers. After equally many images the ResNet leads by a wide
 # margin: the ViT is then still near 25 %, the {term}`ceiling` of a model that does not know
 # where things are ([](#sec-positions)). But each of its passes is cheap. For the same arithmetic
-# it gets several, and its lag is smaller.
+# it gets several, and lags by less.
 #
-# How much smaller is not worth a second look. The curve of a ViT that is learning where things
-# are rises steeply, so that one more epoch or another seed can move its last point by much. A
-# comparison at a fixed budget needs several seeds, or a budget at which the curves are flat.
+# By how much less depends on luck. The curve of a ViT that is learning where things are rises
+# steeply, so that one more epoch or another seed can move its last point far. A comparison at a
+# fixed budget needs several seeds, or a budget at which the curves are flat.
 #
 # Two remarks on fairness. At equal images the ViT was read at the end of its
 # {term}`warm-up <learning-rate warm-up>`, when its rate was highest; the ResNet had no warm-up,
@@ -725,7 +725,7 @@ Table((*columns, "test top-1 (%)"), tuple(rows))
 # %% [markdown]
 # The column "GFLOP a second" is the speed at which the arithmetic was done. It differs between
 # the two, because a processor is better at some products than at others. So equal arithmetic is
-# not equal time, and by the clock the lead changes once more.
+# not equal time, and a race by the clock has yet another lead.
 #
 # ## Is it the amount of data?
 #
@@ -811,8 +811,8 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # ## What do the recorded runs say?
 #
-# All of these were trained on CIFAR-100. First come the report's own models, cut short after an
-# hour on two processor cores; then small models of both families, under a short recipe of 8
+# The recorded runs train on CIFAR-100. First come the report's own models, for as many epochs as two
+# processor cores do in an hour; then small models of both families, under a short recipe of 8
 # epochs and a longer one.
 
 # %%
@@ -882,7 +882,7 @@ assert [low > 0 for _, low, _ in leads.values()] == [True, True, False]
 assert [high < 0 for *_, high in leads.values()] == [False, False, True]
 
 # %% [markdown]
-# All three differences count: 0 lies outside of each interval. A ViT that cuts its image into
+# All three differences count: 0 lies outside each interval. A ViT that cuts its image into
 # patches is behind the ResNet under both recipes. The second of these intervals leans on a single
 # seed of the ViT; the ViT also has 28 epochs there, and the ResNet 20. With convolutions in front
 # of its tokens a ViT is ahead. These runs speak for convolutions, more than for either family.
