@@ -60,7 +60,9 @@ def run(sweep, tmp_path, *options, scale="full"):
 
 
 def recorded(tmp_path):
-    return [(run.name, run.seed) for run in load_runs(tmp_path / "results")]
+    folder = tmp_path / "results"
+    runs = load_runs(folder) if folder.exists() else []
+    return [(run.name, run.seed) for run in runs]
 
 
 @pytest.mark.parametrize("study", sorted(STUDIES))
