@@ -212,15 +212,6 @@ plt.show()
 # `patches[order]`. `checks.check_shuffle_map(shuffle_map)` tells you whether it is right.
 # :::
 #
-# :::{exercise} Write attention
-# :label: ex-attention-attend
-#
-# Write the attention of all heads at once: `attend(queries, keys, values)` takes three
-# arrays of the shape (heads, N, d) and returns one of the same shape. Which axis does the
-# softmax work on, and by what are the {term}`logits <logit>` divided?
-# `checks.check_attend(attend)` tells you whether it is right.
-# :::
-#
 # ## Where does the trained model look?
 #
 # A model with $N$ patches has $N$ rows in each table. Which of them should we draw? Ours
@@ -1026,30 +1017,6 @@ for name, rows in (("old", table), ("shuffled", table[order])):
     difference = np.abs(first_map(mixed) - expected).max()
     print(f"{name} table: map shuffled:", bool(difference < 1e-3))
 encoder.add_position.set_weights([table])
-
-# %% [markdown]
-# :::{solution-end}
-# :::
-
-# %% [markdown]
-# :::{solution-start} ex-attention-attend
-# :class: dropdown
-# :::
-#
-# The softmax works on the last axis, that of the keys, so that the weights of each query sum to
-# 1. The divisor is the root of $d$, the length of a query in one head.
-
-
-# %% tags=["solution"]
-def attend(queries, keys, values):
-    """Takes three arrays (heads, N, d); returns one of that shape."""
-    logits = queries @ keys.swapaxes(1, 2) / np.sqrt(queries.shape[-1])
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True) @ values
-
-
-# %% tags=["check"]
-checks.check_attend(attend)
 
 # %% [markdown]
 # :::{solution-end}
