@@ -2,62 +2,9 @@
 
 import math
 
-import keras
 import numpy as np
 
 from vitlib import checks
-
-
-def attend(queries, keys, values):
-    answer = np.zeros(values.shape)
-    for head in range(len(queries)):
-        for i, query in enumerate(queries[head]):
-            scores = [query @ key / math.sqrt(len(query)) for key in keys[head]]
-            total = sum(math.exp(score) for score in scores)
-            for score, value in zip(scores, values[head], strict=True):
-                answer[head, i] += math.exp(score) / total * value
-    return answer
-
-
-def products(queries, keys):
-    return np.einsum("hqd,hkd->hqk", queries, keys)
-
-
-def soften(scores, axis=2):
-    return np.array(keras.ops.softmax(scores, axis=axis))
-
-
-def mix(weights, values):
-    return np.einsum("hqk,hkd->hqd", weights, values)
-
-
-ATTEND = {
-    "the scale is missing": lambda q, k, v: mix(soften(products(q, k)), v),
-    "divided by the length of a query": lambda q, k, v: mix(
-        soften(products(q, k) / q.shape[2]), v
-    ),
-    "that of the whole model": lambda q, k, v: mix(
-        soften(products(q, k) / math.sqrt(q.shape[0] * q.shape[2])), v
-    ),
-    "multiplied by the root": lambda q, k, v: mix(
-        soften(products(q, k) * math.sqrt(q.shape[2])), v
-    ),
-    "comes after the softmax": lambda q, k, v: mix(
-        soften(products(q, k)) / math.sqrt(q.shape[2]), v
-    ),
-    "goes over the queries": lambda q, k, v: mix(
-        soften(products(q, k) / math.sqrt(q.shape[2]), axis=1), v
-    ),
-    "goes over the heads": lambda q, k, v: mix(
-        soften(products(q, k) / math.sqrt(q.shape[2]), axis=0), v
-    ),
-    "in the table of products": lambda q, k, v: mix(
-        soften(products(k, q) / math.sqrt(q.shape[2])), v
-    ),
-    "the softmax is missing": lambda q, k, v: mix(
-        products(q, k) / math.sqrt(q.shape[2]), v
-    ),
-}
 
 
 def mix_layer(heads):
@@ -233,7 +180,6 @@ SILENCE = {
 }
 
 EXERCISES = {
-    checks.check_attend: (attend, ATTEND),
     checks.check_without_identity: (without_identity, WITHOUT_IDENTITY),
     checks.check_mean_distance: (mean_distance, MEAN_DISTANCE),
     checks.check_look_left: (look_left, LOOK_LEFT),

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 
 from vitlib import Patches, checks
@@ -145,6 +146,124 @@ JOIN = {
 }
 
 
+def attend(queries, keys, values):
+    answer = np.zeros(values.shape)
+    for head in range(len(queries)):
+        for i, query in enumerate(queries[head]):
+            scores = [query @ key / math.sqrt(len(query)) for key in keys[head]]
+            total = sum(math.exp(score) for score in scores)
+            for score, value in zip(scores, values[head], strict=True):
+                answer[head, i] += math.exp(score) / total * value
+    return answer
+
+
+def products(queries, keys):
+    return np.einsum("hqd,hkd->hqk", queries, keys)
+
+
+def soften(scores, axis=2):
+    return np.array(keras.ops.softmax(scores, axis=axis))
+
+
+def mix(weights, values):
+    return np.einsum("hqk,hkd->hqd", weights, values)
+
+
+ATTEND = {
+    "the scale is missing": lambda q, k, v: mix(soften(products(q, k)), v),
+    "divided by the length of a query": lambda q, k, v: mix(
+        soften(products(q, k) / q.shape[2]), v
+    ),
+    "that of the whole model": lambda q, k, v: mix(
+        soften(products(q, k) / math.sqrt(q.shape[0] * q.shape[2])), v
+    ),
+    "multiplied by the root": lambda q, k, v: mix(
+        soften(products(q, k) * math.sqrt(q.shape[2])), v
+    ),
+    "comes after the softmax": lambda q, k, v: mix(
+        soften(products(q, k)) / math.sqrt(q.shape[2]), v
+    ),
+    "goes over the queries": lambda q, k, v: mix(
+        soften(products(q, k) / math.sqrt(q.shape[2]), axis=1), v
+    ),
+    "goes over the heads": lambda q, k, v: mix(
+        soften(products(q, k) / math.sqrt(q.shape[2]), axis=0), v
+    ),
+    "in the table of products": lambda q, k, v: mix(
+        soften(products(k, q) / math.sqrt(q.shape[2])), v
+    ),
+    "the softmax is missing": lambda q, k, v: mix(
+        products(q, k) / math.sqrt(q.shape[2]), v
+    ),
+}
+
+
+def norm(token):
+    centred = token - sum(token) / len(token)
+    return centred / math.sqrt(sum(centred**2) / len(token) + 1e-6)
+
+
+def norms(tokens):
+    return np.stack([norm(token) for token in tokens])
+
+
+def pre_norm(tokens, attention, mlp):
+    looked = attention(norms(tokens))
+    between = np.add(tokens, looked)
+    return np.add(between, mlp(norms(between)))
+
+
+def normed_with(new_norm):
+    """The block with another norm."""
+
+    def block(tokens, attention, mlp):
+        between = tokens + attention(new_norm(tokens))
+        return between + mlp(new_norm(between))
+
+    return block
+
+
+def add_what_was_normed(tokens, attention, mlp):
+    x = norms(tokens)
+    y = norms(x + attention(x))
+    return y + mlp(y)
+
+
+def one_norm_left_out(tokens, attention, mlp):
+    x = tokens + attention(norms(tokens))
+    return x + mlp(x)
+
+
+PRE_NORM = {
+    "no norm is used": normed_with(lambda x: x),
+    "one of the two norms": one_norm_left_out,
+    "come after the sums": lambda x, attention, mlp: norms(
+        (y := norms(x + attention(x))) + mlp(y)
+    ),
+    "the normalised tokens are added": add_what_was_normed,
+    "the input of the attention": lambda x, attention, mlp: (
+        (y := attention(norms(x))) + mlp(norms(y))
+    ),
+    "the input of the MLP": lambda x, attention, mlp: mlp(
+        norms(x + attention(norms(x)))
+    ),
+    "the tokens that came in": lambda x, attention, mlp: (
+        x + mlp(norms(x + attention(norms(x))))
+    ),
+    "get the same tokens": lambda x, attention, mlp: (
+        x + attention(norms(x)) + mlp(norms(x))
+    ),
+    "the norm goes down": normed_with(lambda x: norms(x.T).T),
+    "takes all tokens together": normed_with(
+        lambda x: norm(x.ravel()).reshape(x.shape)
+    ),
+    "divides by the variance": normed_with(
+        lambda x: norms(x) / np.std(x, axis=1, keepdims=True)
+    ),
+    "the mean is subtracted": normed_with(lambda x: x - x.mean(1, keepdims=True)),
+}
+
+
 def narrow_cost(tokens, width, heads, hidden):
     key_dim = width // heads
     total = 0
@@ -280,11 +399,22 @@ IS_RIGHT_FOR_TALL = {
     "that goes down the columns passes": is_right_for(TALL, 4, first=1),
 }
 
-AGAIN = {checks.check_is_right: IS_RIGHT_FOR_TALL}
+NORM_LEFT_OUT = {
+    "one of the two norms": lambda x, attention, mlp: (
+        (y := x + attention(x)) + mlp(norms(y))
+    ),
+}
+
+AGAIN = {
+    checks.check_is_right: IS_RIGHT_FOR_TALL,
+    checks.check_pre_norm: NORM_LEFT_OUT,
+}
 EXERCISES = {
     checks.check_green_place: (green_place, GREEN_PLACE),
     checks.check_join: (join, JOIN),
     checks.check_cut_planes: (cut_planes, CUT_PLANES),
+    checks.check_attend: (attend, ATTEND),
+    checks.check_pre_norm: (pre_norm, PRE_NORM),
     checks.check_narrow_cost: (narrow_cost, NARROW_COST),
     checks.check_count_windows: (count_windows, COUNT_WINDOWS),
     checks.check_small_weights: (small_weights, SMALL_WEIGHTS),

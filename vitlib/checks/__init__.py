@@ -13,7 +13,6 @@ Example:
 """
 
 from vitlib.checks.attention import (
-    check_attend,
     check_look_left,
     check_mean_distance,
     check_row_distance,
@@ -52,6 +51,7 @@ from vitlib.checks.debugging import (
     check_repaired_weights,
 )
 from vitlib.checks.patches import (
+    check_attend,
     check_count_windows,
     check_cut_planes,
     check_from_torch,
@@ -59,6 +59,7 @@ from vitlib.checks.patches import (
     check_is_right,
     check_join,
     check_narrow_cost,
+    check_pre_norm,
     check_small_weights,
 )
 from vitlib.checks.positions import (
@@ -113,6 +114,7 @@ __all__ = [
     "check_notices",
     "check_paired_error",
     "check_pooled_parameters",
+    "check_pre_norm",
     "check_rate",
     "check_repaired_accuracy",
     "check_repaired_attention",

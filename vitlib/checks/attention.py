@@ -8,55 +8,6 @@ from vitlib.checks.softmax import softmax
 from vitlib.checks.verdict import compare
 from vitlib.inspection.introspect import attention_rollout
 
-HEADS = 3
-
-
-def _attend(q, k, v, width=None, power=0.5, axis=-1):
-    width = width or q.shape[-1]
-    return softmax(q @ k.swapaxes(-1, -2) / width**power, axis) @ v
-
-
-def _scale_last(q, k, v):
-    return softmax(q @ k.swapaxes(-1, -2)) / np.sqrt(q.shape[-1]) @ v
-
-
-def _no_softmax(q, k, v):
-    return q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]) @ v
-
-
-def check_attend(attend):
-    """Checks `attend(queries, keys, values)`, all of shape `(heads, N, d)`.
-
-    It returns the scaled dot-product attention of each head, of the same shape.
-    Reference: Vaswani et al., 2017, section 3.2.1.
-    """
-    rng = np.random.default_rng(0)
-    questions = [tuple(rng.normal(size=(3, HEADS, 5, 4)))]
-    mistakes = {
-        "the scale is missing; the products of queries and keys are divided by the "
-        "root of a query's length before the softmax.": partial(_attend, power=0),
-        "the products are divided by the length of a query; the paper divides by the "
-        "root of that length.": partial(_attend, power=1),
-        "the scale is that of the whole model; take the length that a query has in one "
-        "head.": partial(_attend, width=HEADS * 4),
-        "the products are multiplied by the root; they must be divided by it.": partial(
-            _attend, power=-0.5
-        ),
-        "the scale comes after the softmax, so that the weights of a query do not sum "
-        "to 1; scale before.": _scale_last,
-        "the softmax goes over the queries; it must go over the keys, so that the "
-        "weights of each query sum to 1.": partial(_attend, axis=-2),
-        "the softmax goes over the heads; it must go over the keys.": partial(
-            _attend, axis=0
-        ),
-        "queries and keys are swapped; in the table of products, a row is a query.": (
-            lambda q, k, v: _attend(k, q, v)
-        ),
-        "the softmax is missing; the weights of a query must be positive and sum to "
-        "1.": _no_softmax,
-    }
-    return compare(attend, _attend, mistakes, questions)
-
 
 def _product(maps):
     """The product of the means over the heads, the first layer at the right."""

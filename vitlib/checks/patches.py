@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from vitlib.checks.softmax import softmax
 from vitlib.checks.verdict import compare
 
 
@@ -178,6 +179,154 @@ def check_join(join):
         ),
     }
     return compare(join, _join, mistakes, questions)
+
+
+HEADS = 3
+
+
+def _attend(q, k, v, width=None, power=0.5, axis=-1):
+    width = width or q.shape[-1]
+    return softmax(q @ k.swapaxes(-1, -2) / width**power, axis) @ v
+
+
+def _scale_last(q, k, v):
+    return softmax(q @ k.swapaxes(-1, -2)) / np.sqrt(q.shape[-1]) @ v
+
+
+def _no_softmax(q, k, v):
+    return q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]) @ v
+
+
+def check_attend(attend):
+    """Checks `attend(queries, keys, values)`, all of shape `(heads, N, d)`.
+
+    It returns the scaled dot-product attention of each head, of the same shape.
+    Reference: Vaswani et al., 2017, section 3.2.1.
+    """
+    rng = np.random.default_rng(0)
+    questions = [tuple(rng.normal(size=(3, HEADS, 5, 4)))]
+    mistakes = {
+        "the scale is missing; the products of queries and keys are divided by the "
+        "root of a query's length before the softmax.": partial(_attend, power=0),
+        "the products are divided by the length of a query; the paper divides by the "
+        "root of that length.": partial(_attend, power=1),
+        "the scale is that of the whole model; take the length that a query has in one "
+        "head.": partial(_attend, width=HEADS * 4),
+        "the products are multiplied by the root; they must be divided by it.": partial(
+            _attend, power=-0.5
+        ),
+        "the scale comes after the softmax, so that the weights of a query do not sum "
+        "to 1; scale before.": _scale_last,
+        "the softmax goes over the queries; it must go over the keys, so that the "
+        "weights of each query sum to 1.": partial(_attend, axis=-2),
+        "the softmax goes over the heads; it must go over the keys.": partial(
+            _attend, axis=0
+        ),
+        "queries and keys are swapped; in the table of products, a row is a query.": (
+            lambda q, k, v: _attend(k, q, v)
+        ),
+        "the softmax is missing; the weights of a query must be positive and sum to "
+        "1.": _no_softmax,
+    }
+    return compare(attend, _attend, mistakes, questions)
+
+
+EPSILON = 1e-6  # added to the variance, as the layer norms of vitlib do
+
+
+def _normalize(tokens, axis=-1, power=0.5):
+    variance = tokens.var(axis, keepdims=True) + EPSILON
+    return (tokens - tokens.mean(axis, keepdims=True)) / variance**power
+
+
+def _keep(tokens):
+    return tokens
+
+
+def _pre_norm(tokens, attention, mlp, first=_normalize, second=_normalize):
+    x = tokens + attention(first(tokens))
+    return x + mlp(second(x))
+
+
+def _norms(**axis_or_power):
+    norm = partial(_normalize, **axis_or_power)
+    return partial(_pre_norm, first=norm, second=norm)
+
+
+def _post_norm(tokens, attention, mlp):
+    x = _normalize(tokens + attention(tokens))
+    return _normalize(x + mlp(x))
+
+
+def _add_normalized(tokens, attention, mlp):
+    x = _normalize(tokens)
+    x = _normalize(x + attention(x))
+    return x + mlp(x)
+
+
+def _without_attention_sum(tokens, attention, mlp):
+    x = attention(_normalize(tokens))
+    return x + mlp(_normalize(x))
+
+
+def _without_mlp_sum(tokens, attention, mlp):
+    return mlp(_normalize(tokens + attention(_normalize(tokens))))
+
+
+def _add_first(tokens, attention, mlp):
+    return tokens + _without_mlp_sum(tokens, attention, mlp)
+
+
+def _side_by_side(tokens, attention, mlp):
+    x = _normalize(tokens)
+    return tokens + attention(x) + mlp(x)
+
+
+def check_pre_norm(pre_norm):
+    """Checks `pre_norm(tokens, attention, mlp)`, one encoder block.
+
+    `tokens` has the shape `(N, D)`; `attention` and `mlp` are functions from such an
+    array to another. Each gets normalised tokens, and what it returns is added to the
+    tokens before the norm. The norm of a token is without learned weights: minus the
+    mean of its D numbers, divided by the root of their variance + 1e-6.
+    Reference: Dosovitskiy et al., 2021, equations 2 and 3.
+    """
+    rng = np.random.default_rng(0)
+    mix, dense = rng.random((5, 5)), rng.normal(size=(4, 4))
+    tokens = 2 * rng.normal(size=(5, 4)) + 1
+    questions = [(tokens, lambda x: mix @ x, lambda x: np.tanh(x @ dense))]
+    mistakes = {
+        "no norm is used; attention and MLP get normalised tokens.": partial(
+            _pre_norm, first=_keep, second=_keep
+        ),
+        "one of the two norms is missing; attention and MLP have one each.": (
+            partial(_pre_norm, first=_keep),
+            partial(_pre_norm, second=_keep),
+        ),
+        "the norms come after the sums; in this block they come before attention and "
+        "MLP, and the sums stay as they are.": _post_norm,
+        "the normalised tokens are added; each sum takes the tokens from before the "
+        "norm.": _add_normalized,
+        "the input of the attention is not added to its output.": (
+            _without_attention_sum
+        ),
+        "the input of the MLP is not added to its output.": _without_mlp_sum,
+        "the last sum takes the tokens that came in; it takes those that the first sum "
+        "has made.": _add_first,
+        "attention and MLP get the same tokens; the MLP works on what the first sum "
+        "has made.": _side_by_side,
+        "the norm goes down the columns; each token is normalised by itself, over its "
+        "own numbers.": _norms(axis=0),
+        "the norm takes all tokens together; each token is normalised by itself.": (
+            _norms(axis=None)
+        ),
+        "the norm divides by the variance; it must divide by the root of it.": (
+            _norms(power=1)
+        ),
+        "the mean is subtracted, and that is all; divide by the root of the variance, "
+        "too.": _norms(power=0),
+    }
+    return compare(pre_norm, _pre_norm, mistakes, questions)
 
 
 def _cost(tokens, width, heads, key_dim, hidden, projections=4, products=2, layers=2):
