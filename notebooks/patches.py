@@ -18,22 +18,26 @@
 # (sec-patches)=
 # # An image becomes a sequence
 #
-# A Transformer reads a sequence of vectors. A photograph is not a sequence. This
-# chapter cuts the one into the other, and finds out what the cut costs.
+# A Transformer reads a sequence of vectors, and a photograph is not a sequence. This
+# chapter cuts the one into the other. Then it builds what reads the sequence, part by part:
+# attention, the block, and a whole Vision Transformer. At the end it counts what they cost.
 #
 # :::{admonition} Before you start
 # **You will learn to**
 #
 # * cut an image into patches and put it back together, by reshaping alone;
 # * recognise the mistake that raises no error: the forgotten transpose;
-# * say how the arithmetic of a Transformer grows when the patch shrinks;
 # * show that a linear map of patches is a convolution with a stride;
+# * write attention in four lines, and the block around it;
+# * put a whole Vision Transformer together, down to the last parameter;
+# * say how its arithmetic grows when the patch shrinks;
 # * tell what enlarging an image adds, and what it cannot add.
 #
-# **Time:** about 60 minutes with the shorter exercises; the cells run in half a minute.
+# **Time:** about 60 minutes to read and run, 130 for all exercises; the cells run in about
+# half a minute.
 #
-# **You need:** NumPy's `reshape` and `transpose`, a Keras `Dense` layer, the product of
-# two matrices. No earlier chapter.
+# **You need:** NumPy's `reshape` and `transpose`, a Keras `Dense` layer, softmax, the product
+# of two matrices. No earlier chapter.
 # :::
 #
 # Throughout, the *report* is the student report that this course re-runs. It trains a
@@ -41,18 +45,20 @@
 # into patches of 6 x 6.
 
 # %% tags=["parameters"]
-data_set: str = "shapes"  # the small image: "shapes" or "cifar100"
-seed: int = 0  # of the drawn image and of the random numbers
+data_set: str = "shapes"  # the small images: "shapes" or "cifar100"
+seed: int = 0  # of the random numbers
 
 # %%
+from dataclasses import replace
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from keras import ops
+from keras import layers, ops
 from matplotlib.cbook import get_sample_data
 
 import vitlib
-from vitlib import Table, check_parameters, checks
+from vitlib import check_parameters, checks
 from vitlib.inspection import pictures
 
 check_parameters(globals())
@@ -74,7 +80,7 @@ photo.shape
 
 # %% [markdown]
 # The axes are *batch, height, width, channel*. {numref}`fig-sequence` shows where we want
-# to go. The image is cut along a grid. The squares are then read like text: from left to
+# to go. The image is cut along a grid, and the squares are read like text: from left to
 # right, line after line.
 
 # %% mystnb={"figure": {"caption": "Above: the photograph and the grid of 6 x 6 pixel patches. Below: the same patches as a sequence, 36 to a line. The sequence goes on from line to line, as text does.", "name": "fig-sequence"}, "image": {"alt": "Above, a portrait of 72 by 72 pixels under a grid of 12 by 12 squares. Below, the 144 squares drawn apart from each other in four lines of 36. Each line holds three rows of the grid side by side, so that parts of the face appear three times in a line."}}
@@ -126,6 +132,8 @@ print(f"numbers that differ: {differ} of {photo.size:,}")
 # :::{exercise} Where did the pixel go?
 # :label: ex-patches-where
 #
+# ★★ · 10 minutes
+#
 # Take the pixel in row 40 and column 13 of the photograph, both counted from 0. Which
 # patch holds it? Which element of that patch is its green value? Work it out on paper
 # first, then let a cell confirm it.
@@ -134,6 +142,13 @@ print(f"numbers that differ: {differ} of {photo.size:,}")
 # `width` pixels wide, cut into patches of `size` x `size` pixels. It returns the number of
 # the patch and the number of the element. `checks.check_green_place(green_place)` tells you
 # whether it is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Divide the row by the side of a patch. What does the quotient say, and what the
+# remainder? The same question for the column gives you four numbers.
 # :::
 
 # %% [markdown]
@@ -210,24 +225,36 @@ def cut(images, size):
 # %%
 images = np.random.default_rng(seed).random((2, 24, 36, 3), dtype="float32")
 ours = cut(images, size=6)
-by_vitlib = vitlib.Patches(patch_size=6)(images)
-by_keras = ops.reshape(ops.image.extract_patches(images, size=6), ours.shape)
-print("same as vitlib:", np.array_equal(ours, by_vitlib))
-print("same as Keras:", np.array_equal(ours, by_keras))
+by_vitlib = ops.convert_to_numpy(vitlib.Patches(patch_size=6)(images))
+by_keras = ops.image.extract_patches(images, size=6)
+by_keras = ops.convert_to_numpy(by_keras).reshape(ours.shape)
+for name, other in (("vitlib", by_vitlib), ("Keras", by_keras)):
+    differ = (ours != other).sum()
+    print(f"{name}, numbers that differ: {differ} of {ours.size:,}")
 
 # %% [markdown]
 # :::{exercise} The way back
 # :label: ex-patches-back
+#
+# ★★ · 10 minutes
 #
 # Write `join(patches, height, width, size)`, the inverse of `cut`, in three lines of
 # the same kind. It takes patches `(B, N, size * size * C)` and returns images
 # `(B, height, width, C)`. Which permutation undoes `(0, 1, 3, 2, 4, 5)`?
 # `checks.check_join(join)` tells you whether it is right.
 # :::
-
-# %% [markdown]
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Read `cut` from its last line to its first. Write down the shape before and after each
+# line; your lines have the same shapes, in the other direction.
+# :::
+#
 # :::{exercise} Channels first
 # :label: ex-patches-planes
+#
+# ★★ · 10 minutes
 #
 # Other libraries, PyTorch among them, keep images as `(B, C, H, W)`: each channel is a plane
 # of its own. Write `cut_planes(images, size)`, which takes such images and returns the same
@@ -236,7 +263,96 @@ print("same as Keras:", np.array_equal(ours, by_keras))
 # `checks.check_cut_planes(cut_planes)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Give each of the six axes after the first reshape a name. Then write the names in the
+# order in which `cut` has them before its last reshape.
+# :::
+#
+# ## What can a model learn from a bag of patches?
+#
+# The sequence is cut, and a model can already learn from it. This is the smallest one we
+# know. A `Dense` layer turns each patch into a vector, its {term}`token`. The tokens are
+# averaged. A second `Dense` layer reads 100 numbers from the mean, one for each class.
+#
+# The images are the embedded ones of this course, 32 x 32 pixels. Each shows a red and a
+# blue shape, each of one of five kinds. The class names both kinds and says where the red one
+# is, seen from the blue one: left, right, above or below. With patches of 8 x 8 pixels an image has 16 tokens. Our
+# own `cut` makes the patches; we shift and scale the pixels to a mean of about 0 and a spread
+# of about 1.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** A vote before the cell runs: nothing, a quarter, nearly all? Then ask
+# > for two images of different classes that this model cannot tell apart. Whoever draws them has
+# > understood what the chapter on positions proves.
+
+# %%
+dataset = vitlib.load_data_set(data_set)
+sample = dataset.train.images[:1000].astype("float32")
+mean, spread = sample.mean(), sample.std()
+
+
+def to_patches(split):
+    """Cuts the images of a split into patches `(B, 16, 192)`, and scales."""
+    return (cut(split.images, size=8).astype("float32") - mean) / spread
+
+
+seen, unseen = to_patches(dataset.train), to_patches(dataset.test)
+print("patches to learn from:", seen.shape)
+print("patches to test with:", unseen.shape)
+
+# %%
+bag = keras.Sequential(
+    [
+        keras.Input((16, 192)),  # the patches of an image
+        layers.Dense(64, activation="relu"),  # a token for each: (B, 16, 64)
+        layers.GlobalAveragePooling1D(),  # their mean: (B, 64)
+        layers.Dense(100),  # a number for each class: (B, 100)
+    ]
+)
+
+
+# %%
+def train(model):
+    """Trains for some seconds; returns the accuracy on test images, in %."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.005), loss, metrics=["accuracy"])
+    labels = dataset.train.labels
+    model.fit(seen, labels, batch_size=256, epochs=5, verbose=0)
+    _, accuracy = model.evaluate(unseen, dataset.test.labels, verbose=0)
+    return 100 * accuracy
+
+
+# %% tags=["nbval-ignore-output"]
+of_constant = 100 * np.bincount(dataset.test.labels).max() / len(unseen)
+of_bag = train(bag)
+print(f"the same answer for every image: {of_constant:.1f} % right")
+print(f"a bag of patches: {of_bag:.1f} % right")
+
+# %% tags=["remove-cell"]
+if data_set == "shapes":
+    assert of_constant == 1 and 20 < of_bag < 25 + 4  # standard error: 1
+
 # %% [markdown]
+# Some seconds of training, and about every fourth image is right. A constant answer, the
+# baseline of [](#sec-data), gets one in a hundred. So patches, two dense layers and a mean
+# are enough to learn which two shapes an image holds.
+#
+# A quarter is also the end of it. A model that names both shapes and guesses between the four
+# arrangements gets 25 %, and this one can do no better. "Square left of ring" and "square
+# right of ring" are made of the same patches, and the mean of the tokens forgets their order.
+# Such a model is called a *bag* of patches.
+#
+# Three things are missing, and the rest of the course adds them:
+#
+# * **The tokens never meet.** Each is made of its own patch alone. {term}`Attention
+#   <self-attention>`, below in this chapter, lets each look at all the others.
+# * **No token knows its place.** [](#sec-positions) proves that this is what stops the bag at
+#   25 %, and gives each token a position.
+# * **It is shallow.** A ViT stacks many {term}`blocks <transformer block>`; the report's has
+#   ten. That such a stack may fail to train is the subject of [](#sec-training).
+#
 # ## What if the transpose is forgotten?
 #
 # A single reshape also turns 72 x 72 x 3 numbers into 144 vectors of 108. Nothing
@@ -249,8 +365,10 @@ print("same as Keras:", np.array_equal(ours, by_keras))
 
 # %%
 wrong = photo.reshape(1, 144, 108)
-print("same shape:", wrong.shape == tuple(patches.shape))
-print("same numbers in the same order:", np.array_equal(wrong, patches))
+numbered = np.arange(photo.size).reshape(photo.shape)
+moved = (cut(numbered, size=6) != numbered.reshape(1, 144, 108)).sum()
+print("shapes:", tuple(patches.shape), "and", wrong.shape)
+print(f"numbers in another place: {moved:,} of {photo.size:,}")
 
 # %% [markdown]
 # {numref}`fig-forgotten` shows what such a "patch" is: a piece of one pixel row. A row
@@ -287,11 +405,20 @@ plt.show()
 # :::{exercise} A test that would have caught it
 # :label: ex-patches-test
 #
+# ★★ · 15 minutes
+#
 # Somebody hands you a function `cut(images, size)` and says that it cuts images into
 # patches, in the order of this chapter. Write `is_right(cut)`, which returns whether that
 # is true. You may use `vitlib.Patches` as a witness. Which image do you try it on, and what
 # do you compare? `checks.check_is_right(is_right)` tells you whether your test is good
 # enough: it is tried on a right function and on six wrong ones.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Think of three ways to cut wrongly. For each, find the simplest image on which it goes
+# unnoticed; your image must be none of these.
 # :::
 #
 # ## Does the order of the patches matter?
@@ -308,155 +435,13 @@ print("above and below it:", places[4, 5], places[6, 5])
 
 # %% [markdown]
 # In the image, these four touch the patch in the middle. In the sequence, two of them are
-# one step away and two are a whole row away. The sequence itself does not say so: the
-# grid has to be learned, or told by an embedding of the position.
-#
-# ## What does a smaller patch cost?
-#
-# The report says that "the computational cost is inversely proportional to the patch
-# size". If this were so, halving the patch would double the work. Let us count.
-#
-# A {term}`Transformer block` gets $N$ vectors of length $D$, the {term}`tokens <token>`: one
-# for each patch. It makes three vectors of each: a {term}`query`, a {term}`key` and a
-# {term}`value`. Every query is compared with every key, and the result says how the values
-# are mixed. This happens in $h$ {term}`heads <attention head>` side by side. Then an
-# {term}`MLP`, two dense layers, works on each token by itself. The next chapter looks into
-# all that. Here we only count.
-#
-# The work of a block is nearly all in products of matrices. A product of an
-# $a \times b$ and a $b \times c$ matrix takes $a b c$ multiplications, each
-# with an addition. We write $d$ for the length of a query in one head. Three products grow with the sequence in
-# different ways:
-#
-# * **Projections.** Queries, keys and values, each one product with a $D \times h d$ matrix,
-#   and the output with an $h d \times D$ matrix: $4 N D h d$.
-# * **Attention.** Each token with each other, once to compare and once to mix:
-#   $2 N^2 h d$.
-# * **MLP.** From $D$ to $M$ hidden units and back: $2 N D M$.
-#
-# Together, with $S$ for the side of a square image:
-#
-# $$
-# \text{cost}(N) = \underbrace{4 N D h d + 2 N D M}_{\text{grows as } N} +
-#                  \underbrace{2 N^2 h d}_{\text{grows as } N^2},
-# \qquad N = \left(\frac{S}{P}\right)^2
-# $$ (eq-cost)
-#
-# The first part goes as $1/P^2$, the second as $1/P^4$. No part goes as $1/P$.
-
-# %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** A bet before the figure: half the side of a patch, how much more
-# > work? "Twice" is the report's law, and takes the side for the tokens. "Four times" counts
-# > the tokens, and forgets that each looks at all others. Ask which term of the block grows
-# > with the square of their number.
-
-# %%
-D, heads, key_dim = report.projection_dim, report.num_heads, report.key_dim
-
-
-def block_cost(num_patches, key_dim=key_dim, hidden=report.mlp_units[0]):
-    """Returns a block's multiply-adds: those that grow as N, as N * N."""
-    projections = 4 * num_patches * D * heads * key_dim
-    mlp = 2 * num_patches * D * hidden
-    attention = 2 * num_patches**2 * heads * key_dim
-    return projections + mlp, attention
-
-
-# %% [markdown]
-# Before we trust the count, we check it, above all the part that grows as $N^2$: it is the
-# one that the report leaves out. We build a block of the report's sizes, and ask
-# `vitlib.count_flops`. It goes through the layers, takes the shapes of the matrices that
-# they multiply, and counts a multiply-add as two operations.
-
-
-# %%
-def count_block(num_patches):
-    """Returns the multiply-adds of a block that has been built."""
-    tokens = keras.Input((num_patches, D))
-    attention = vitlib.SelfAttention(heads, key_dim)
-    block = vitlib.transformer_block(tokens, attention, report.mlp_units)
-    return vitlib.count_flops(keras.Model(tokens, block)) // 2
-
-
-# %%
-for count in (num_patches, 2 * num_patches):
-    built, formula = count_block(count), sum(block_cost(count))
-    print(f"{count} tokens: {built:,} built, {formula:,} by the formula")
-more = count_block(2 * num_patches) - 2 * count_block(num_patches)
-print(f"twice the tokens, more than twice the work by {more:,}")
-quadratic = block_cost(num_patches)[1]
-print(f"two times the part that grows as N²: {2 * quadratic:,}")
-
-# %% [markdown]
-# Twice the tokens double the first part and quadruple the second. So the work is more than
-# doubled, by two times the second part: the last two lines agree. Now the cost, for each patch
-# size that divides 72.
-
-# %%
-sizes = np.array([2, 3, 4, 6, 8, 9, 12, 18, 24, 36])
-tokens = (report.image_size // sizes) ** 2
-linear, quadratic = block_cost(tokens)
-rows = zip(sizes, tokens, linear / 1e6, quadratic / 1e6, strict=True)
-columns = ("patch size", "tokens", "as N (millions)", "as N² (millions)")
-Table(columns, tuple(rows))
-
-# %% mystnb={"figure": {"caption": "Multiply-adds of one block of the report's ViT against the patch size, for an image of 72 x 72 pixels. Both axes are logarithmic, so that a power of P is a straight line. Dotted: what the report's sentence says, drawn through its own patch size of 6.", "name": "fig-cost"}, "image": {"alt": "Four falling lines on logarithmic axes. The attention line is twice as steep as the line of projections and MLP and crosses it between the patch sizes 4 and 6. The total follows the attention line for small patches and the other one for large patches. A dotted line for one over P is much flatter than all of them."}}
-total = linear + quadratic
-fig, ax = plt.subplots()
-ax.loglog(sizes, total, "o-", label="total")
-ax.loglog(sizes, linear, "s--", label="projections and MLP, as $1/P^2$")
-ax.loglog(sizes, quadratic, "^--", label="attention, as $1/P^4$")
-ax.loglog(sizes, total[3] * 6 / sizes, "k:", label="as $1/P$, the report")
-ax.set(xlabel="patch size (pixels)", ylabel="multiply-adds of a block")
-ax.set_xticks(sizes, sizes, minor=False)
-ax.minorticks_off()
-ax.legend()
-plt.show()
-
-# %% [markdown]
-# So the report is right in the direction: larger patches are cheaper. It is wrong in the
-# law. How steep is the total? On logarithmic axes the slope is the exponent of $P$; it
-# is the mean of $-2$ and $-4$, each weighted by its share of the work. And where
-# do the two parts cost the same? Setting them equal in {eq}`eq-cost` gives
-#
-# $$
-# N^* = 2 D + \frac{D M}{h d}.
-# $$ (eq-crossover)
-
-# %%
-slope = -(2 * linear + 4 * quadratic) / total
-for size, exponent in zip(sizes, slope, strict=True):
-    if size in (2, report.patch_size, 36):
-        print(f"patch size {size}: cost goes as P to the {exponent:.2f}")
-crossover = 2 * D + D * report.mlp_units[0] // (heads * key_dim)
-crossover_size = report.image_size / crossover**0.5
-print(f"crossing: {crossover} tokens, patch size {crossover_size:.2f}")
-
-# %% [markdown]
-# The report's 144 tokens are below the crossing, where the attention is the smaller part.
-# Still, halving the patch from 6 to 3 makes a block this many times as expensive:
-
-# %%
-halved = sum(block_cost((72 // 3) ** 2)) / sum(block_cost((72 // 6) ** 2))
-print(f"{halved:.1f} times")
-
-# %% [markdown]
-# :::{exercise} Narrow heads
-# :label: ex-patches-heads
-#
-# The report gives each of its 8 heads queries of length 128, the whole token. The usual
-# choice is $d = D / h$. What does the block cost then, at 144 tokens, and where is the
-# crossing? Answer with {eq}`eq-cost` and {eq}`eq-crossover` before you run `block_cost`.
-#
-# Write `narrow_cost(tokens, width, heads, hidden)`, the multiply-adds of such a block, with
-# tokens of length `width` and `hidden` units in the MLP. Which argument does it not need?
-# `checks.check_narrow_cost(narrow_cost)` tells you whether it is right.
-# :::
+# one step away and two are a whole row away. Nothing in the sequence says so. The model has
+# to learn the grid, or be told by an embedding of the position.
 #
 # ## Is the first layer a convolution?
 #
-# The first thing that a ViT does with a patch is to multiply it with a matrix: a `Dense`
-# layer that turns 108 numbers into a token of 128. The same matrix serves all patches.
+# A ViT begins as our bag does. A `Dense` layer multiplies each patch with a matrix: in the
+# report, 108 numbers become a token of 128. The same matrix serves all patches.
 #
 # That sounds familiar. A convolution also multiplies windows of the image with the same
 # weights. It differs in one point: its windows overlap, unless it moves by as many
@@ -468,14 +453,19 @@ print(f"{halved:.1f} times")
 # > cell that copies the weights. Those who say that a ViT has no convolution may be right
 # > about the *small* kernels with overlap; keep that for the chapter on the comparison.
 
-# %% mystnb={"figure": {"caption": "How many windows of 6 x 6 pixels read each pixel of an 18 x 18 image. Left: the window moves 6 pixels at a time. Right: 3 pixels at a time.", "name": "fig-coverage"}, "image": {"alt": "Two tables of 18 by 18 cells. Left, every cell holds a 1. Right, the corners hold a 1, the edges a 2 and the inner cells a 4."}}
-fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6))
+# %% mystnb={"figure": {"caption": "How many windows of 6 x 6 pixels read each pixel of an 18 x 18 image; a cell is 3 x 3 pixels. Left: the window moves 6 pixels at a time. Right: 3 pixels at a time. Framed: the first window and the next one.", "name": "fig-coverage"}, "image": {"alt": "Two tables of 6 by 6 cells. Left, every cell holds a 1, and two framed squares of 2 by 2 cells lie side by side. Right, the corners hold a 1, the edges a 2 and the inner cells a 4, and the two framed squares overlap by half."}}
+fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.2))
+frame = {"fill": False, "linewidth": 3}
 for ax, stride in zip(axes, (6, 3), strict=True):
     count = np.zeros((18, 18), int)
-    for row in range(0, 13, stride):
-        for column in range(0, 13, stride):
-            count[row : row + 6, column : column + 6] += 1
-    pictures.show_numbers(ax, count)
+    for row, column in np.ndindex(12 // stride + 1, 12 // stride + 1):
+        top, left = stride * row, stride * column
+        count[top : top + 6, left : left + 6] += 1
+    pictures.show_numbers(ax, count[::3, ::3])
+    ax.get_images()[0].set(clim=(0, 4))
+    for left, color in ((0, "C1"), (stride / 3, "C5")):
+        corner = (left - 0.45, -0.45)
+        ax.add_patch(plt.Rectangle(corner, 1.9, 1.9, ec=color, **frame))
 plt.show()
 
 # %% [markdown]
@@ -493,10 +483,11 @@ plt.show()
 # same numbers, and compare the tokens.
 
 # %%
-dense = keras.layers.Dense(D)
+D = report.projection_dim
+dense = layers.Dense(D)
 from_patches = dense(patches / 255)  # (1, 144, 128)
 
-convolution = keras.layers.Conv2D(D, kernel_size=6, strides=6)
+convolution = layers.Conv2D(D, kernel_size=6, strides=6)
 convolution.build(photo.shape)
 weights, bias = dense.get_weights()
 convolution.set_weights([weights.reshape(6, 6, 3, D), bias])
@@ -523,8 +514,440 @@ print(f"left of 32,384 for the positions: {32_384 - encoder_params:,}")
 print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 
 # %% [markdown]
+# :::{exercise} Weights from PyTorch
+# :label: ex-patches-torch
+#
+# ★★ · 10 minutes
+#
+# PyTorch keeps the kernel of a convolution in the order (output, channel, row, column).
+# Many published ViTs store their first layer so. Write `from_torch(kernel)`, which takes
+# such a kernel of the shape $(D, C, P, P)$ and returns the weights $(P^2 C, D)$ of the
+# `Dense` layer that makes the same tokens from our patches.
+# `checks.check_from_torch(from_torch)` tells you whether it is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# In which order does a patch hold its numbers? Bring the axes of the kernel into that
+# order before you join any of them.
+# :::
+#
+# ## Attention in four lines: how do tokens look at each other?
+#
+# In the bag, no token knows of another. {term}`Attention <self-attention>` is the step in
+# which they meet. Each token makes three vectors of length $d$, each by a matrix that is
+# learned: a {term}`query`, which says what the token looks for; a {term}`key`, by which it
+# can be found; and a {term}`value`, which it hands on.
+#
+# The query of one token is compared with the keys of all, by a product of vectors. A
+# {term}`softmax` turns these products into weights: none is negative, and they sum to 1. What
+# the token gets is the mean of all values with these weights. With a row for each token in
+# the matrices $Q$, $K$ and $V$, that is
+#
+# $$
+# \text{weights} = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{d}}\right),
+# \qquad \text{output} = \text{weights} \cdot V ,
+# $$ (eq-patches-attention)
+#
+# and the softmax works on each row by itself. Why the root? A product of two vectors is a sum
+# of $d$ terms. If the terms are independent, its spread grows as $\sqrt{d}$, and without the
+# division a long query would push the softmax to a single token.
+#
+# To see this on an actual image we need matrices that have learned something. So we put
+# attention into our bag, between the tokens and their mean, and train again.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Write the shapes at the board before the four lines: (16, 64), (16,
+# > 32), (16, 16), (16, 32). Ask which axis of the table sums to 1. Then point at one row and let
+# > somebody say in a sentence what it means.
+
+# %%
+inputs = keras.Input((16, 192))
+tokens = layers.Dense(64, activation="relu")(inputs)
+attention = layers.MultiHeadAttention(num_heads=1, key_dim=32, use_bias=False)
+looked = attention(tokens, tokens)  # (B, 16, 64)
+logits = layers.Dense(100)(layers.GlobalAveragePooling1D()(looked))
+looker = keras.Model(inputs, logits)
+of_looker = train(looker)
+
+# %% [markdown]
+# The layer of Keras has four matrices: for queries, keys and values, and one that turns the
+# output back into tokens of length 64. We take them out, and the 16 tokens of one test
+# image.
+
+# %%
+wq, wk, wv, wo = (weights.squeeze() for weights in attention.get_weights())
+d = wq.shape[1]
+chosen = 18  # of the test images
+x = keras.Model(inputs, tokens)(unseen[[chosen]])
+x = ops.convert_to_numpy(x)[0]
+print("tokens:", x.shape)
+print("matrix for queries:", wq.shape, " for the output:", wo.shape)
+
+# %% [markdown]
+# Here is attention, in four lines of NumPy.
+
+# %%
+q, k, v = x @ wq, x @ wk, x @ wv  # each (16, 32), a row for each token
+scores = q @ k.T / np.sqrt(d)  # (16, 16), row: query, column: key
+weights = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+mixed = weights @ v  # (16, 32), what each token gets
+
+# %% [markdown]
+# Is it the attention of Keras? We multiply with the fourth matrix, and compare the outputs
+# and the table of weights.
+
+# %%
+output, table = attention(x[None], x[None], return_attention_scores=True)
+difference = np.abs(np.subtract(output[0], mixed @ wo)).max()
+print(f"outputs, largest difference: {difference:.4f}")
+difference = np.abs(np.subtract(table[0, 0], weights)).max()
+print(f"weights, largest difference: {difference:.4f}")
+sums = weights.sum(axis=1)
+print(f"sums of the rows: {sums.min():.3f} to {sums.max():.3f}")
+
+# %% [markdown]
+# A table of 16 x 16 weights is best seen as a picture. We also draw three of its rows back on the
+# image: those of the patch that is most red, of the one that is most blue, and of one between
+# them, which is background.
+
+# %%
+image = dataset.test.images[chosen]
+red, _, blue = np.moveaxis(image.astype(int), -1, 0)
+redness = (red - blue).reshape(4, 8, 4, 8).mean(axis=(1, 3)).ravel()
+queries = np.argsort(redness)[[-1, 0, 8]]
+print("patches most red, most blue, and between:", queries)
+
+# %% mystnb={"figure": {"caption": "Attention on one test image. Above: the image and its 16 patches; queries, keys and values, one row for each token, one column for each of 32 numbers. Below: the weights, one row for each query, one column for each key, bright is large; then three rows of this table, drawn over the image: for a patch with the red shape, one with the blue shape, and one of background. The framed patch is the query, and dark patches get little of its attention.", "name": "fig-qkv"}, "image": {"alt": "Eight pictures in two rows. Above, an image with a red and a blue shape under a grid of 4 by 4 squares, and three tables of 16 rows and 32 columns, called Q, K and V. Below, a table of 16 by 16 weights with a few bright columns, and the image three times, dark in most patches: the framed patch holds the red shape, the blue shape, or the background, and each looks at other patches."}}
+fig, axes = plt.subplots(2, 4, figsize=(7.2, 3.9))
+pictures.show_image(axes[0, 0], image)
+pictures.draw_patch_grid(axes[0, 0], (32, 32), 8, color="black")
+named = {"queries": q, "keys": k, "values": v, "weights": weights}
+for ax, (name, array) in zip(axes.flat[1:5], named.items(), strict=True):
+    ax.imshow(array, aspect="auto")
+    ax.set(xlabel=name, xticks=[], yticks=[])
+    ax.grid(visible=False)
+for ax, n in zip(axes[1, 1:], queries, strict=True):
+    pictures.show_map(ax, image, weights[n].reshape(4, 4), query=divmod(n, 4))
+plt.show()
+
+# %% tags=["remove-cell"]
+if data_set == "shapes":
+    from vitlib.data import shapes
+
+    assert 15 < of_looker < 25 + 4
+    masks = shapes.draw_shapes(500, seed=(0, 2)).masks.any(axis=1)
+    on_shape = masks.reshape(-1, 4, 8, 4, 8).any(axis=(2, 4)).reshape(-1, 16)
+    x = keras.Model(inputs, tokens)(unseen[:500])
+    _, table = attention(x, x, return_attention_scores=True)
+    share = (np.array(table)[:, 0] * on_shape[:, None]).sum(axis=-1)
+    assert on_shape.mean() == 2 / 16 and share.mean() > 3 * 2 / 16
+    apart = np.abs(weights[:, None] - weights).sum(axis=-1) / 2
+    assert apart.max() > 0.2
+
+# %% [markdown]
+# Read the table in {numref}`fig-qkv` row by row: a row says where one token looks. The rows
+# differ, because what a token looks for depends on what it holds. Most of the table is dark,
+# and the two patches with a shape are bright. An even look would give them an eighth of the
+# weight; on the mean over 500 test images they get more than three times that.
+#
+# This model, too, stays near 25 %. Attention lets the tokens meet, but nobody has told them
+# where they are: shuffled tokens give the same outputs, shuffled.
+#
+# A layer with $h$ {term}`heads <attention head>` does all this $h$ times side by side, each
+# with matrices of its own, and makes $h$ tables. The outputs are put side by side, $h d$
+# numbers a token, and one more matrix turns them back into tokens.
+#
+# :::{exercise} Write attention
+# :label: ex-patches-attend
+#
+# ★★ · 15 minutes
+#
+# Write the attention of all heads at once: `attend(queries, keys, values)` takes three
+# arrays of the shape (heads, N, d) and returns one of the same shape. Which axis does the
+# softmax work on, and by what are the {term}`logits <logit>` divided?
+# `checks.check_attend(attend)` tells you whether it is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# The operator `@` multiplies the last two axes of each head by themselves. Only one of the
+# four lines needs another way to transpose.
+# :::
+#
+# ## What is a block made of?
+#
+# Attention brings things from one token to another. It does little with what has arrived: its
+# output is a mean of values. So a {term}`Transformer block` has two halves, as {numref}`fig-block` shows.
+# First the tokens look at each other. Then an {term}`MLP`, two dense layers, works on each
+# token by itself.
+#
+# Two things surround each half. A {term}`layer normalisation` comes first: it shifts and
+# scales the $D$ numbers of each token to mean 0 and variance 1, then multiplies and adds
+# vectors that are learned. And a {term}`residual connection` adds the result to what went
+# in. A block thus changes its tokens, in place of making new ones. It is called *pre-norm*,
+# because the norm comes before attention and MLP and not after the sum.
+
+
+# %% tags=["hide-input"]
+def draw_boxes(ax, names, places):
+    """Draws words in boxes at some places of a line; returns the boxes."""
+    boxes = []
+    for name, place in zip(names, places, strict=True):
+        color = "C5" if name in ("attention", "MLP") else "white"
+        box = {"boxstyle": "round,pad=0.5", "facecolor": color}
+        text = ax.text(place, 0, name, ha="center", va="center", bbox=box)
+        boxes.append(text.get_bbox_patch())
+    return boxes
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A pre-norm block. The straight way leads through a norm and the attention, then through a norm and the MLP. The curves above are the residual connections: what went in is added to what came out.", "name": "fig-block"}, "image": {"alt": "A chain of boxes from left to right: tokens, norm, attention, plus, norm, MLP, plus, tokens. A curved arrow leads from the tokens over the first norm and the attention to the first plus, and another from there over the second norm and the MLP to the second plus."}}
+fig, ax = plt.subplots(figsize=(7.2, 1.4))
+names = ["tokens", "norm", "attention", "+", "norm", "MLP", "+", "tokens"]
+places = [0, 1, 2.1, 3.1, 3.9, 4.75, 5.5, 6.4]
+boxes = draw_boxes(ax, names, places)
+for i, j in [(i, i + 1) for i in range(7)] + [(0, 3), (3, 6)]:
+    way = {"arrowstyle": "->", "patchA": boxes[i], "patchB": boxes[j]}
+    bend = -0.35 if j > i + 1 else 0
+    way["connectionstyle"] = f"arc3,rad={bend}"
+    ax.annotate("", (places[j], 0), (places[i], 0), arrowprops=way)
+ax.set(xlim=(-0.5, 6.9), ylim=(-0.3, 0.7))
+ax.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# In Keras that is a function of six lines. `vitlib.SelfAttention` computes what the layer of
+# Keras computes for one sequence, and keeps its weights as plain matrices.
+
+
+# %%
+def encoder_block(x, config):
+    """One block: tokens `(B, N, D)` to tokens of the same shape."""
+    y = layers.LayerNormalization(epsilon=1e-6)(x)
+    x = x + vitlib.SelfAttention(config.num_heads, config.key_dim)(y)
+    y = layers.LayerNormalization(epsilon=1e-6)(x)
+    for units in config.mlp_units:  # 256 and 128 in the report
+        y = layers.Dense(units, activation="gelu")(y)
+    return x + y
+
+
+# %% [markdown]
+# The last dense layer returns to the length $D$, so that the sum fits. It has a GELU, as in the
+# Keras example that the report extends {cite:p}`salama2021`; {cite:t}`dosovitskiy2021` leave it
+# linear.
+#
+# :::{exercise} Write the block
+# :label: ex-patches-block
+#
+# ★★ · 15 minutes
+#
+# Write `pre_norm(tokens, attention, mlp)` in NumPy. It takes tokens of the shape (N, D), and
+# two functions from such an array to another. It returns the tokens behind the block. Write
+# the norm yourself, without learned vectors: for each token, minus the mean of its numbers,
+# divided by the root of their variance + 1e-6. `checks.check_pre_norm(pre_norm)` tells you
+# whether it is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Follow the arrows of {numref}`fig-block` from the left. Each plus has two arrows that come in:
+# which array is at the tail of each?
+# :::
+#
+# ## What is a whole Vision Transformer?
+#
+# We have all its parts but one. A ViT is patches, tokens, positions, blocks, and a head that
+# turns the last tokens into an answer. That of the report lays all tokens side by side and has
+# two dense layers of its own. [](#sec-training) asks what happens when their mean takes its
+# place.
+#
+# The next cell puts the parts together as the report does. Its first layers scale the pixels
+# and enlarge the images.
+
+
+# %%
+def assemble(config):
+    """A Vision Transformer, from pixels `(B, H, W, C)` to logits `(B, 100)`."""
+    images = keras.Input(config.input_shape)
+    x = vitlib.Normalization()(images)
+    x = layers.Resizing(config.image_size, config.image_size)(x)
+    x = vitlib.Patches(config.patch_size)(x)
+    x = layers.Dense(config.projection_dim)(x)  # patches become tokens
+    x = vitlib.PositionEmbedding1D()(x)  # a learned vector for each place
+    for _ in range(config.num_layers):
+        x = encoder_block(x, config)
+    x = layers.Flatten()(layers.LayerNormalization(epsilon=1e-6)(x))
+    for units in config.head_units:
+        x = layers.Dense(units, activation="gelu")(x)
+    return keras.Model(images, layers.Dense(config.num_classes)(x))
+
+
+# %% [markdown]
+# Is that the model that this course trains? We build a small one of two blocks twice, by our
+# function and by `vitlib.build_vit`. Then we copy the weights from one to the other and compare
+# the answers. `build_vit` also has dropout and {term}`augmentation`, which act during training
+# alone.
+
+# %%
+config = replace(report, num_layers=2, head_units=(64,))
+by_us, by_vitlib = assemble(config), vitlib.build_vit(config)
+by_vitlib.set_weights(by_us.get_weights())
+for name, model in (("ours", by_us), ("vitlib", by_vitlib)):
+    print(f"{name}: {model.count_params():,} parameters")
+pixels = dataset.test.images[:8].astype("float32")
+difference = np.abs(np.subtract(by_us(pixels), by_vitlib(pixels))).max()
+print(f"logits of 8 images, largest difference: {difference:.4f}")
+
+# %% [markdown]
+# They are the same function. With the sizes of the report, ours has as many parameters as
+# the report prints:
+
+# %%
+print(f"ten blocks: {assemble(report).count_params():,} parameters")
+
+# %% [markdown]
+# What these are made of, and why most of them are in one layer, is the first question of
+# [](#sec-training).
+#
+# ## What does a smaller patch cost?
+#
+# The report says that "the computational cost is inversely proportional to the patch
+# size". If this were so, halving the patch would double the work. Let us count.
+#
+# The work of a block is nearly all in products of matrices. A product of an
+# $a \times b$ and a $b \times c$ matrix takes $a b c$ multiplications, each
+# with an addition. We have seen them all, for $N$ tokens of length $D$ and $h$ heads:
+#
+# * **Projections.** Queries, keys and values, each one product with a $D \times h d$ matrix,
+#   and the output with an $h d \times D$ matrix: $4 N D h d$.
+# * **Attention.** Each token with each other, once to compare and once to mix:
+#   $2 N^2 h d$.
+# * **MLP.** From $D$ to $M$ hidden units and back: $2 N D M$.
+#
+# Together, with $S$ for the side of a square image:
+#
+# $$
+# \text{cost}(N) = \underbrace{4 N D h d + 2 N D M}_{\text{grows as } N} +
+#                  \underbrace{2 N^2 h d}_{\text{grows as } N^2},
+# \qquad N = \left(\frac{S}{P}\right)^2
+# $$ (eq-cost)
+#
+# The first part goes as $1/P^2$, the second as $1/P^4$. No part goes as $1/P$.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** A bet before the figure: half the side of a patch, how much more
+# > work? "Twice" is the report's law, and takes the side for the tokens. "Four times" counts
+# > the tokens, and forgets that each looks at all others. Ask which term of the block grows
+# > with the square of their number.
+
+# %%
+heads, key_dim = report.num_heads, report.key_dim
+
+
+def block_cost(num_patches, key_dim=key_dim, hidden=report.mlp_units[0]):
+    """Returns a block's multiply-adds: those that grow as N, as N * N."""
+    projections = 4 * num_patches * D * heads * key_dim
+    mlp = 2 * num_patches * D * hidden
+    attention = 2 * num_patches**2 * heads * key_dim
+    return projections + mlp, attention
+
+
+# %% [markdown]
+# Before we trust the count, we check it, above all the part that grows as $N^2$: it is the
+# one that the report leaves out. `vitlib.count_flops` goes through the layers of a block that
+# has been built, takes the shapes of the matrices that they multiply, and counts a
+# multiply-add as two operations.
+
+
+# %%
+def count_block(num_patches):
+    """Returns the multiply-adds of a block that has been built."""
+    tokens = keras.Input((num_patches, D))
+    block = keras.Model(tokens, encoder_block(tokens, report))
+    return vitlib.count_flops(block) // 2
+
+
+for count in (num_patches, 2 * num_patches):
+    built, formula = count_block(count), sum(block_cost(count))
+    print(f"{count} tokens: {built:,} built, {formula:,} by the formula")
+more = count_block(2 * num_patches) - 2 * count_block(num_patches)
+print(f"twice the tokens, more than twice the work by {more:,}")
+quadratic = block_cost(num_patches)[1]
+print(f"two times the part that grows as N²: {2 * quadratic:,}")
+
+# %% [markdown]
+# Twice the tokens double the first part and quadruple the second. So the work is more than
+# doubled, by two times the second part: the last two lines agree. {numref}`fig-cost` shows the
+# cost for each patch size that divides 72.
+
+# %% mystnb={"figure": {"caption": "Multiply-adds of one block of the report's ViT against the patch size, for an image of 72 x 72 pixels. Both axes are logarithmic, so that a power of P is a straight line. Dotted: what the report's sentence says, drawn through its own patch size of 6.", "name": "fig-cost"}, "image": {"alt": "Four falling lines on logarithmic axes. The attention line is twice as steep as the line of projections and MLP and crosses it between the patch sizes 4 and 6. The total follows the attention line for small patches and the other one for large patches. A dotted line for one over P is much flatter than all of them."}}
+sizes = np.array([2, 3, 4, 6, 8, 9, 12, 18, 24, 36])
+linear, quadratic = block_cost((report.image_size // sizes) ** 2)
+total = linear + quadratic
+fig, ax = plt.subplots()
+ax.loglog(sizes, total, "o-", label="total")
+ax.loglog(sizes, linear, "s--", label="projections and MLP, as $1/P^2$")
+ax.loglog(sizes, quadratic, "^--", label="attention, as $1/P^4$")
+ax.loglog(sizes, total[3] * 6 / sizes, "k:", label="as $1/P$, the report")
+ax.set(xlabel="patch size (pixels)", ylabel="multiply-adds of a block")
+ax.set_xticks(sizes, sizes, minor=False)
+ax.minorticks_off()
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# So the report is right in the direction: larger patches are cheaper. It is wrong in the
+# law. On logarithmic axes the slope is the exponent of $P$, and the slope of the total is the mean
+# of $-2$ and $-4$, each weighted by its share of the work. The two parts cost the same at
+#
+# $$
+# N^* = 2 D + \frac{D M}{h d}
+# $$ (eq-crossover)
+#
+# tokens; that follows from setting them equal in {eq}`eq-cost`.
+
+# %%
+slope = -(2 * linear + 4 * quadratic) / total
+for size in (2, report.patch_size, 36):
+    exponent = slope[sizes == size][0]
+    print(f"patch size {size}: cost goes as P to the {exponent:.2f}")
+crossover = 2 * D + D * report.mlp_units[0] // (heads * key_dim)
+crossover_size = report.image_size / crossover**0.5
+print(f"crossing: {crossover} tokens, patch size {crossover_size:.2f}")
+halved = sum(block_cost((72 // 3) ** 2)) / sum(block_cost((72 // 6) ** 2))
+print(f"patch size 3 in place of 6: {halved:.1f} times the work")
+
+# %% [markdown]
+# The report's 144 tokens are below the crossing, where the attention is the smaller part.
+# Still, half its patch size makes a block far more than twice as expensive.
+#
+# :::{exercise} Narrow heads
+# :label: ex-patches-heads
+#
+# ★★ · 15 minutes
+#
+# The report gives each of its 8 heads queries of length 128, the whole token. The usual
+# choice is $d = D / h$. What does the block cost then, at 144 tokens, and where is the
+# crossing? Answer with {eq}`eq-cost` and {eq}`eq-crossover` before you run `block_cost`.
+#
+# Write `narrow_cost(tokens, width, heads, hidden)`, the multiply-adds of such a block, with
+# tokens of length `width` and `hidden` units in the MLP. Which argument does it not need?
+# `checks.check_narrow_cost(narrow_cost)` tells you whether it is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Put $d = D / h$ into {eq}`eq-cost`, and see what becomes of the product $h d$.
+# :::
+#
 # :::{exercise} Overlapping patches
 # :label: ex-patches-overlap
+#
+# ★★ · 10 minutes
 #
 # Let windows of 6 x 6 pixels move by 3 pixels, as on the right of
 # {numref}`fig-coverage`. How many tokens does a 72 x 72 image give, if no window may leave
@@ -536,14 +959,11 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # you whether it is right.
 # :::
 #
-# :::{exercise} Weights from PyTorch
-# :label: ex-patches-torch
+# :::{admonition} A first hint
+# :class: dropdown hint
 #
-# PyTorch keeps the kernel of a convolution in the order (output, channel, row, column).
-# Many published ViTs store their first layer so. Write `from_torch(kernel)`, which takes
-# such a kernel of the shape $(D, C, P, P)$ and returns the weights $(P^2 C, D)$ of the
-# `Dense` layer that makes the same tokens from our patches.
-# `checks.check_from_torch(from_torch)` tells you whether it is right.
+# Look at one direction alone. Where does the last window begin, and how many moves does it
+# take to get there?
 # :::
 #
 # ## What does enlarging the image add?
@@ -552,16 +972,9 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # them to 72 x 72, and only then cuts. {numref}`fig-enlarged` does the same with a small
 # image.
 
-# %%
-if data_set == "shapes":
-    dataset = vitlib.load_shapes(train=1, seed=seed)
-else:
-    dataset = vitlib.load_cifar100()
-small = dataset.train.images[:1].astype("float32")
-large = ops.convert_to_numpy(keras.layers.Resizing(72, 72)(small))
-small.shape, large.shape
-
 # %% mystnb={"figure": {"caption": "A small image, and the same image enlarged to 72 x 72 pixels. Left: patches of 4 x 4 pixels, 64 tokens. Right: patches of 6 x 6 pixels, 144 tokens.", "name": "fig-enlarged"}, "image": {"alt": "The same picture twice, a red and a blue shape with a few dots on a grey ground. Left, it is coarse under a grid of 8 by 8 squares. Right, it is smoother under a grid of 12 by 12 squares."}}
+small = dataset.train.images[:1].astype("float32")
+large = ops.convert_to_numpy(layers.Resizing(72, 72)(small))
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.2))
 for ax, image, size in zip(axes, (small[0], large[0]), (4, 6), strict=True):
     pictures.show_image(ax, image)
@@ -572,69 +985,45 @@ plt.show()
 # The right one *looks* richer. Is it? Resizing is a linear map: each new pixel is a
 # weighted mean of a few old ones. It treats rows and columns alike, so that one matrix
 # $R$ of 72 x 32 numbers says it all: a channel $X$ becomes $R X R^\top$. We get $R$ by
-# enlarging the identity matrix in one direction.
+# enlarging the identity matrix in one direction. Its rank says how many of the 72 rows are
+# independent, and its pseudo-inverse leads back.
 
 # %%
 identity = np.eye(32, dtype="float32")[None, :, :, None]
-R = ops.convert_to_numpy(keras.layers.Resizing(72, 32)(identity))[0, :, :, 0]
+R = ops.convert_to_numpy(layers.Resizing(72, 32)(identity))[0, :, :, 0]
 by_matrix = np.einsum("ri,bijc,sj->brsc", R, small, R)
-print("shape of R:", R.shape, "  rank of R:", np.linalg.matrix_rank(R))
 difference = np.abs(by_matrix - large).max()
 print(f"R X R^T and the enlarged image differ by {difference:.2f} of 255")
-
-# %% [markdown]
-# The rank settles it. The enlarged images form a space of as many dimensions as the
-# small ones, inside a much larger space.
-
-# %%
-dimensions = int(np.linalg.matrix_rank(R)) ** 2 * 3
-print(f"numbers in the small image: {small.size:,}")
+rank = np.linalg.matrix_rank(R)
+print(f"shape of R: {R.shape}, rank of R: {rank}")
 print(f"numbers in the enlarged image: {large.size:,}")
-print(f"dimensions that enlarged images can fill: {dimensions:,}")
-
-# %% [markdown]
-# Enlarging has added no information. It has lost none either: the pseudo-inverse of
-# $R$ takes us back.
-
-# %%
+print(f"of them independent: {rank**2 * 3:,}")
+print(f"numbers in the small image: {small.size:,}")
 back = np.linalg.pinv(R.astype("float64"))
 recovered = np.einsum("ir,brsc,js->bijc", back, large, back)
 difference = np.abs(recovered - small).max()
 print(f"the small image is recovered up to {difference:.2f} of 255")
 
 # %% [markdown]
-# The same holds inside one patch. Its 6 rows of pixels are made of only a few rows of
-# the small image. How many differs with the place of the patch.
+# **Enlarging has added no information, and lost none.** What it *has* added is tokens, and with
+# them work. We compare it with cutting the small image itself.
 
 # %%
-ranks = np.linalg.matrix_rank(R.reshape(12, 6, 32))  # 12 rows of patches
-print("independent rows in the 6 rows of a patch:", ranks)
-print("independent numbers in a patch, at most:", ranks.max() ** 2 * 3)
-print("numbers in a patch:", patch_length)
-
-# %% [markdown]
-# What it *has* added is tokens, and with them work. The table compares it with cutting
-# the small image itself.
-
-# %%
-choices = [(32, 8), (32, 4), (32, 2), (72, 6)]
-rows = []
-for image_size, patch_size in choices:
+for image_size, patch_size in ((32, 8), (32, 4), (32, 2), (72, 6)):
     count = (image_size // patch_size) ** 2
     cost = sum(block_cost(count)) / 1e6
-    pixels = patch_size * 32 / image_size
-    rows.append((f"{image_size} / {patch_size}", count, pixels, cost))
-columns = ("image / patch", "tokens", "old pixels a side", "millions a block")
-Table(columns, tuple(rows))
+    print(f"{image_size} pixels, patches of {patch_size}:", end=" ")
+    print(f"{count} tokens, {cost:.0f} million a block")
 
 # %% [markdown]
-# Enlarging is a way to choose a sequence length that 32 does not offer: 144 tokens, each
-# as wide as less than three of the old pixels. That may help a model or not; it is a
-# choice about the sequence, not about the information. And it has a price, in every
-# block of every step.
+# Enlarging chooses a sequence length that 32 does not offer: 144 tokens. That may help a model
+# or not. It is a choice about the sequence, not about the information, and every block of
+# every step pays for it.
 #
 # :::{exercise} Enlarging by copying
 # :label: ex-patches-copy
+#
+# ★★★ · 20 minutes
 #
 # Enlarge the small image to 64 x 64 by copying each pixel into a square of 2 x 2, and cut
 # it into patches of 8 x 8. Compare with patches of 4 x 4 of the small image: the number
@@ -647,14 +1036,20 @@ Table(columns, tuple(rows))
 # bias is needed. `checks.check_small_weights(small_weights)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Which four numbers of a large patch are always equal? Write down what a token gets from
+# these four together, and then from the one pixel that they were copied from.
+# :::
+#
 # ## What this chapter does not show
 #
-# * We counted arithmetic, not seconds. How fast a machine gets it done is a question for
-#   a stopwatch.
-# * We counted one block in the forward direction. Training goes backward too, and the
-#   layers after the blocks come on top.
-# * No model was trained here. Which patch size gives the best accuracy is a question for
-#   an experiment.
+# * We counted arithmetic, not seconds, and one block in the forward direction. Training goes
+#   backward too, and the layers after the blocks come on top.
+# * The two models that we trained are no Vision Transformers: they have no positions and no
+#   block. The whole one was put together, not trained. Which patch size gives the best accuracy
+#   is a question for an experiment.
 # * The argument about the rank holds for resizing alone. The report also rotates and zooms
 #   the enlarged images, and there the order of the steps may matter.
 #
@@ -663,8 +1058,13 @@ Table(columns, tuple(rows))
 # * An image of $H \times W$ pixels becomes $N = (H/P)(W/P)$ vectors of $P^2 C$ numbers. It
 #   takes a reshape, a transpose and a reshape, and nothing is lost.
 # * Without the transpose the shapes still fit and the patches are wrong. Check values.
-# * The work of a block grows between $1/P^2$ and $1/P^4$, never as $1/P$.
 # * Patches and a `Dense` layer are a convolution whose stride equals its kernel.
+# * A mean over tokens sees a bag of patches: which there are, not where.
+# * Attention is four lines: queries, keys and values; their scores; a softmax by row; a mean of
+#   the values.
+# * A block is attention and an MLP, each behind a norm, each added to what went in. A ViT is
+#   patches, tokens, positions, blocks and a head.
+# * The work of a block grows between $1/P^2$ and $1/P^4$, never as $1/P$.
 # * Enlarging an image adds tokens and work, and no information.
 #
 # ## Solutions
@@ -733,6 +1133,37 @@ print(f"numbers that differ: {(again != images).sum()} of {images.size:,}")
 # :::
 
 # %% [markdown]
+# :::{solution-start} ex-patches-planes
+# :class: dropdown
+# :::
+#
+# The first reshape names six axes: batch, channel, patch row, row inside, patch column and
+# column inside. Which patch comes first, then where inside it, and the channel last.
+
+
+# %% tags=["solution"]
+def cut_planes(images, size):
+    """Cuts images `(B, C, H, W)` into patches `(B, N, size * size * C)`."""
+    batch, channels, height, width = images.shape
+    rows, columns = height // size, width // size
+    x = images.reshape(batch, channels, rows, size, columns, size)
+    x = x.transpose(0, 2, 4, 3, 5, 1)  # (B, rows, columns, size, size, C)
+    return x.reshape(batch, rows * columns, size * size * channels)
+
+
+# %% tags=["check"]
+checks.check_cut_planes(cut_planes)
+
+# %%
+planes = images.transpose(0, 3, 1, 2)  # (B, C, H, W)
+differ = (cut_planes(planes, 6) != cut(images, 6)).sum()
+print(f"numbers that differ: {differ} of {planes.size:,}")
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
 # :::{solution-start} ex-patches-test
 # :class: dropdown
 # :::
@@ -759,31 +1190,78 @@ checks.check_is_right(is_right)
 # :::
 
 # %% [markdown]
-# :::{solution-start} ex-patches-planes
+# :::{solution-start} ex-patches-torch
 # :class: dropdown
 # :::
 #
-# The first reshape names six axes: batch, channel, patch row, row inside, patch column and
-# column inside. Which patch comes first, then where inside it, and the channel last.
+# The four axes are moved to (row, column, channel, output). After that the first three
+# become one, as in the third line of the cut.
 
 
 # %% tags=["solution"]
-def cut_planes(images, size):
-    """Cuts images `(B, C, H, W)` into patches `(B, N, size * size * C)`."""
-    batch, channels, height, width = images.shape
-    rows, columns = height // size, width // size
-    x = images.reshape(batch, channels, rows, size, columns, size)
-    x = x.transpose(0, 2, 4, 3, 5, 1)  # (B, rows, columns, size, size, C)
-    return x.reshape(batch, rows * columns, size * size * channels)
+def from_torch(kernel):
+    """Turns a kernel `(D, C, P, P)` into weights `(P * P * C, D)`."""
+    return kernel.transpose(2, 3, 1, 0).reshape(-1, len(kernel))
 
 
 # %% tags=["check"]
-checks.check_cut_planes(cut_planes)
+checks.check_from_torch(from_torch)
 
-# %%
-planes = images.transpose(0, 3, 1, 2)  # (B, C, H, W)
-differ = (cut_planes(planes, 6) != cut(images, 6)).sum()
-print(f"numbers that differ: {differ} of {planes.size:,}")
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-patches-attend
+# :class: dropdown
+# :::
+#
+# The softmax works on the last axis, that of the keys, so that the weights of each query sum to
+# 1. The divisor is the root of $d$, the length of a query in one head. We also subtract the
+# largest logit of each row, so that no exponential is too large for the computer. That divides
+# the whole row by one number, which cancels in the weights.
+
+
+# %% tags=["solution"]
+def attend(queries, keys, values):
+    """Takes three arrays (heads, N, d); returns one of that shape."""
+    logits = queries @ keys.swapaxes(1, 2) / np.sqrt(queries.shape[-1])
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True) @ values
+
+
+# %% tags=["check"]
+checks.check_attend(attend)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-patches-block
+# :class: dropdown
+# :::
+#
+# The sums take the tokens as they were before the norm. The second half starts from what the
+# first one has made, for its norm and for its sum.
+
+
+# %% tags=["solution"]
+def layer_norm(tokens):
+    """Shifts and scales each token (N, D) to mean 0 and variance 1."""
+    centred = tokens - tokens.mean(axis=-1, keepdims=True)
+    variance = (centred**2).mean(axis=-1, keepdims=True)
+    return centred / np.sqrt(variance + 1e-6)
+
+
+def pre_norm(tokens, attention, mlp):
+    """Takes tokens (N, D) and two functions; returns tokens (N, D)."""
+    between = tokens + attention(layer_norm(tokens))
+    return between + mlp(layer_norm(between))
+
+
+# %% tags=["check"]
+checks.check_pre_norm(pre_norm)
 
 # %% [markdown]
 # :::{solution-end}
@@ -821,28 +1299,6 @@ print(f"million a block: {wide / 1e6:.1f} wide, {narrow / 1e6:.1f} narrow")
 again = sum(block_cost(144, key_dim=16))
 print(f"narrow: {narrow:,}, by block_cost: {again:,}")
 print("as N and as N² at 512 tokens:", block_cost(512, key_dim=16))
-
-# %% [markdown]
-# :::{solution-end}
-# :::
-
-# %% [markdown]
-# :::{solution-start} ex-patches-torch
-# :class: dropdown
-# :::
-#
-# The four axes are moved to (row, column, channel, output). After that the first three
-# become one, as in the third line of the cut.
-
-
-# %% tags=["solution"]
-def from_torch(kernel):
-    """Turns a kernel `(D, C, P, P)` into weights `(P * P * C, D)`."""
-    return kernel.transpose(2, 3, 1, 0).reshape(-1, len(kernel))
-
-
-# %% tags=["check"]
-checks.check_from_torch(from_torch)
 
 # %% [markdown]
 # :::{solution-end}
@@ -917,6 +1373,7 @@ print(f"largest number: {largest:,.0f}, largest difference: {difference:.4f}")
 # ## References
 #
 # The Vision Transformer is by {cite:t}`dosovitskiy2021`; cutting into patches is equation
-# 1 there. The block is the encoder of {cite:t}`vaswani2017`. Convolutions in front of
-# the patches are studied by {cite:t}`xiao2021`. The report extends a Keras example by
-# {cite:t}`salama2021`. Full entries are in the [references](#sec-references).
+# 1 there, the block equations 2 and 3. Attention is by {cite:t}`vaswani2017`, whose blocks have
+# the norm after the sum. Convolutions in front of the patches are studied by
+# {cite:t}`xiao2021`. The report extends a Keras example by {cite:t}`salama2021`. Full entries are
+# in the [references](#sec-references).

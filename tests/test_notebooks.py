@@ -514,6 +514,10 @@ PRINTED_NUMBERS = [
     ("patches", r"largest difference: ([\d.]+)", lambda x: x == 0),
     ("patches", r"enlarged image differ by ([\d.]+)", lambda x: x < 0.01),
     ("patches", r"is recovered up to ([\d.]+)", lambda x: x < 0.01),
+    ("patches", r"the same answer .*: ([\d.]+) % right", lambda x: x == 1),
+    ("patches", r"a bag of patches: ([\d.]+) % right", lambda x: abs(x - 25) < 4),
+    ("patches", r"sums of the rows: ([\d.]+) to", lambda x: x == 1),
+    ("patches", r"sums of the rows: .* to ([\d.]+)", lambda x: x == 1),
     ("patches", r"green in the patch: ([\d.]+)", lambda x: x == 16.9),
     ("patches", r"in the photograph: ([\d.]+)", lambda x: x == 16.9),
 ]
@@ -539,6 +543,15 @@ def test_the_work_of_a_block_is_the_same_counted_and_by_the_formula():
     pairs += re.findall(r"narrow: (\S+), by block_cost: ([\d,]+)", text)
     assert len(pairs) == 4
     assert all(one == other for one, other in pairs)
+
+
+def test_the_model_put_together_on_the_page_is_that_of_the_report():
+    text = printed("patches")
+    ours, ten = re.findall(r"(?:ours|ten blocks): (\S+) parameters", text)
+    assert re.findall(r"vitlib: (\S+) parameters", text) == [ours]
+    assert f"What are {ten} parameters made of?" in prose(
+        ROOT / "notebooks/training.ipynb"
+    )
 
 
 # Percentages that may stand in the prose of a notebook without a citation beside them:
