@@ -274,13 +274,14 @@ for name, other in (("vitlib", by_vitlib), ("Keras", by_keras)):
 #
 # The sequence is cut, and a model can already learn from it. This is the smallest one we
 # know. A `Dense` layer turns each patch into a vector, its {term}`token`. The tokens are
-# averaged. A second `Dense` layer reads 100 numbers from the mean, one for each class.
+# averaged. A second `Dense` layer reads 100 numbers from the mean, one for each class. The ReLU
+# between them is needed: without it, the whole model would be a linear map of the average patch.
 #
 # The images are the embedded ones of this course, 32 x 32 pixels. Each shows a red and a
 # blue shape, each of one of five kinds. The class names both kinds and says where the red one
-# is, seen from the blue one: left, right, above or below. With patches of 8 x 8 pixels an image has 16 tokens. Our
-# own `cut` makes the patches; we shift and scale the pixels to a mean of about 0 and a spread
-# of about 1.
+# is, seen from the blue one: left, right, above or below. With patches of 8 x 8 pixels an image
+# has 16 tokens. Our own `cut` makes the patches. We shift and scale the pixels to a mean of
+# about 0 and a spread of about 1.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** A vote before the cell runs: nothing, a quarter, nearly all? Then ask
@@ -680,8 +681,8 @@ if data_set == "shapes":
 # ## What is a block made of?
 #
 # Attention brings things from one token to another. It does little with what has arrived: its
-# output is a mean of values. So a {term}`Transformer block` has two halves, as {numref}`fig-block` shows.
-# First the tokens look at each other. Then an {term}`MLP`, two dense layers, works on each
+# output is a mean of values. So a {term}`Transformer block` has two halves, as
+# {numref}`fig-block` shows. First the tokens look at each other. Then an {term}`MLP`, two dense layers, works on each
 # token by itself.
 #
 # Two things surround each half. A {term}`layer normalisation` comes first: it shifts and
@@ -704,7 +705,7 @@ def draw_boxes(ax, names, places):
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A pre-norm block. The straight way leads through a norm and the attention, then through a norm and the MLP. The curves above are the residual connections: what went in is added to what came out.", "name": "fig-block"}, "image": {"alt": "A chain of boxes from left to right: tokens, norm, attention, plus, norm, MLP, plus, tokens. A curved arrow leads from the tokens over the first norm and the attention to the first plus, and another from there over the second norm and the MLP to the second plus."}}
-fig, ax = plt.subplots(figsize=(7.2, 1.4))
+fig, ax = plt.subplots(figsize=(7.2, 1.2))
 names = ["tokens", "norm", "attention", "+", "norm", "MLP", "+", "tokens"]
 places = [0, 1, 2.1, 3.1, 3.9, 4.75, 5.5, 6.4]
 boxes = draw_boxes(ax, names, places)
@@ -713,7 +714,7 @@ for i, j in [(i, i + 1) for i in range(7)] + [(0, 3), (3, 6)]:
     bend = -0.35 if j > i + 1 else 0
     way["connectionstyle"] = f"arc3,rad={bend}"
     ax.annotate("", (places[j], 0), (places[i], 0), arrowprops=way)
-ax.set(xlim=(-0.5, 6.9), ylim=(-0.3, 0.7))
+ax.set(xlim=(-0.5, 6.9), ylim=(-0.2, 0.6))
 ax.set_axis_off()
 plt.show()
 
@@ -770,7 +771,7 @@ def encoder_block(x, config):
 
 # %%
 def assemble(config):
-    """A Vision Transformer, from pixels `(B, H, W, C)` to logits `(B, 100)`."""
+    """A Vision Transformer, from pixels `(B, H, W, C)` to logits."""
     images = keras.Input(config.input_shape)
     x = vitlib.Normalization()(images)
     x = layers.Resizing(config.image_size, config.image_size)(x)
