@@ -282,6 +282,21 @@ def _side_by_side(tokens, attention, mlp):
     return tokens + attention(x) + mlp(x)
 
 
+# Norms that students take for that of each token.
+WRONG_NORMS = {
+    "the norm goes down the columns; each token is normalised by itself, over its "
+    "own numbers.": _norms(axis=0),
+    "the norm takes all tokens together; each token is normalised by itself.": (
+        _norms(axis=None)
+    ),
+    "the norm divides by the variance; it must divide by the root of it.": (
+        _norms(power=1)
+    ),
+    "the mean is subtracted, and that is all; divide by the root of the variance, "
+    "too.": _norms(power=0),
+}
+
+
 def check_pre_norm(pre_norm):
     """Checks `pre_norm(tokens, attention, mlp)`, one encoder block.
 
@@ -315,18 +330,8 @@ def check_pre_norm(pre_norm):
         "has made.": _add_first,
         "attention and MLP get the same tokens; the MLP works on what the first sum "
         "has made.": _side_by_side,
-        "the norm goes down the columns; each token is normalised by itself, over its "
-        "own numbers.": _norms(axis=0),
-        "the norm takes all tokens together; each token is normalised by itself.": (
-            _norms(axis=None)
-        ),
-        "the norm divides by the variance; it must divide by the root of it.": (
-            _norms(power=1)
-        ),
-        "the mean is subtracted, and that is all; divide by the root of the variance, "
-        "too.": _norms(power=0),
     }
-    return compare(pre_norm, _pre_norm, mistakes, questions)
+    return compare(pre_norm, _pre_norm, mistakes | WRONG_NORMS, questions)
 
 
 def _cost(tokens, width, heads, key_dim, hidden, projections=4, products=2, layers=2):
