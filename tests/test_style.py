@@ -190,6 +190,7 @@ UNBROKEN = [
 LET_BE = {
     "benchmarks/contenders.py": {"torch"},
     "benchmarks/profile_step.py": {"tensorflow"},
+    "notebooks/training.py": {"jax", "tensorflow"},  # a gradient, written out
     "vitlib/training/optimizer.py": {"tensorflow"},  # Adam in one operation
     "vitlib/training/parallel.py": {"jax", "tensorflow"},  # several devices
 }
