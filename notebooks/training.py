@@ -444,8 +444,8 @@ prepare.prepare(tiny, data, strict)  # normalisation, optimiser, loss
 images, labels = data.train.images[:320], data.train.labels[:320]
 batches = list(zip(np.split(images, 10), np.split(labels, 10), strict=True))
 variables = tiny.trainable_variables
-start, ours = ([np.array(v) for v in variables] for _ in range(2))
-means, squares = ([0 * w for w in start] for _ in range(2))
+start = [v.numpy() for v in variables]
+ours, means, squares = ([k * w for w in start] for k in (1, 0, 0))
 for t, batch in enumerate(batches, start=1):
     grads = [np.array(g) for g in differentiate(tiny, *batch)]
     update(ours, grads, means, squares, t, strict)
@@ -457,7 +457,7 @@ for variable, w in zip(variables, start, strict=True):
     variable.assign(w)
 for batch in batches:
     tiny.train_on_batch(*batch)  # a step of Keras, as `vitlib.train` takes it
-theirs = [np.array(v) for v in variables]
+theirs = [v.numpy() for v in variables]
 cases = {"moved by up to": start, "differ from Keras' by up to": theirs}
 for name, others in cases.items():
     gap = max(np.abs(w - o).max() for w, o in zip(ours, others, strict=True))
@@ -465,7 +465,7 @@ for name, others in cases.items():
 
 # %% [markdown]
 # The weights agree, up to rounding. One fact will matter below: in ten steps at a rate of 0.001 a
-# weight has moved by nearly ten times the rate.
+# weight has moved by about ten times the rate.
 #
 # ## How does a unit die?
 #

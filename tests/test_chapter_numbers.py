@@ -246,6 +246,7 @@ def test_the_gelu_falls_left_of_three_quarters():
     assert number("training", "its slope is negative up to") == [-0.75]
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize(("gradient", "share"), [(1, 1), (1e-5, 0.95), (1e-9, 0)])
 def test_adam_moves_by_the_rate_until_the_gradient_is_under_epsilon(gradient, share):
     weight = keras.Variable([0.0])
@@ -262,7 +263,7 @@ def test_adam_moves_by_the_rate_until_the_gradient_is_under_epsilon(gradient, sh
 
 def test_the_step_of_the_chapter_is_that_of_keras():
     (moved,) = number("training", "our weights moved by up to")
-    assert 0.009 < moved < 0.0105  # "nearly ten times the rate"
+    assert 0.009 < moved < 0.0105  # "about ten times the rate"
     assert number("training", "our weights differ from Keras' by up to") == [0]
 
 
