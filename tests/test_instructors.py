@@ -32,17 +32,25 @@ def text_of(name):
 
 
 def reading(name):
-    """Minutes: 200 words take one, and so does a code cell that a reader sees."""
-    words = cells = 0
+    """Minutes by section: 200 words take one, and so does a cell that a reader sees."""
+    minutes, section = {}, None
     for cell in CHAPTERS[name].cells:
+        if "instructor" in tags(cell):
+            continue
         if cell.cell_type == "code":
-            cells += not tags(cell) & {"remove-cell", "hide-input"}
-        elif "instructor" not in tags(cell):
-            text, *rest = f"\n{cell.source}\n".split(SOLUTIONS)
-            words += len(EXERCISE.sub("", text).split())
-            if rest:
-                break
-    return words / 200 + cells
+            minutes[section] += not tags(cell) & {"remove-cell", "hide-input"}
+            continue
+        text, *rest = f"\n{cell.source}\n".split(SOLUTIONS)
+        first, *others = re.split(r"^## (.+)$", EXERCISE.sub("", text), flags=re.M)
+        for title, part in [
+            (section, first),
+            *zip(others[::2], others[1::2], strict=True),
+        ]:
+            section = title
+            minutes[section] = minutes.get(section, 0) + len(part.split()) / 200
+        if rest:
+            return minutes
+    return None
 
 
 def headings(name):
@@ -107,11 +115,23 @@ def test_a_chapter_takes_the_minutes_that_it_says(name):
         r"\*\*Time:\*\* about (\d+) minutes to read and run, (\d+) for all exercises;"
     )
     read, exercises = map(int, re.search(line, text).groups())
-    assert read == pytest.approx(reading(name), rel=0.15)
+    assert read == pytest.approx(sum(reading(name).values()), rel=0.15)
     each = [EXERTION.match(match["text"]) for match in EXERCISE.finditer(text)]
     assert sum(int(found["minutes"]) for found in each) == exercises
     row = rf"\[\]\(#sec-{name}\) \| .+ \| {read} \| {exercises} \|"
     assert re.search(row, INDEX)
+
+
+def test_a_reader_of_two_hours_gets_sections_for_two_hours():
+    plan = INDEX.split("two hours,")[1]
+    rows = re.findall(r"^\| \[\]\(#sec-(\w+)\) \| (.+) \| (\d+) \|$", plan, re.M)
+    assert len(rows) >= 5
+    for name, sections, minutes in rows:
+        titles = [title for title in headings(name) if title in sections]
+        assert " ".join(titles) == sections
+        taken = sum(reading(name)[title] for title in titles)
+        assert int(minutes) == pytest.approx(taken, abs=1.5)
+    assert 90 < sum(int(minutes) for *_, minutes in rows) <= 120
 
 
 @each_chapter
