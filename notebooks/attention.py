@@ -19,9 +19,9 @@
 # # What an attention map shows, and what it does not
 #
 # A map of attention over an image is quickly drawn, and it looks like an explanation: the
-# model looked *there*. This chapter draws such maps and turns them into numbers. Then it
-# puts each of them to a test. What does an untrained model show? Does the answer change
-# when the patch is taken away?
+# model looked *there*. This chapter draws such maps, turns them into numbers, and then puts
+# each of them to a test. What does an untrained model show? Does the answer change when
+# the patch is taken away?
 #
 # :::{admonition} Before you start
 # **You will learn to**
@@ -30,7 +30,8 @@
 # * measure where a model looks, how far, and through several blocks;
 # * test by intervention whether attention tells which patches matter.
 #
-# **Time:** about 60 minutes with the shorter exercises; the cells run in about one minute.
+# **Time:** about 60 minutes to read and run, 100 for all exercises; the cells run in
+# about one minute.
 #
 # **You need:** the chapters [](#sec-patches) and [](#sec-positions), softmax, the product
 # of matrices.
@@ -50,7 +51,7 @@ import numpy as np
 from keras import ops
 
 import vitlib
-from vitlib import check_parameters, checks
+from vitlib import Table, check_parameters, checks
 from vitlib.data import shapes
 from vitlib.inspection import introspect, pictures
 
@@ -62,8 +63,8 @@ plt.style.use("vitlib.course")
 # ## Which model do we look into?
 #
 # The one that you train now: the {term}`Vision Transformer` of the profile, with a learned
-# vector for each place. On the embedded data its task is to name a red and a blue shape,
-# and how they stand to each other.
+# vector for each place. On the embedded data its task is to name a red and a blue shape
+# and how they are arranged.
 
 # %%
 preset = vitlib.PROFILE_PRESETS[profile]
@@ -72,21 +73,33 @@ data = vitlib.load_data_set(data_set)
 print("patches:", config.num_patches)
 print("blocks:", config.num_layers, "  heads in each:", config.num_heads)
 
+# %% [markdown]
+# The last digits of a training depend on the processor and on the number of threads. This
+# chapter therefore prints what it measures on trained models in few digits, often rounded
+# down, as "over" so many per cent.
+
+
 # %%
+def over(share, step=10):
+    """Rounds a share down to steps of per cent, and says so."""
+    below = int(np.ceil(100 * share)) - 1  # the last whole number under it
+    return f"over {below // step * step} %"
+
+
 trained = vitlib.build_model(config, recipe)
 run = vitlib.train(trained, data, recipe, report=lambda line: None)
-accuracy = 100 * run.test["top1"]
-if data_set == "shapes":
-    print("right on 9 of 10 test images:", accuracy > 90)
-else:
-    print(f"test top-1: {accuracy:.1f} %")
+print("test top-1:", over(run.test["top1"]))
+
+# %% tags=["remove-cell"]
+# What the text says of the outputs, with room to spare; below, too.
+is_quick = (profile, data_set) == ("quick", "shapes")
+assert not is_quick or run.test["top1"] > 0.9
 
 # %% [markdown]
 # The training may have used a short number format. To look inside, we copy the weights into
 # a model that computes in float32. Next to it we build the same model with the same
-# {term}`seed` once more and do *not* train it. It only takes over how pixels are
-# normalised. Whatever we see in the trained model, we look for it in the untrained one,
-# too.
+# {term}`seed` once more and do *not* train it; it only takes over how pixels are
+# normalised. Whatever we see in the trained model, we then look for in the untrained one.
 
 # %%
 exact = replace(recipe, precision="float32")
@@ -96,9 +109,9 @@ untrained.layers[1].set_weights(trained.layers[1].get_weights())
 models = {"untrained": untrained, "trained": model}
 
 # %% [markdown]
-# We look at images of the {term}`test set`, which neither of them has learned from. Patches
-# are squares on a grid; `owner` says to which row of the grid a row of pixels belongs, and
-# the same for columns.
+# We look at images of the {term}`test set`, from which neither model has learned. In the
+# cell below, `owner` says to which row of patches a row of pixels belongs; for columns it
+# is the same.
 
 # %%
 count = 200 if profile == "full" else 500  # images
@@ -111,21 +124,22 @@ print(images.shape, "(image, row, column, channel)")
 # %% [markdown]
 # ## What is an attention map?
 #
-# In one {term}`attention head`, each {term}`token` makes a {term}`query`, a {term}`key`
-# and a {term}`value` of length $d$. Query $n$ is compared with every key $m$, and a
-# {term}`softmax` turns the results into weights:
+# The chapter [](#sec-patches) writes attention in four lines. For each {term}`query` $q_n$,
+# a {term}`softmax` turns its products with the {term}`keys <key>` into weights,
 #
 # $$
 # a_{nm} = \frac{\exp(q_n \cdot k_m / \sqrt{d})}
-#               {\sum_{j=1}^{N} \exp(q_n \cdot k_j / \sqrt{d})} .
+#               {\sum_{j=1}^{N} \exp(q_n \cdot k_j / \sqrt{d})} ,
 # $$ (eq-attention-map)
 #
-# The head then hands on $\sum_m a_{nm} v_m$, a mean of the values with these weights. For
-# a fixed query $n$, the numbers $a_{n1}, \dots, a_{nN}$ are not negative and sum to 1. They
-# are a distribution over the patches. That is why they can be drawn over the image: this is
-# an {term}`attention map`.
+# and the {term}`attention head` hands on $\sum_m a_{nm} v_m$, the mean of the
+# {term}`values <value>` with these weights.
 #
-# Let us compute one without the layer, from its weights alone. First we need the tokens
+# What is new here is to *read* the weights. For a fixed query $n$, the numbers
+# $a_{n1}, \dots, a_{nN}$ are not negative and sum to 1, so they are a distribution over the
+# patches and can be drawn over the image. That drawing is an {term}`attention map`.
+#
+# Let us compute one for a trained layer, from its weights alone. First we need the tokens
 # that enter the first attention layer, for one image.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
@@ -142,7 +156,7 @@ tokens.shape  # (image, token, element)
 
 # %% [markdown]
 # The layer keeps its weights as four pairs of a matrix and a bias: for queries, keys,
-# values, and the output. The heads stand side by side in the columns.
+# values, and the output. The heads lie side by side in the columns.
 
 # %%
 wq, bq, wk, bk, wv, bv, wo, bo = attention.get_weights()
@@ -155,10 +169,8 @@ weights = np.exp(logits - logits.max(axis=1, keepdims=True))
 weights /= weights.sum(axis=1, keepdims=True)
 
 # %% [markdown]
-# Subtracting the largest logit of a row changes no weight, as it cancels in
-# {eq}`eq-attention-map`. It keeps the exponential from growing too large. Is the result
-# what the layer itself uses? We ask the layer, and the function of `vitlib` that collects
-# the maps of all blocks.
+# Is this what the layer itself uses? We ask the layer, and the function of `vitlib` that
+# collects the maps of all blocks.
 
 # %%
 _, by_layer = attention(tokens, return_attention_scores=True)
@@ -167,12 +179,21 @@ maps = {
     for name, each in models.items()
 }
 by_vitlib = maps["trained"][0, 0, head]  # block, image, head
-print("as the layer:", np.abs(weights - by_layer[0, head]).max() < 1e-5)
-print("as vitlib:", np.abs(weights - by_vitlib).max() < 1e-5)
-print("rows sum to 1:", np.allclose(weights.sum(axis=1), 1))
-print("columns sum to 1:", np.allclose(weights.sum(axis=0), 1))
+for name, each in (("layer", by_layer[0, head]), ("vitlib", by_vitlib)):
+    print(f"difference from {name}: {np.abs(weights - each).max():.4f}")
+for name, axis in (("row", 1), ("column", 0)):
+    sums = weights.sum(axis=axis)
+    print(f"sums of a {name}: from {sums.min():.1f} to {sums.max():.1f}")
+
+# %% tags=["remove-cell"]
+assert np.abs(weights - by_layer[0, head]).max() < 1e-5
+assert np.abs(weights - by_vitlib).max() < 1e-5
+assert np.allclose(weights.sum(axis=1), 1)
 
 # %% [markdown]
+# The direction matters. A row says where a query looks, and only rows sum to 1. A column
+# says how much attention a patch *receives*, and its sum can be anything from 0 to $N$.
+#
 # `maps` holds every map of both models: for each block, image and head a table of queries
 # and keys. {numref}`fig-one-map` shows the table that we computed by hand.
 
@@ -195,12 +216,10 @@ plt.show()
 # Compare the rows of the table in the middle. Do the queries look at different places, or
 # all at the same one?
 #
-# The direction matters: a row says where a query looks, and only rows sum to 1. A column
-# says how much attention a patch *receives*. The sum of a column can be anything from 0
-# to $N$.
-#
 # :::{exercise} Shuffled patches
 # :label: ex-attention-shuffle
+#
+# ★★ · 15 minutes
 #
 # Shuffle the patches of an image. What happens to the table of weights in the first block
 # if the model has no positions? What happens if it has a 1-D table of positions, and you
@@ -212,13 +231,20 @@ plt.show()
 # `patches[order]`. `checks.check_shuffle_map(shuffle_map)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Follow one number. Which two patches does $a_{nm}$ depend on in
+# {eq}`eq-attention-map`, and where does each of them go?
+# :::
+#
 # ## Where does the trained model look?
 #
 # A model with $N$ patches has $N$ rows in each table. Which of them should we draw? Ours
-# ends in {term}`mean pooling`: the answer is read from the mean over all tokens, so that
-# each query has the same say. We therefore average each table over its queries. What is
-# left is one number for each patch: the share of the attention that it receives. Even
-# shares would be $1 / N$. {numref}`fig-trained-maps` draws the shares of three images.
+# ends in {term}`mean pooling`: the answer is read from the mean over all tokens, so each
+# query has the same say. We therefore average each table over its queries. What is left is
+# one number for each patch, the share of the attention that it receives; even shares are
+# $1 / N$. {numref}`fig-trained-maps` draws the shares of three images.
 
 # %%
 received = {name: each.mean(axis=3) for name, each in maps.items()}
@@ -228,21 +254,24 @@ received["trained"].shape  # (block, image, head, key)
 # %%
 def draw_heads(axes, picture, attention, limit=None):
     """Draws an image, and over it the attention `(heads, N)` of each head."""
-    pictures.show_image(axes[0], picture)
-    for ax, each in zip(axes[1:], attention, strict=False):
+    pictures.show_image(axes[0], picture).set_xlabel("image")
+    shown = zip(axes[1:], attention, strict=False)
+    for head, (ax, each) in enumerate(shown, start=1):
         pictures.show_map(ax, picture, each.reshape(grid), limit)
+        ax.set_xlabel(f"head {head}")
 
 
-# %% mystnb={"figure": {"caption": "Attention that the patches receive in the last block of the trained model, for three test images. One row an image; one column for each of the first four heads. In each map the brightest patch receives most.", "name": "fig-trained-maps"}, "image": {"alt": "Three rows of five pictures. The first picture of a row is an image with a red and a blue shape. In the other four it is dark except for one or two patches that hold a shape, in some columns the red one and in others the blue one."}}
-fig, axes = plt.subplots(3, 5, figsize=(6.4, 3.9))
-for i in range(3):
-    draw_heads(axes[i], images[i], received["trained"][-1, i])
+# %% mystnb={"figure": {"caption": "Attention that the patches receive in the last block of the trained model, for three test images and the first four heads. In each map the brightest patch receives most.", "name": "fig-trained-maps"}, "image": {"alt": "Three rows of five pictures. The first picture of a row is an image with a red and a blue shape. In the other four, one for each head, it is dark except for one or two patches that hold a shape, for some heads the red one and for others the blue one."}}
+fig, axes = plt.subplots(3, 5, figsize=(6.4, 4.4))
+for line, image, each in zip(
+    axes, images[:3], received["trained"][-1, :3], strict=True
+):
+    draw_heads(line, image, each)
 plt.show()
 
 # %% [markdown]
-# Three pictures are an impression. The embedded data can give us a number, because it knows
-# which pixels belong to the shapes. The test images are drawn with the seed `(0, 2)`, so we
-# can draw them again together with their masks.
+# Three pictures are an impression. The embedded data can give us a number, because its
+# images come with masks that tell which pixels belong to each shape.
 
 
 # %%
@@ -256,17 +285,14 @@ def mean_by_patch(pixels):
 
 # %%
 if data_set == "shapes":
-    scenes = shapes.draw_shapes(len(data.test.labels), seed=(0, 2))
-    print("same images:", np.array_equal(scenes.images, data.test.images))
-    red = mean_by_patch(scenes.masks[:count, 0]) > 0
-    blue = mean_by_patch(scenes.masks[:count, 1]) > 0
+    masks = data.test.masks[:count]
+    red, blue = (mean_by_patch(masks[:, shape]) > 0 for shape in (0, 1))
     on_shapes = (red | blue).mean()
-    print("share of the patches that hold a shape:", on_shapes)
+    print(f"patches that hold a shape: {100 * on_shapes} %")
 
 # %% [markdown]
-# A model that looks everywhere alike would spend this share on the shapes. What do ours
-# spend? {numref}`fig-pointing` shows it for each head, split into the red and the blue
-# shape.
+# A model that looks everywhere equally spends this share on the shapes. What do ours spend?
+# {numref}`fig-pointing` shows it for each head, split into the red and the blue shape.
 
 
 # %%
@@ -295,20 +321,28 @@ if data_set == "shapes":
 # %%
 if data_set == "shapes":
     share = {n: share_on(each, red | blue) for n, each in received.items()}
-    print("untrained, all below 0.4:", bool((share["untrained"] < 0.4).all()))
-    print("trained, all above 0.8:", bool((share["trained"] > 0.8).all()))
+    low, high = 100 * share["untrained"].min(), 100 * share["untrained"].max()
+    print(f"on the shapes, untrained heads: {low:.0f} to {high:.0f} %")
+    print("mean of the trained heads:", over(share["trained"].mean()))
     for name, shape in (("red", red), ("blue", blue)):
         most = share_on(received["trained"], shape).max()
-        print(f"a head with more than half on {name}:", bool(most > 0.5))
+        print(f"the trained head that is most on {name}: {100 * most:.0f} %")
+
+# %% tags=["remove-cell"]
+if is_quick:
+    assert share["untrained"].max() < 0.25 and share["trained"].min() > 0.7
+    for shape in (red, blue):
+        assert share_on(received["trained"], shape).max() > 0.9
 
 # %% [markdown]
-# So on the embedded data, training has moved the attention from everywhere to the two
-# patches that count. Nobody told the model where they are: it saw images and labels only.
-# And the heads have shared the work, some on the red shape and some on the blue one.
+# On the embedded data, **training has moved the attention from everywhere to the two
+# patches that count**. Nobody told the model where they are: it saw images and labels only.
+# The heads have also shared the work, for one looks at the red shape alone and another at
+# the blue one.
 #
 # ## How far does a head look?
 #
-# A {term}`convolution` looks at neighbours. Attention is free to look anywhere. To see what
+# A {term}`convolution` looks at neighbours; attention is free to look anywhere. To see what
 # a head does with this freedom, we measure distances. Let $r_n$ be the centre of patch
 # $n$, in pixels. The {term}`mean attention distance` of a head is
 #
@@ -316,8 +350,8 @@ if data_set == "shapes":
 # \bar\delta = \frac{1}{N} \sum_{n=1}^{N} \sum_{m=1}^{N} a_{nm} \, \lVert r_n - r_m \rVert ,
 # $$ (eq-attention-distance)
 #
-# averaged over images {cite:p}`dosovitskiy2021`. A head that looks at itself has the
-# distance 0. A head that looks everywhere alike, $a_{nm} = 1/N$, has the mean of all
+# averaged over images {cite:p}`dosovitskiy2021`. A head whose queries look at themselves
+# has distance 0. A head that looks everywhere equally, $a_{nm} = 1/N$, has the mean of all
 # distances between two patches. We work out this second value with a ruler, for the grid of
 # our model.
 
@@ -328,39 +362,37 @@ if data_set == "shapes":
 
 # %%
 ruler = introspect.patch_distances(grid, config.patch_size)  # (N, N), pixels
-even = np.full((1, 1, 1, *ruler.shape), 1 / config.num_patches)
-uniform = introspect.mean_attention_distance(even, grid, config.patch_size)
-print("as the mean of the ruler:", np.isclose(uniform[0, 0], ruler.mean()))
 print(f"even attention: {ruler.mean():.2f} pixels")
-
-# %% [markdown]
-# Now the heads of both models.
-
-# %%
 distance = {
     name: introspect.mean_attention_distance(each, grid, config.patch_size)
     for name, each in maps.items()
 }
 for name, each in distance.items():
-    if data_set == "shapes":
-        near = np.abs(each - ruler.mean()).max() < 1
-        print(f"{name}, all within 1 pixel of even attention:", bool(near))
+    print(f"{name}, mean of the heads: {each.mean():.0f} pixels")
+
+# %% tags=["remove-cell"]
+even = np.full((1, 1, 1, *ruler.shape), 1 / config.num_patches)
+uniform = introspect.mean_attention_distance(even, grid, config.patch_size)
+assert np.isclose(uniform, ruler.mean()).all()
+if is_quick:
+    for each in distance.values():
+        assert np.abs(each - ruler.mean()).max() < 0.5
 
 # %% [markdown]
 # On the embedded data this is a surprise. {numref}`fig-pointing` shows that the trained
-# heads look at one or two patches, and the untrained ones everywhere. Their mean distances
-# are nearly the same. How can that be?
+# heads look at one or two patches, and the untrained ones everywhere, yet their mean
+# distances are the same. How can that be?
 #
 # Take a head that looks at the red shape, whatever the query. Over many images the red
-# shape stands on each tile equally often, as the next cell checks. So the
-# sum in {eq}`eq-attention-distance` runs over all pairs of a query and a tile, each as
-# often as any other. This is the mean of the ruler again.
+# shape lies on each tile equally often, as the next cell counts. So the sum in
+# {eq}`eq-attention-distance` runs over all pairs of a query and a tile, each as often as
+# any other, and that is the mean of the ruler again.
 
 # %%
 of_red = shapes.PLACES[:, :, 0].reshape(-1, 2)  # (arrangement * choice, place)
 times = np.unique(of_red, axis=0, return_counts=True)[1]
 print("tiles:", len(times))
-print("times that red stands on each:", set(times.tolist()))
+print("times that red lies on each:", *set(times.tolist()))
 
 # %% [markdown]
 # The mean has hidden the difference. The *spread* shows it: we compute a distance for each
@@ -371,9 +403,12 @@ single = {
     name: (each[-1, :, 0] * ruler).sum(axis=-1).ravel()  # last block, head 1
     for name, each in maps.items()
 }
-if data_set == "shapes":
-    for name, each in single.items():
-        print(f"{name}: spread above 5 pixels:", bool(each.std() > 5))
+for name, each in single.items():
+    print(f"{name}: standard deviation {each.std():.0f} pixels")
+
+# %% tags=["remove-cell"]
+if is_quick:
+    assert single["trained"].std() > 2 * single["untrained"].std()
 
 # %% mystnb={"figure": {"caption": "Left: mean attention distance of each head, in pixels, and of even attention. Right: the same distance for single queries in single images, first head of the last block; the colours are those on the left.", "name": "fig-attention-distance"}, "image": {"alt": "Left, blue and grey dots for four heads, all of them near a dotted line at 16 pixels. Right, two histograms: a single grey hill around 16 pixels, and a wide blue one in separate peaks from 0 to 34 pixels."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8))
@@ -386,26 +421,27 @@ for name, (color, aside) in styles.items():
     right.hist(single[name], bins, color=color, alpha=0.7, label=name)
 left.axhline(ruler.mean(), color="black", linestyle=":", label="even")
 left.set(xlabel="head", ylabel="mean distance (pixels)")
-left.set_ylim(0, ruler.max())
-left.xaxis.get_major_locator().set_params(integer=True)
+left.set(ylim=(0, ruler.max()), xticks=heads)
 left.legend(loc="lower right")
 right.set(xlabel="distance of a query (pixels)", ylabel="queries")
 plt.show()
 
 # %% [markdown]
 # {numref}`fig-attention-distance` shows both sides: the same means, and quite different
-# single distances. The lesson is a general one: two very different behaviours can have the
-# same mean. A distance well *below* that of even attention says something: such a head
-# looks near the query, and is called local. A distance *equal* to it says little.
+# single distances. **Two very different behaviours can have the same mean.** A distance
+# well *below* that of even attention says something, namely that the head is local and
+# looks near the query. A distance *equal* to it says little.
 #
 # In large trained models some heads are local. {cite:t}`dosovitskiy2021` find heads with
-# small and heads with large distances side by side in the lowest blocks.
-# {cite:t}`raghu2021` find that the lowest blocks become local only when there is
-# enough data to train on. Our task gives no head a reason to be local: the two shapes can
-# stand any distance apart.
+# small and heads with large distances side by side in the lowest blocks, and
+# {cite:t}`raghu2021` find that these blocks become local only when there is enough data to
+# train on. Our task gives no head a reason to be local, since the two shapes can be any
+# distance apart.
 #
 # :::{exercise} A head that looks left
 # :label: ex-attention-left
+#
+# ★ · 10 minutes
 #
 # Write the table of weights of a head that looks at the patch to the left of the query.
 # Patches of the first column have none there, and look at themselves. What is its mean
@@ -416,8 +452,17 @@ plt.show()
 # query. `checks.check_look_left(left_weights)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Write the table of a grid of 2 x 3 patches on paper. Each row has a single 1: in which
+# column, for the queries 0, 1 and 3?
+# :::
+#
 # :::{exercise} Even attention on a finer grid
 # :label: ex-attention-uniform
+#
+# ★★★ · 25 minutes
 #
 # Let an image of side $S$ be cut into $G \times G$ patches. Show that for even attention,
 # the mean distance *along the rows* alone is $\frac{S}{3} \left(1 - \frac{1}{G^2}\right)$.
@@ -428,18 +473,34 @@ plt.show()
 # `checks.check_row_distance(row_distance)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Count first: of the $G^2$ ordered pairs of columns, how many are 0 steps apart, how many
+# 1 step, how many $j$? Then sum steps times pairs.
+# :::
+#
 # :::{exercise} Write the ruler
 # :label: ex-attention-ruler
 #
-# Write `mean_distance(weights, columns, patch_size)`, the mean attention distance of one head in
-# pixels. `weights` has the shape $(N, N)$, a row a query; the patches stand on a grid of
+# ★★ · 15 minutes
+#
+# Write `mean_distance(weights, columns, patch_size)`, the mean attention distance of one head
+# in pixels. `weights` has the shape $(N, N)$, a row a query; the patches lie on a grid of
 # that many columns, row after row.
 # `checks.check_mean_distance(mean_distance)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# `np.divmod` turns the number of a patch into its row and its column. With these you can
+# make a table of distances of the same shape as the weights.
+# :::
+#
 # ## What arrives through several blocks?
 #
-# With two blocks, the last map no longer tells where the information came from. A
+# With several blocks, the last map no longer tells where the information came from. A
 # token of the last block looks at tokens that have looked around themselves before.
 # {cite:t}`abnar2020` follow the attention through all blocks. Their
 # {term}`attention rollout` needs two ideas.
@@ -472,16 +533,18 @@ def rollout(maps):
 
 
 # %% [markdown]
-# We try it where we know the answer. Eight tokens stand in a row. In each of three blocks,
-# every token looks at its left neighbour. The first one looks at itself.
+# We try it where we know the answer. Eight tokens form a row. In each of three blocks,
+# every token looks at its left neighbour, and the first one looks at itself.
 
 # %%
 look_left = np.eye(8, k=-1)
 look_left[0, 0] = 1
 chain = np.broadcast_to(look_left, (3, 1, 1, 8, 8))  # three blocks, one head
 result = rollout(chain)[0]
-print("as vitlib:", np.allclose(result, introspect.attention_rollout(chain)))
 print("last token, in eighths:", (8 * result[-1]).astype(int))
+
+# %% tags=["remove-cell"]
+assert np.allclose(result, introspect.attention_rollout(chain))
 
 # %% [markdown]
 # These are the numbers 1, 3, 3, 1 of Pascal's triangle. In each block a token stays or
@@ -499,35 +562,103 @@ for ax, table in zip(axes, (look_left, result, without), strict=True):
 plt.show()
 
 # %% [markdown]
-# The last map alone says that the token knows its neighbour only. The product without the
+# The last map alone says that a token knows its neighbour only. The product without the
 # identity says that it knows only the patch three places away, and has forgotten itself.
 # Both are wrong for a network with residual connections.
 #
-# Now our model. {numref}`fig-rollout` shows the rollout of one query and that of the mean
-# over all queries.
+# Now a real model of several blocks. That of the quick profile has a single one, so we let
+# it grow as {cite:t}`gong2019` do: copies of its last block are put on top until there are
+# three, and a few more steps of training teach them to work together. In the list of
+# weights, a block takes 16 arrays, and behind the blocks come two for the last norm and two
+# for the logits.
 
-# %% mystnb={"figure": {"caption": "From left to right: a test image; what the framed query looks at in the last block, mean over the heads; its rollout; the rollout, mean over all queries. Each map has its own scale.", "name": "fig-rollout"}, "image": {"alt": "Four pictures of the same image with a red and a blue shape. In the second, the patches of the two shapes are bright and all others dark. In the third, the framed query in the corner is brightest, and the two shapes follow. In the fourth, the two shapes are bright and all other patches are evenly dark."}}
-flow = introspect.attention_rollout(maps["trained"])  # (image, query, patch)
-last = maps["trained"][-1, 0].mean(axis=0)  # (query, key)
-fig, axes = plt.subplots(1, 4, figsize=(7.2, 2))
-pictures.show_image(axes[0], images[0])
-for ax, table in zip(axes[1:3], (last, flow[0]), strict=True):
-    pictures.show_map(ax, images[0], table[0].reshape(grid), query=place)
-pictures.show_map(axes[3], images[0], flow[0].mean(axis=0).reshape(grid))
+# %%
+copies = max(0, 3 - config.num_layers)
+taller = replace(config, num_layers=config.num_layers + copies)
+few = replace(
+    exact, epochs=1, steps_per_epoch=60, warmup_epochs=0, learning_rate=2e-3
+)
+tall = vitlib.build_model(taller, few)
+old, tail = model.get_weights(), 4  # arrays behind the blocks
+block = old[-tail - 16 : -tail]
+tall.set_weights(old[:-tail] + copies * block + old[-tail:])
+if copies:
+    grown = vitlib.train(tall, data, few, report=lambda line: None)
+    print("test top-1:", over(grown.test["top1"]))
+
+# %%
+tall_maps = introspect.attention_maps(tall, images)
+tall_flow = introspect.attention_rollout(tall_maps)  # (image, query, patch)
+
+# %% mystnb={"figure": {"caption": "A model of several blocks, its last three blocks, and the rollout of all. Above: the attention that each patch of an image receives, mean over heads and queries. Below: another image, and the attention of the framed query. The maps of a row have one scale.", "name": "fig-rollout"}, "image": {"alt": "Two rows of five pictures: an image with a red and a blue shape, the maps of three blocks, and the rollout. In every map the two shapes are bright, in the third block less so, and the rest is dark. In the lower rollout, the framed patch in the corner is lit as well."}}
+fig, axes = plt.subplots(2, 5, figsize=(6.4, 3))
+names = [f"block {n + 1}" for n in range(len(tall_maps))][-3:]
+names = ["image", *names, "rollout"]
+for line, i, query_at in zip(axes, (0, 2), (None, place), strict=True):
+    shown = [*tall_maps[-3:, i].mean(axis=1), tall_flow[i]]  # (query, key)
+    shown = [each[0] if query_at else each.mean(axis=0) for each in shown]
+    pictures.show_image(line[0], images[i])
+    for ax, each in zip(line[1:], shown, strict=True):
+        each = each.reshape(grid)
+        pictures.show_map(ax, images[i], each, np.max(shown), query_at)
+    for ax, name in zip(line, names, strict=True):
+        ax.set_xlabel(name)
 plt.show()
 
 # %% [markdown]
-# In the quick profile the model has a single block. There the rollout is half the map and
-# half the query itself, and the figure shows just that. Over the mean of all queries, the
-# identity adds the same $\frac{1}{2N}$ to each patch and cannot change which patch gets most.
-#
 # Rollout is exact for a network in which each block hands on the mean of a token and of
 # what it looks at. A real block does more. The two halves need not be of equal length; the
 # values are multiplied with matrices, and the {term}`MLP` changes the token again. Nothing
 # of this is in {eq}`eq-rollout`.
 #
+# How much does that matter here? We ask each block what it contributes: its attention is
+# taken out, by an output matrix and bias of zero, and the accuracy is measured. Beside it
+# is the share of the block's attention that falls on the shapes.
+
+
+# %%
+def accuracy_without(model, *blocks):
+    """Takes the attention of blocks out; returns the accuracy in per cent."""
+    kept = model.get_weights()
+    layers = [e for e in model.layers if isinstance(e, vitlib.SelfAttention)]
+    for block in blocks:
+        weights = layers[block].get_weights()
+        silent = [0 * each for each in weights[6:]]  # the output
+        layers[block].set_weights(weights[:6] + silent)
+    answers = model.predict_on_batch(images).argmax(axis=1)
+    model.set_weights(kept)
+    return 100 * (answers == labels).mean()
+
+
+# %%
+blocks = range(len(tall_maps))
+without_block = [accuracy_without(tall, block) for block in blocks]
+without_all = accuracy_without(tall, *blocks)
+if data_set == "shapes":
+    looks = share_on(tall_maps.mean(axis=(2, 3))[:, :, None], red | blue)
+    for block, left in enumerate(without_block):
+        left = f"top-1 without it about {round(left, -1):.0f} %"
+        here = over(looks[block], step=25)
+        print(f"block {block + 1}: {here} on the shapes, {left}")
+    print(f"without the attention of all: {round(without_all, -1):.0f} %")
+
+# %% tags=["remove-cell"]
+if is_quick:
+    assert looks.min() > 0.5 and grown.test["top1"] > 0.9
+    assert 70 < without_block[0] < 95 < without_block[2]
+    assert without_all < 10
+
+# %% [markdown]
+# All three blocks look at the shapes, and the rollout counts all three. Yet no single one of
+# them is needed. Without the attention of the first block, the others get most images right;
+# without that of the third, hardly anything changes. The answers are lost only when all
+# attention is taken out. **A map, and a rollout of maps, shows where attention goes. It does not show whether
+# that was needed.** The section on patches that matter comes back to this.
+#
 # :::{exercise} Rollout without the identity
 # :label: ex-attention-rollout
+#
+# ★★ · 20 minutes
 #
 # 1. Let eight tokens attend as in the chain above, through 7 blocks. What is the last row
 #    of the product without the identity? What is it through 20 blocks?
@@ -541,42 +672,42 @@ plt.show()
 # `checks.check_without_identity(without_identity)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Put a finger on the last token and move it once for each block. Where can it go from
+# patch 0? For the second question, compare the table of such a block with $\tilde A$.
+# :::
+#
 # ## What has the first layer learned?
 #
 # Before any attention, a {term}`projection` turns the pixels of a patch into a token. Each
-# element of the token has a filter of $P \times P \times 3$ weights. To see what they have in
-# common, we put them side by side as columns of a matrix, and take its singular value
-# decomposition. It finds the pattern of pixels to which all filters together respond most,
-# then the next one at a right angle to it, and so on. {cite:t}`dosovitskiy2021` (figure
-# 7) look at their model in this way. {numref}`fig-filters` shows the patterns of ours.
+# element of the token has a filter of $P \times P \times 3$ weights. To see what these
+# filters have in common, we put them side by side as columns of a matrix and take its
+# singular value decomposition. It finds the pattern of pixels to which all filters together
+# respond most, then the next one at a right angle to it, and so on.
+# {cite:t}`dosovitskiy2021` (figure 7) look at their model in this way; their map of
+# positions is in the chapter [](#sec-positions). {numref}`fig-filters` shows our patterns.
 
 # %%
 filters, shares = {}, {}
 for name, each in models.items():
     filters[name], shares[name] = introspect.patch_filters(each, components=8)
 
-# %% mystnb={"figure": {"caption": "The eight strongest patterns of the first layer, the strongest on the left. Above: untrained. Below: trained. Grey is zero; the sign of a pattern has no meaning.", "name": "fig-filters"}, "image": {"alt": "Two rows of eight small square pictures of coloured pixels. The upper row is noise. In the lower row, the first five or so show smooth blobs, bars and crosses in orange and blue or green and purple, and the last ones are close to noise."}}
+# %% mystnb={"figure": {"caption": "The eight strongest patterns of the first layer, the strongest on the left. Grey is zero; the sign of a pattern has no meaning.", "name": "fig-filters"}, "image": {"alt": "Two rows of eight small square pictures of coloured pixels. The upper row, untrained, is noise. In the lower row, trained, the first five or so show smooth blobs, bars and crosses in orange and blue or green and purple, and the last ones are close to noise."}}
 fig, axes = plt.subplots(2, 8, figsize=(7.2, 2))
-for line, patterns in zip(axes, filters.values(), strict=True):
+for line, (name, patterns) in zip(axes, filters.items(), strict=True):
     for ax, pattern in zip(line, patterns, strict=True):
         scaled = 127.5 * (1 + pattern / np.abs(pattern).max())
         pictures.show_image(ax, scaled)
+    line[0].set_ylabel(name)
 plt.show()
 
 # %% [markdown]
-# How much of all the weights do the first five patterns stand for? For how much do they
-# stand by chance? The untrained layer knows.
-
-# %%
-five = {name: share[:5].sum() for name, share in shares.items()}
-if data_set == "shapes":
-    more = five["trained"] > 1.5 * five["untrained"]
-    print("at least 1.5 times as much after training:", bool(more))
-
-# %% [markdown]
-# On the embedded data, training has gathered the filters on a few patterns. The strongest
-# ones also look smooth. Smooth means that pixels side by side are alike, and this can be
-# measured: as the correlation of each pixel with the one to its right.
+# How large a part of all squared weights belongs to the first five patterns, and how large
+# a part is that by chance? The untrained layer knows. And do the patterns look smooth
+# because they are? Smooth means that pixels side by side are alike, which can be measured
+# as the correlation of each pixel with the one to its right.
 
 
 # %%
@@ -586,53 +717,29 @@ def smoothness(patterns):
     return np.corrcoef(left, right)[0, 1]
 
 
-if data_set == "shapes":
-    for name, each in filters.items():
-        print(f"{name}: above 0.2:", bool(smoothness(each[:5]) > 0.2))
+five = {name: share[:5].sum() for name, share in shares.items()}
+ratio = five["trained"] / five["untrained"]
+print(f"share of the first five, untrained: {100 * five['untrained']:.0f} %")
+print(f"trained: {ratio:.0f} times as much")
+smooth = {name: smoothness(each[:5]) for name, each in filters.items()}
+for name, each in smooth.items():
+    print(f"{name}: correlation of neighbouring pixels {abs(each):.1f}")
+
+# %% tags=["remove-cell"]
+if is_quick:
+    assert ratio > 1.7 and smooth["trained"] > 0.17 > abs(smooth["untrained"])
 
 # %% [markdown]
-# In some patterns of the lower row, the middle and the rim have opposite colours. A model
-# that has to tell a red shape from a blue one could use such patterns. But this is our
+# On the embedded data, training has gathered the filters on a few patterns, and these are
+# smoother than noise. In some of them the middle and the rim have opposite colours. A model
+# that has to tell a red shape from a blue one could use such patterns, but that is our
 # reading of a picture, not a measurement.
-#
-# ## Does the model know where the patches are?
-#
-# The chapter [](#sec-positions) compares the learned vectors of the places with each other.
-# {numref}`fig-position-change` does the same for our model, before and after training.
-
-# %%
-tables = {n: introspect.position_table(each) for n, each in models.items()}
-similarity = {
-    name: introspect.position_similarity(table, grid)
-    for name, table in tables.items()
-}
-far = ruler > 0  # two different patches
-for name, each in similarity.items():
-    alike = each.reshape(ruler.shape)[far]
-    falls = np.corrcoef(alike, ruler[far])[0, 1] < -0.5
-    if data_set == "shapes":
-        print(f"{name}: near places are more alike:", bool(falls))
-
-# %% mystnb={"figure": {"caption": "Cosine similarity of each place's vector with every other's. Each small map stands where its patch is. Left: untrained. Right: trained.", "name": "fig-position-change"}, "image": {"alt": "Two squares of 4 by 4 small maps. Left, each small map is pale except for one dark red cell. Right, each small map is reddest near its own place and bluest far from it; columns differ more than rows."}}
-fig, axes = plt.subplots(
-    1, 2, figsize=(7.2, 3.1), gridspec_kw={"wspace": 0.12}
-)
-for ax, each in zip(axes, similarity.values(), strict=True):
-    pictures.show_similarity_maps(ax, each)
-fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
-plt.show()
-
-# %% [markdown]
-# The printed claim is a correlation of similarity and distance below -0.5. Nobody told the
-# table which places are neighbours in the image. On the embedded data, training has made
-# near places alike. This is a statement about the table alone: it does not say how the
-# blocks use it.
 #
 # ## Does an untrained model show maps, too?
 #
-# Each map so far had a scale of its own: its brightest patch received most, however little
-# that was. {numref}`fig-untrained-maps` shows the maps of the *untrained* model, drawn in
-# two ways.
+# Each map of {numref}`fig-trained-maps` had a scale of its own: its brightest patch
+# received most, however little that was. {numref}`fig-untrained-maps` shows the maps of the
+# *untrained* model, drawn in two ways.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Show the first row of {numref}`fig-trained-maps` and the upper row of the
@@ -640,7 +747,7 @@ plt.show()
 # > below only repeat it.
 
 # %% mystnb={"figure": {"caption": "The untrained model, one test image, twice the same numbers. Above: each map is drawn on its own scale. Below: all maps on one scale, on which a patch that receives all the attention is fully bright.", "name": "fig-untrained-maps"}, "image": {"alt": "Two rows of five pictures. The first picture of each row is the image. In the upper row the four maps have bright and dark patches, and some single out a shape. In the lower row the four maps are dark, and only the same few patches are a little less so."}}
-fig, axes = plt.subplots(2, 5, figsize=(6.4, 2.7))
+fig, axes = plt.subplots(2, 5, figsize=(6.4, 3))
 for line, limit in zip(axes, (None, 1), strict=True):
     draw_heads(line, images[0], received["untrained"][-1, 0], limit)
 plt.show()
@@ -648,37 +755,31 @@ plt.show()
 # %% [markdown]
 # Above, we could tell stories about what each head is after. Below, little of them is left:
 # the untrained model spreads its attention over many patches, and a scale of its own has
-# blown up what differences there are. A map without a scale is half a map. As a number: how
-# much does the brightest patch of a map receive, on average?
+# blown up what differences there are. **A map without a scale is half a map.** In numbers,
+# how much does the brightest patch of a map receive, on average? And how often is the patch
+# that receives most, mean over the heads, one with a shape?
 
 # %%
 first = {n: each[-1].max(axis=-1).mean() for n, each in received.items()}
+for name, each in first.items():
+    print(f"{name}: the brightest patch receives {each:.1f}")
+print(f"an even share is {1 / config.num_patches:.2f}")
 if data_set == "shapes":
-    print("untrained, less than a third:", bool(first["untrained"] < 1 / 3))
-    print("trained, more than two thirds:", bool(first["trained"] > 2 / 3))
+    brightest = received["untrained"][-1].mean(axis=1).argmax(axis=-1)
+    often = (red | blue)[np.arange(count), brightest].mean()
+    print(f"untrained: the brightest holds a shape in {100 * often:.0f} %")
+
+# %% tags=["remove-cell"]
+if is_quick:
+    assert first["untrained"] < 0.2 and first["trained"] > 0.7
+    assert 0.55 < often < 0.7
 
 # %% [markdown]
-# Yet the differences in the untrained maps are not nothing. How often is the patch that
-# receives most, mean over the heads, one with a shape?
-
-
-# %%
-def most_on_shape(received):
-    """Says in which share of the images the brightest patch holds a shape."""
-    first = received[-1].mean(axis=1).argmax(axis=-1)  # (image,)
-    return (red | blue)[np.arange(count), first].mean()
-
-
-if data_set == "shapes":
-    often = most_on_shape(received["untrained"]) > 3 * on_shapes
-    print("untrained, 3 times as often as by chance:", bool(often))
-
-# %% [markdown]
-# A model that has learned nothing points at the shapes more often than chance does. It
-# need not know what a shape is. A likely reason: the patches with shapes have unusual
-# colours, so that their tokens and keys are unusual, too, and some heads happen to give
-# such keys more weight. Whoever shows the map of a trained model should show that of an
-# untrained one next to it.
+# The untrained model points at a shape five times as often as chance, which is right in one
+# image of eight. It need not know what a shape is. A likely reason is that patches with
+# shapes have unusual colours, so that their tokens and keys are unusual, too, and some heads
+# happen to give such keys more weight. **A map of a trained model needs that of an untrained
+# one next to it.**
 #
 # ## Does attention tell which patches matter?
 #
@@ -720,8 +821,9 @@ def top1(pictures):
 #   network at all;
 # * at random.
 #
-# With several blocks, attention means the rollout. With one block, the ranking is the same.
-# {numref}`fig-erase` shows what is left of the accuracy.
+# With several blocks, attention means the rollout. With one block, the ranking is the same,
+# since the identity adds as much to each patch. {numref}`fig-erase` shows what is left of
+# the accuracy.
 
 
 # %%
@@ -742,10 +844,10 @@ contrast = mean_by_patch(np.abs(images - median).mean(axis=-1))
 chance = np.random.default_rng(seed).random(contrast.shape)
 ranks = {
     "most attention": rank(flows["trained"]),
-    "least attention": rank(-flows["trained"]),
-    "most, untrained model": rank(flows["untrained"]),
     "most contrast": rank(contrast),
+    "most attention, untrained": rank(flows["untrained"]),
     "random": rank(chance),
+    "least attention": rank(-flows["trained"]),
 }
 
 # %%
@@ -759,79 +861,79 @@ curves = {
 marks = {
     "most contrast": ("^-", "C2", 6),
     "most attention": ("o-", "C0", 2),
-    "least attention": ("o--", "C0", 2),
-    "most, untrained model": ("s-", "0.5", 2),
+    "most attention, untrained": ("s-", "0.5", 2),
     "random": (":", "black", 2),
+    "least attention": ("o--", "C0", 2),
 }
 fig, ax = plt.subplots()
 for name, (mark, color, width) in marks.items():
     look = {"color": color, "linewidth": width, "label": name}
     ax.plot(steps, curves[name], mark, **look)
 ax.set(xlabel="patches taken away", ylabel="test top-1 (%)", xticks=steps)
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
-
-# %%
-if data_set == "shapes":
-    two = {n: top1(erase(images, each < 2)) for n, each in ranks.items()}
-    most, by_chance = two["most attention"], two["random"]
-    rest = top1(erase(images, ranks["least attention"] < 12))
-    print("2 with most attention: below 10 %:", bool(most < 10))
-    print("2 at random: above 60 %:", bool(by_chance > 60))
-    print("12 of 16 with least attention: above 90 %:", bool(rest > 90))
 
 # %% [markdown]
 # On the embedded data this is as clear as a result can be. Without the two patches of most
-# attention the model is lost. Without most of the others it does not even notice. Is
-# attention an explanation after all? Two more looks.
+# attention the model is lost; without twelve of least attention it does not even notice.
+# Is attention an explanation after all? Before we answer, we paint the single patch of
+# *least* attention in another colour: white, or black. The table has the numbers.
+
+# %% tags=["nbval-ignore-output"]
+least = ranks["least attention"] < 1
+white, black = (erase(images, least, color) for color in (255.0, 0.0))
+rows = [("nothing", 0, top1(images))]
+for patches, names in ((2, ranks), (12, ["least attention"])):
+    for name in names:
+        left = top1(erase(images, ranks[name] < patches))
+        rows.append((name, patches, left))
+rows.append(("least attention, painted white", 1, top1(white)))
+rows.append(("least attention, painted black", 1, top1(black)))
+Table(("taken away", "patches", "test top-1 (%)"), tuple(rows))
+
+# %% tags=["remove-cell"]
+if is_quick:
+    left = {(name, patches): accuracy for name, patches, accuracy in rows}
+    full = left["nothing", 0]
+    assert left["most attention", 2] < 10 and left["most contrast", 2] < 10
+    assert (
+        left["random", 2] > 60
+        and full - 40 > left["most attention, untrained", 2]
+    )
+    assert left["least attention", 12] > 90
+    assert full - left["least attention, painted white", 1] < 5
+    assert full - left["least attention, painted black", 1] > 40
+
+# %% [markdown]
+# **Other rankings do as well.** The attention of a model that knows nothing finds
+# patches that matter. So does a ruler for colours, which has never seen a label. A curve
+# that falls early shows that a ranking finds conspicuous patches, and in these images the
+# conspicuous patches are those that matter. It does not show that the ranking knows *why*
+# the model decides.
 #
-# **The other curves.** What do two patches of the other rankings cost?
+# **What we put in the place decides as well.** White in the place of the patch of least
+# attention changes nothing, and black ruins most answers. How much attention does this
+# place receive in the images with black, and how much did it receive before?
 
 # %%
-if data_set == "shapes":
-    full = top1(images)
-    lost = full - two["most, untrained model"]
-    print("untrained model, more than 40 points:", bool(lost > 40))
-    lost = full - two["most contrast"]
-    print("contrast, more than 80 points:", bool(lost > 80))
+darkened = introspect.attention_maps(model, black)[-1].mean(axis=(1, 2))
+before = received["trained"][-1].mean(axis=1)[least].mean()
+after = darkened[least].mean()
+print(f"attention on this place, before: {before:.1f}, black: {after:.1f}")
+
+# %% tags=["remove-cell"]
+assert not is_quick or (before < 0.01 and after > 0.5)
 
 # %% [markdown]
-# The attention of a model that knows nothing finds patches that matter. So does a ruler for
-# colours, which has never seen a label. A curve that falls early shows that a ranking finds
-# conspicuous patches, and in these images the conspicuous patches are those that matter. It
-# does not show that the ranking knows *why* the model decides.
-#
-# **What we put in the place.** "Taken away" meant: painted like the background. We take the
-# single patch of *least* attention, and paint it white, or black.
-
-# %%
-if data_set == "shapes":
-    least = ranks["least attention"] < 1
-    white, black = (erase(images, least, color) for color in (255.0, 0.0))
-    print("white costs less than 5 points:", bool(full - top1(white) < 5))
-    print("black costs more than 40 points:", bool(full - top1(black) > 40))
-
-# %% [markdown]
-# One black patch, at a place to which the model paid the least attention, ruins many
-# answers. Look at the attention in the changed images: how much does this place receive
-# before, and after?
-
-# %%
-if data_set == "shapes":
-    darkened = introspect.attention_maps(model, black)[-1].mean(axis=(1, 2))
-    before = received["trained"][-1].mean(axis=1)[least].mean()
-    after = darkened[least].mean()
-    print("before, less than 1 %:", bool(before < 0.01))
-    print("after, more than 20 %:", bool(after > 0.2))
-
-# %% [markdown]
-# The patch was ignored because of what it showed, not because of where it was. An attention
-# map belongs to one image. It says where the model looked, not where it *would* look if the
-# image were another one. A question such as "does this patch matter?" always needs the
-# second half: compared with what?
+# The patch was ignored because of what it showed, not because of where it was. **An
+# attention map belongs to one image**: it says where the model looked, not where it looks
+# when the image is another one. A question such as "does this patch matter?" always needs
+# a second half: compared with what?
 #
 # :::{exercise} Which head matters?
 # :label: ex-attention-heads
+#
+# ★★ · 15 minutes
 #
 # In {numref}`fig-pointing` all heads of the trained model have one thing in common: nearly all
 # of their attention falls on the shapes. Do they matter alike? Take one head away and measure
@@ -843,14 +945,20 @@ if data_set == "shapes":
 # `checks.check_silence(silence)` tells you whether it is right.
 # :::
 #
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# `accuracy_without` above silences whole blocks: which weights of a layer does it change,
+# and how does it put them back? For a single head, change only some rows.
+# :::
+#
 # ## Can a token get all the attention and have no influence?
 #
 # Attention is only a weight. What a token hands on is the weight *times its value*
 # {cite:p}`kobayashi2020`. If the value is zero, so is the product.
 #
 # Here is a head made by hand, for tokens of three elements. A key is 30 times the first
-# element, and every query is 1. A value is the second element. The third element is not
-# read by anyone.
+# element, and every query is 1. A value is the second element. Nobody reads the third.
 
 
 # %%
@@ -877,50 +985,54 @@ print("changed:", by_hand(changed)[1].round(3))
 print("taken away:", by_hand(four[1:])[1].round(3))
 
 # %% [markdown]
-# Its content has no influence: nothing of it is in the output. Its *presence* has: it draws
-# the attention away from the others and so switches the head off. A map shows a bright
-# patch in both cases.
+# Its content has no influence: nothing of it is in the output. Its *presence* does have
+# one, because it draws the attention away from the others and so switches the head off. A
+# map shows a bright patch whatever the value is.
 #
 # The same can be done with a whole block. We give the trained model one more block on top,
 # with random weights. Its queries and keys are made large, so that it looks at few patches.
 # But the output matrix of its attention is zero, and so is the last matrix of its MLP.
-# Only the {term}`residual connection` is left. In the list of weights, a block takes 16
-# arrays: two each for a norm, the queries, the keys, the values, the output, a second norm
-# and two dense layers.
+# Only the {term}`residual connection` is left. Of the block's 16 arrays, two each belong to
+# a norm, the queries, the keys, the values, the output, a second norm and two dense layers.
 
 # %%
-taller = replace(config, num_layers=config.num_layers + 1)
-idle = vitlib.build_model(taller, exact)
-old, new = model.get_weights(), idle.get_weights()
-tail = 4  # the last norm and the logits: two arrays each
-block = new[-tail - (len(new) - len(old)) : -tail]
+idle = vitlib.build_model(
+    replace(config, num_layers=config.num_layers + 1), exact
+)
+block = idle.get_weights()[-tail - 16 : -tail]
 block[2], block[4] = 20 * block[2], 20 * block[4]  # queries and keys
 block[8], block[14] = 0 * block[8], 0 * block[14]  # outputs
 idle.set_weights(old[:-tail] + block + old[-tail:])
 
 # %%
 answers = [each.predict_on_batch(images) for each in (model, idle)]
-print("same logits:", np.allclose(*answers, atol=1e-4))
+print(f"the logits change by up to {np.abs(np.subtract(*answers)).max():.3f}")
 idle_maps = introspect.attention_maps(idle, images)
 idle_flow = introspect.attention_rollout(idle_maps).mean(axis=1)
 sharp = idle_maps[-1].max(axis=-1).mean()  # over images, heads and queries
+print(f"the patch that a query looks at most gets {sharp:.1f}")
 moved = np.abs(idle_flow - flows["trained"]).sum(axis=1).mean() / 2
-if data_set == "shapes":
-    print("largest weight of a query, mean above 1/2:", bool(sharp > 0.5))
-    print("part of the rollout that moved, above 1/10:", bool(moved > 0.1))
+print(f"part of the rollout that moves: {moved:.1f}")
+
+# %% tags=["remove-cell"]
+assert np.allclose(*answers, atol=1e-4)
+assert not is_quick or (sharp > 0.5 and moved > 0.1)
 
 # %% mystnb={"figure": {"caption": "A block that does nothing. Left: a test image. Then the rollout of the trained model, the map of the idle block put on top of it, and the rollout of both. The two models give the same answer to every image.", "name": "fig-idle"}, "image": {"alt": "Four pictures of one image. In the second, the patches of the red and the blue shape are bright. In the third, other patches are bright as well. In the fourth, the brightness is a mixture of the two."}}
 shown = flows["trained"], idle_maps[-1].mean(axis=(1, 2)), idle_flow
-fig, axes = plt.subplots(1, 4, figsize=(7.2, 2))
+names = "image", "rollout", "idle block", "rollout with it"
+fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
 pictures.show_image(axes[0], images[0])
 for ax, each in zip(axes[1:], shown, strict=True):
     pictures.show_map(ax, images[0], each[0].reshape(grid))
+for ax, name in zip(axes, names, strict=True):
+    ax.set_xlabel(name)
 plt.show()
 
 # %% [markdown]
-# The block looks hard at single patches, as {numref}`fig-idle` shows, and has no influence
-# on any {term}`logit`. Its map is a true map of its attention. It says nothing about the
-# answer. And rollout, which believes every map, has moved.
+# The block looks hard at single patches, as {numref}`fig-idle` shows, and **has no influence
+# on any {term}`logit`**. Its map is a true map of its attention, and says nothing about the
+# answer. Rollout, which believes every map, has moved.
 #
 # ## What do others say?
 #
@@ -941,14 +1053,16 @@ plt.show()
 # ## What this chapter does not show
 #
 # * One small model, trained once, on images made for it. Its maps are clear because two
-#   patches hold everything that matters and stand out by their colour. Natural images have
+#   patches hold everything that matters and have conspicuous colours. Natural images have
 #   no such patches, and nobody knows which pixels count.
+# * The model of three blocks was grown from one and trained for a few steps. Blocks that
+#   learn together from the start may share their work in another way.
 # * On CIFAR-100 there are no masks. There the chapter shows maps and curves, and makes no
 #   claim about them.
 # * We averaged over the queries because the model ends in a mean. In a model with a
 #   {term}`class token`, the row of that token is the one to look at.
-# * Taking patches away makes images that the model has never seen. Part of the loss may
-#   come from that.
+# * Taking patches away makes images that the model has never seen, from which part of the
+#   loss may come.
 # * There are other ways to ask what matters, among them gradients. This chapter does not
 #   compare them.
 #
@@ -958,7 +1072,7 @@ plt.show()
 #   image. It takes the tokens, two matrices and a softmax to compute it.
 # * On the embedded data, training moves nearly all attention to the two shapes.
 # * A mean distance can hide what a head does: looking everywhere, and looking at one patch
-#   that stands anywhere, have the same mean.
+#   that may be anywhere, have the same mean.
 # * Rollout multiplies the maps of all blocks, with the identity for the residual
 #   connection. It believes every map, even that of a block without influence.
 # * Give maps a common scale, and show an untrained model beside the trained one.
@@ -977,8 +1091,8 @@ plt.show()
 # Without positions, the tokens of the shuffled image are the old tokens in a new order. So
 # are queries and keys, and the product of query $n$ and key $m$ depends on these two
 # only. The table is the old one with its rows *and* its columns shuffled. With a 1-D table
-# the place adds something to each token, and the weights change. If the table is
-# shuffled like the patches, each patch keeps its own vector, and the table of weights is
+# the place adds something to each token, and the weights change. If the table of positions
+# is shuffled like the patches, each patch keeps its own vector, and the table of weights is
 # shuffled as in the first case.
 
 
@@ -1011,11 +1125,12 @@ patches = keras.Model(model.input, encoder.input)(images[:1])
 order = np.random.default_rng(seed).permutation(config.num_patches)
 mixed = ops.take(patches, order, axis=1)
 expected = np.array(first_map(patches))[:, order][:, :, order]
-table = tables["trained"]
+table = introspect.position_table(model)
 for name, rows in (("old", table), ("shuffled", table[order])):
     encoder.add_position.set_weights([rows])
-    difference = np.abs(first_map(mixed) - expected).max()
-    print(f"{name} table: map shuffled:", bool(difference < 1e-3))
+    gap = np.abs(first_map(mixed) - expected).max()
+    gap = "more than 0.1" if gap > 0.1 else f"at most {gap:.4f}"
+    print(f"{name} positions: a weight differs by {gap}")
 encoder.add_position.set_weights([table])
 
 # %% [markdown]
@@ -1079,14 +1194,14 @@ checks.check_row_distance(row_distance)
 
 # %%
 for G in (2, 4, 8, 16, 32):
+    formula = row_distance(1, G)
     rows = introspect.patch_distances((1, G), 1 / G).mean()
-    formula = np.isclose(rows, row_distance(1, G))
     full = introspect.patch_distances((G, G), 1 / G).mean()
-    print(f"G = {G}: formula holds: {formula}, true distance {full:.3f}")
+    print(f"G = {G}: rows {formula:.3f}, ruler {rows:.3f}, true {full:.3f}")
 
 # %% [markdown]
-# It goes to about 0.52, the mean distance of two random points in a square. The exact value
-# is $(2 + \sqrt 2 + 5 \ln(1 + \sqrt 2)) / 15$, which is 0.521.
+# The true distance goes to about 0.52, the mean distance of two random points in a square.
+# The exact value is $(2 + \sqrt 2 + 5 \ln(1 + \sqrt 2)) / 15$, which is 0.521.
 #
 # :::{solution-end}
 # :::
@@ -1096,7 +1211,7 @@ for G in (2, 4, 8, 16, 32):
 # :class: dropdown
 # :::
 #
-# Patch $n$ stands in row $n // G$ and column $n \bmod G$ of the grid. With the distances of all
+# Patch $n$ lies in row $n // G$ and column $n \bmod G$ of the grid. With the distances of all
 # pairs in a table like the weights, the rest is one product and two sums.
 
 
@@ -1124,10 +1239,10 @@ checks.check_mean_distance(mean_distance)
 # 1. Each block moves everything one place to the left. After 7 blocks the last token holds
 #    patch 0 only. After 20 blocks it is the same, because patch 0 looks at itself.
 # 2. These blocks already hold the identity, one half of it, so that their product *is* the
-#    rollout of the chain. Rollout on top of them would count the token itself twice.
+#    rollout of the chain. Rollout on top of them counts the token itself twice.
 # 3. Patch 0. Each token drifts to the left until it arrives there. The rollout of a deep
-#    model can become alike for all tokens, however different they are. It leaves out that
-#    the real blocks are not a mean of the token and what it looks at.
+#    model can become alike for all tokens, however different they are, because it takes a
+#    block for a mean of the token and what it looks at, which a real block is not.
 
 
 # %% tags=["solution"]
@@ -1146,11 +1261,11 @@ checks.check_without_identity(without_identity)
 for blocks in (7, 20):
     product = without_identity(np.tile(look_left, (blocks, 1, 1, 1)))
     print(f"{blocks} blocks:", product[-1].astype(int))
-half = (look_left + np.eye(8)) / 2
-same = np.allclose(np.linalg.matrix_power(half, 3), rollout(chain)[0])
-print("half and half is the rollout:", same)
+half = np.tile((look_left + np.eye(8)) / 2, (3, 1, 1, 1))
+difference = np.abs(without_identity(half) - rollout(chain)[0]).max()
+print(f"half and half differs from the rollout by {difference:.3f}")
 deep = rollout(np.broadcast_to(look_left, (100, 1, 1, 8, 8)))[0]
-print("100 blocks, all at patch 0:", np.allclose(deep[:, 0], 1))
+print(f"100 blocks: each token has at least {deep[:, 0].min():.3f} of patch 0")
 
 # %% [markdown]
 # :::{solution-end}
@@ -1192,9 +1307,12 @@ layers[-1].set_weights(weights)
 drops = top1(images) - np.array(drops)
 
 # %%
-if data_set == "shapes":
-    print("one head costs more than 40 points:", bool(drops.max() > 40))
-    print("another costs less than 20 points:", bool(drops.min() < 20))
+most, least = 25 * (drops.max() // 25), 10 * np.ceil(drops.min() / 10)
+print(f"the head that matters most costs over {most:.0f} points")
+print(f"the one that matters least under {least:.0f} points")
+
+# %% tags=["remove-cell"]
+assert not is_quick or (drops.max() > 50 and drops.min() < 10)
 
 # %% [markdown]
 # :::{solution-end}
@@ -1206,7 +1324,8 @@ if data_set == "shapes":
 # Attention is defined by {cite:t}`vaswani2017`. The maps of the Vision Transformer, its
 # filters and its distances are in {cite:t}`dosovitskiy2021`, section 4.5 and appendices
 # D.7 and D.8; {cite:t}`raghu2021` compare distances for small and large training sets.
-# Rollout is by {cite:t}`abnar2020`. What attention explains is argued by
-# {cite:t}`jain2019` and {cite:t}`wiegreffe2019`; the length of the values is brought in by
+# Rollout is by {cite:t}`abnar2020`, and growing a trained model by copies of its blocks by
+# {cite:t}`gong2019`. What attention explains is argued by {cite:t}`jain2019` and
+# {cite:t}`wiegreffe2019`; the length of the values is brought in by
 # {cite:t}`kobayashi2020`, and the long tokens of large models by {cite:t}`darcet2024`. Full
 # entries are in the [references](#sec-references).
