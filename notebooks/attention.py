@@ -567,10 +567,10 @@ plt.show()
 # Both are wrong for a network with residual connections.
 #
 # Now a real model of several blocks. That of the quick profile has a single one, so we let
-# it grow as {cite:t}`gong2019` do: copies of its last block are put on top until there are
-# three, and a few more steps of training teach them to work together. In the list of
-# weights, a block takes 16 arrays, and behind the blocks come two for the last norm and two
-# for the logits.
+# it grow after an idea of {cite:t}`gong2019`: copies of the trained block are put on top until
+# there are three, and a few more steps of training teach them to work together. In the list
+# of weights, a block takes 16 arrays, and behind the blocks come two for the last norm and
+# two for the logits.
 
 # %%
 copies = max(0, 3 - config.num_layers)
@@ -606,6 +606,9 @@ for line, i, query_at in zip(axes, (0, 2), (None, place), strict=True):
 plt.show()
 
 # %% [markdown]
+# In {numref}`fig-rollout` the rollout is a blend of the three maps, with a share for the query
+# itself that no single map has.
+#
 # Rollout is exact for a network in which each block hands on the mean of a token and of
 # what it looks at. A real block does more. The two halves need not be of equal length; the
 # values are multiplied with matrices, and the {term}`MLP` changes the token again. Nothing
@@ -652,8 +655,8 @@ if is_quick:
 # All three blocks look at the shapes, and the rollout counts all three. Yet no single one of
 # them is needed. Without the attention of the first block, the others get most images right;
 # without that of the third, hardly anything changes. The answers are lost only when all
-# attention is taken out. **A map, and a rollout of maps, shows where attention goes. It does not show whether
-# that was needed.** The section on patches that matter comes back to this.
+# attention is taken out. **A map, and a rollout of maps, shows where attention goes. It does
+# not show whether that was needed.** The section on patches that matter comes back to this.
 #
 # :::{exercise} Rollout without the identity
 # :label: ex-attention-rollout
@@ -777,8 +780,8 @@ if is_quick:
 # %% [markdown]
 # The untrained model points at a shape five times as often as chance, which is right in one
 # image of eight. It need not know what a shape is. A likely reason is that patches with
-# shapes have unusual colours, so that their tokens and keys are unusual, too, and some heads
-# happen to give such keys more weight. **A map of a trained model needs that of an untrained
+# shapes have unusual colours, hence unusual tokens and keys, and some heads happen to give
+# such keys more weight. **A map of a trained model needs that of an untrained
 # one next to it.**
 #
 # ## Does attention tell which patches matter?
@@ -1324,8 +1327,8 @@ assert not is_quick or (drops.max() > 50 and drops.min() < 10)
 # Attention is defined by {cite:t}`vaswani2017`. The maps of the Vision Transformer, its
 # filters and its distances are in {cite:t}`dosovitskiy2021`, section 4.5 and appendices
 # D.7 and D.8; {cite:t}`raghu2021` compare distances for small and large training sets.
-# Rollout is by {cite:t}`abnar2020`, and growing a trained model by copies of its blocks by
-# {cite:t}`gong2019`. What attention explains is argued by {cite:t}`jain2019` and
+# Rollout is by {cite:t}`abnar2020`, and the idea to grow a trained model by copies of its
+# blocks by {cite:t}`gong2019`. What attention explains is argued by {cite:t}`jain2019` and
 # {cite:t}`wiegreffe2019`; the length of the values is brought in by
 # {cite:t}`kobayashi2020`, and the long tokens of large models by {cite:t}`darcet2024`. Full
 # entries are in the [references](#sec-references).
