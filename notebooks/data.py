@@ -18,10 +18,10 @@
 # (sec-data)=
 # # Look at the data first
 #
-# A report trained two models on the same images. One got 47.93 % of the test images
-# right, the other 1.0 %. Before we ask what went wrong, we look at what both were given.
-# No model is trained in this chapter, and yet you will find out what 1.0 % means, and which
-# line of the recipe does nothing.
+# The authors of a report trained two models on the same images. One got 47.93 % of the test
+# images right, the other 1.0 %. Before we ask what went wrong, we look at what both were
+# given. No model is trained in this chapter, and yet you will find out what 1.0 % means,
+# and which line of the recipe does next to nothing.
 #
 # :::{admonition} Before you start
 # **You will learn to**
@@ -78,8 +78,8 @@ plt.style.use("vitlib.course")
 # The collection comes in two parts, 50,000 images to train on and 10,000 to test with. The
 # report divides the first part again, into 40,000 and 10,000. Each of the three parts is
 # called a {term}`split`. In the file all classes are equally frequent, and `vitlib` refuses
-# any other; its splits have 400, 100 and 100 images of each class, for training, validation
-# and test.
+# a file in which they are not. Its splits have 400, 100 and 100 images of each class, for
+# training, validation and test.
 #
 # An image is $32 \cdot 32 \cdot 3 = 3{,}072$ whole numbers from 0 to 255. Each pixel has
 # three of them: how much red, green and blue light it gives.
@@ -108,7 +108,7 @@ print(dataset.name, dataset.train.images.dtype, dataset.train.images[0].shape)
 columns = ("split", "images", "of the rarest class", "of the commonest")
 Table(columns, tuple(rows))
 
-# %% mystnb={"figure": {"caption": "The first ten training images of the data set of this run, and the names of their classes.", "name": "fig-data-images"}, "image": {"alt": "Ten small images in two rows. Each shows one red and one blue shape among a few small dots on a grey ground, and below it is the name of its class, such as triangle above cross."}}
+# %% mystnb={"figure": {"caption": "The first ten training images of the data set of this run, and the names of their classes.", "name": "fig-data-images"}, "image": {"alt": "Ten small images in two rows. Each shows one red and one blue shape among a few small dots on a pale ground, and below it is the name of its class, such as triangle above cross."}}
 fig, axes = plt.subplots(2, 5, figsize=(7.2, 3.7))
 names = [dataset.class_names[label] for label in dataset.train.labels[:10]]
 names = [name.replace(" ", "\n", 1) for name in names]
@@ -152,8 +152,8 @@ print(f"top-1 accuracy, worst: {top1.min():.2f} %, best: {top1.max():.2f} %")
 # %% [markdown]
 # They all score the same. Each class has 1 % of the test images, so any first choice is
 # right for exactly 1 % of them, and any five choices are right for 5 %. The coarse label is
-# easier to guess, because there are fewer: one image in 20 for a superclass, one in 25 for a
-# pair of the embedded set.
+# easier to guess, because there are fewer to choose from: a guess is right for one image in
+# 20 if it is a superclass, and for one in 25 if it is a pair of the embedded set.
 #
 # Now look at what the report prints for its ViT: accuracy 0.0100, top-5 accuracy 0.0500.
 # Could that be a model that rolls dice for each image? On average it would score the same,
@@ -205,10 +205,10 @@ Table(("width of the logits", "loss of the constant predictor"), tuple(rows))
 
 # %% [markdown]
 # The report's 4.6079 is just above the smallest possible value, and close to the loss of a
-# constant predictor whose logits differ by a quarter. All three numbers fit one story: the
-# ViT gives every image the same answer, and gives all classes nearly the same probability.
-# *Why* it does so cannot be seen in the data. The [chapter on training](#sec-training) asks
-# the model.
+# constant predictor whose logits are spread over an interval of 0.25. All three numbers fit
+# one story: the ViT gives every image the same answer, and gives all classes nearly the
+# same probability. *Why* it does so cannot be seen in the data. The
+# [chapter on training](#sec-training) asks the model.
 #
 # :::{exercise} Half of the answer
 # :label: ex-data-half
@@ -250,7 +250,7 @@ for side in (256, 32, 72):
 enlarged = ops.image.resize(small[32], (72, 72))
 enlarged = ops.convert_to_numpy(enlarged)
 
-# %% mystnb={"figure": {"caption": "What a model gets to see. Above: a photograph of 256 x 256 pixels, and what 32 x 32 pixels keep of it. Below: two images of 72 x 72 pixels, one made of the photograph, the other of the 32 x 32 pixels above it.", "name": "fig-data-sizes"}, "image": {"alt": "Four portraits of the same woman in uniform, two by two. The one of 256 pixels is sharp. At 32 pixels it consists of visible squares: the eyes are dark spots, the badge on the cap is a light patch. The photograph at 72 pixels shows eyes, glasses and badge. The enlarged one of the same size is a blur without them."}}
+# %% mystnb={"figure": {"caption": "What a model gets to see. Above: a photograph of 256 x 256 pixels, and what 32 x 32 pixels keep of it. Below: two images of 72 x 72 pixels, one made from the photograph, the other from the 32 x 32 pixels above it.", "name": "fig-data-sizes"}, "image": {"alt": "Four portraits of the same woman in uniform, two by two. The one of 256 pixels is sharp. At 32 pixels it consists of visible squares: the eyes are dark spots, the badge on the cap is a light patch. The photograph at 72 pixels shows eyes, glasses and badge. The enlarged one of the same size is a blur without them."}}
 fig, axes = plt.subplots(2, 2, figsize=(5, 5.4))
 shown = [*small.values(), enlarged]
 labels = ["photograph, 256 x 256", "32 x 32, as in CIFAR-100"]
@@ -272,9 +272,9 @@ print(f"mean difference of a pixel value: {difference.mean():.0f} of 255")
 print(f"largest difference of a pixel value: {difference.max():.0f} of 255")
 
 # %% [markdown]
-# One was made of 160,000 pixels, the other of 1,024. Enlarging makes new pixels out of the
-# old ones, each a mean of its neighbours, and brings no detail back.
-# [](#sec-patches) shows that it adds no information.
+# One was made from the photograph in full, $400 \cdot 400 = 160{,}000$ pixels, the other
+# from 1,024. Enlarging makes new pixels out of the old ones, each a mean of its neighbours,
+# and brings no detail back. [](#sec-patches) shows that it adds no information.
 #
 # ## Why three parts?
 #
@@ -401,8 +401,8 @@ print(f"at random, images of a class: {least} to {most}")
 # numbers such as `np.random.default_rng(0)`. Two arrays come back: the rows of a validation
 # set with `per_class` random images of each class, and the rows of the rest. It takes about
 # three lines with NumPy. Split `labels` above, and check that the two have no row in common
-# and that each class has 10. `checks.check_stratified_split(stratified_split)` tells you
-# whether it is right.
+# and that each class has 10 rows in the first.
+# `checks.check_stratified_split(stratified_split)` tells you whether it is right.
 # :::
 #
 # :::{admonition} A first hint
@@ -416,10 +416,10 @@ print(f"at random, images of a class: {least} to {most}")
 #
 # A model can know a training image by heart. If the same image is in the test set, the
 # model gets it right without having learned anything. That is called *leakage*. Comparing
-# each test image with each training image takes 500 million comparisons. A fingerprint is
-# quicker: SHA-256 turns the bytes of an image into 32 bytes, the same for equal images, and
-# nobody has ever found two different inputs with the same ones. A dictionary then finds an
-# equal image at once.
+# each of 10,000 test images with each of 50,000 others takes 500 million comparisons. A
+# fingerprint is quicker: SHA-256 turns the bytes of an image into 32 bytes, the same for
+# equal images, and nobody has ever found two different inputs with the same 32. A
+# dictionary then finds an equal image at once.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Before the finder runs, let pairs list copies that it will miss:
@@ -445,7 +445,7 @@ def find_copies(images, others):
 # %% [markdown]
 # An instrument that has only ever shown zero is no instrument. So we *plant* three training
 # images in a thousand test images, and see whether it finds just these. Then we change two
-# training images in the least: one number by one, and left for right.
+# training images slightly: in the first, one number changes by one; the second is mirrored.
 
 # %%
 pairs = [(7, 100), (500, 200), (999, 300)]  # row of the test, of training
@@ -484,11 +484,12 @@ rows = [(fact, *numbers) for fact, numbers in facts.items()]
 Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 
 # %% [markdown]
-# CIFAR-100 has ten test images that are also training images, pixel for pixel. Six of the
+# CIFAR-100 has ten test images that are also in its first part, pixel for pixel. Six of the
 # ten have another label there. Either one of the two labels is wrong, for people gave them;
-# or the photograph shows both things, and one label cannot say so. The last row is about our
-# own split: the file holds six images twice, and the two copies have come into different
-# parts. The embedded set has no copies, because the noise makes every image different.
+# or the photograph shows both things, and one label cannot say so. The last row is about
+# our own split: the file holds some images twice, and of six validation images the other
+# copy has fallen into the training split. The embedded set has no copies, because the noise
+# makes every image different.
 #
 # How much can ten images change? Let $n$ be the number of test images, $h$ the number of
 # hits, and $d$ the number of copies. At worst, all copies are hits. Without them the
@@ -511,10 +512,10 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 #
 # ★★★ · 20 minutes
 #
-# A "model" is a table of all training images and their labels. It looks a test image up. If
-# it finds it, it gives the label from the table. Otherwise it says class 0. What top-1
-# accuracy do you expect on CIFAR-100 if all ten copies have the right label? And with the
-# four that do?
+# A "model" is a table of all images outside the test set, and of their labels. It looks up
+# each test image. If the image is there, the answer is its label in the table. Otherwise the
+# answer is class 0. What top-1 accuracy do you expect on CIFAR-100 if all ten
+# copies have the right label? And with the four that do?
 #
 # Answer with a function, `table_accuracy(images, copies, right, classes)`: of `images` test
 # images, `copies` are in the table, `right` of these with the right label, and the
@@ -588,7 +589,7 @@ Table(columns, tuple(rows))
 
 # %% [markdown]
 # The two recipes are not equally strong: the ResNet's images vary much more. The ViT's 0.02
-# of a turn are 7.2 degrees, about a third of the ResNet's 20. The ResNet's shift of 0.2 is
+# of a turn is 7.2 degrees, about a third of the ResNet's 20. The ResNet's shift of 0.2 is
 # 6.4 pixels in each direction, so that more than a third of the image can leave the frame.
 # To compare the two models is also to compare the two recipes.
 #
@@ -666,11 +667,11 @@ plt.show()
 #
 # How many degrees does it take for the top row of a 32 x 32 image to move by one whole
 # pixel? Write `shear_angle(pixels, side)`, which returns the angle of the shear in degrees:
-# the top row of an image of `side` x `side` pixels moves by so many pixels. Check it with
-# the bright column, for one pixel: the old function takes the sine in place of the
-# tangent, which differs little there. And which `shear_range` gives the 0.2 radians of the
-# old tutorial?
-# `checks.check_shear_angle(shear_angle)` tells you whether your function is right.
+# at this angle the top row of an image of `side` x `side` pixels moves by `pixels` pixels.
+# Check it with the bright column, for one pixel: the old function takes the sine in place
+# of the tangent, which differs little there. And which `shear_range` gives the 0.2 radians
+# of the old tutorial? `checks.check_shear_angle(shear_angle)` tells you whether your
+# function is right.
 # :::
 #
 # :::{admonition} A first hint
@@ -731,12 +732,12 @@ pictures.show_images(panels, shown, names)
 plt.show()
 
 # %% [markdown]
-# Half of the images change their class. If the images are flipped with a probability
-# of 1/2 and the labels stay, the training set is full of contradictions: of the images
-# that show *left of*, half are labelled *right of*. A model cannot do better than guess
-# between the two, because each of the five kinds looks the same in a mirror and nothing in
-# an image tells whether it was flipped. So the model is right for *above* and *below* at
-# best, and for half of the others: the {term}`ceiling` is
+# Half of the images change their class. If the images are flipped with a probability of 1/2
+# and the labels stay, the training set is full of contradictions: of the images that show
+# *left of*, half are labelled *right of*. A model cannot do better than guess between the
+# two, because each of the five kinds looks the same in a mirror and nothing in an image
+# tells whether it was flipped. At best, then, the model is right for all images of *above*
+# and *below*, and for half of the others: the {term}`ceiling` is
 # $\frac{1}{2} + \frac{1}{2} \cdot \frac{1}{2} = 75$ %, whatever the model.
 #
 # An augmentation is a statement: *this change does not matter*. It is true or false of a
@@ -754,7 +755,7 @@ plt.show()
 #    `flip_ceiling(left_right, top_bottom)`. Each argument is `True` if that flip is in use,
 #    and `False` if not. The function returns the ceiling in %.
 # 2. Does the ResNet's rotation, 20 degrees at most, change an arrangement? Turn the middles
-#    of the boxes, and read the arrangement again.
+#    of the boxes about the middle of the image, and read the arrangement again.
 # 3. Does a shift of 6 pixels to the right keep both shapes whole?
 #
 # `checks.check_flip_ceiling(flip_ceiling)` tells you whether your function is right.
@@ -765,7 +766,8 @@ plt.show()
 #
 # For each flip, ask two things of each class: does its name change, and is there anything
 # in the image that gives the flip away? A model has to guess only where both the name
-# changes and nothing gives it away.
+# changes and nothing gives it away. For the second part, `read_arrangement` takes boxes
+# without size, too: top and bottom may be equal, and so may left and right.
 # :::
 #
 # ## Where do the mean and the standard deviation come from?
@@ -806,8 +808,8 @@ exact = images.mean(axis=(0, 1, 2))  # of whole numbers, added up in float64
 np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 
 # %% [markdown]
-# The last column is wrong, and no error was raised: on the embedded set it is far too large.
-# Three channels with exactly the same mean should make you look.
+# The last column is wrong, and no error was raised: on the embedded set it is too large in
+# each row. Three channels with exactly the same mean should make you look.
 #
 # :::{admonition} How can a mean be wrong?
 # :class: dropdown
@@ -832,8 +834,8 @@ np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 #
 # ★★ · 10 minutes
 #
-# Write `normalize(images, training)`. Both are arrays of the shape `(B, H, W, 3)`: images of
-# any part, and the training images. The first ones come back, normalised by
+# Write `normalize(images, training)`. Both are arrays of the shape `(B, H, W, 3)`: images
+# of any part, and the training images. The function returns `images`, normalised by
 # {eq}`eq-data-normalise`, each channel by itself. Make sure that your means do not go wrong
 # as those of the last column do. Do the test images have a mean of exactly 0 then?
 # `checks.check_normalize(normalize)` tells you whether your function is right.
@@ -869,8 +871,8 @@ np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 #   change an accuracy by 0.1 points at most.
 # * Translate every range of an augmentation into pixels. `shear_range=0.2` is 0.2 degrees:
 #   a twentieth of a pixel.
-# * An augmentation says what does not matter. A flip is right for photographs and wrong for
-#   *left of*.
+# * An augmentation says what does not matter. A flip is harmless for photographs of things
+#   and wrong for *left of*.
 # * Mean and standard deviation come from the training split, and deserve a check.
 #
 # ## Solutions
@@ -948,7 +950,7 @@ for name, accuracy in ("honest", honest), ("highest", test.max()):
 # :class: dropdown
 # :::
 #
-# Mix the rows, sort them by label without mixing the order inside a class, and cut. All
+# Mix the rows, sort them by label without changing the order inside a class, and cut. All
 # classes have the same size, so that a reshape puts each in a row of its own.
 
 
@@ -1054,10 +1056,10 @@ print(f"the line in the top row: {sheared[0, :, 0] @ np.arange(32):.1f}")
 # 1. Four kinds also look the same upside down. The triangle does not. An upside-down
 #    triangle is no shape of the set, so it betrays the flip: a model learns to read *above*
 #    and *below* from the images whose triangle is upright, and all test images with a
-#    triangle are of that sort. A triangle is in 9 of the 25 pairs of kinds, which is 36 % of
-#    the classes. In the other 64 %, *above* and *below* cannot be told apart, so that the
-#    flip from top to bottom takes $25 \cdot 0.64 = 16$ points away: its ceiling is 84 %.
-#    The flip from left to right spoils the other half of the classes, whatever the kinds, and
+#    triangle are of that sort. A triangle is in 9 of the 25 pairs of kinds, which is 36 %
+#    of the classes. In the other 64 %, *above* and *below* cannot be told apart, so that
+#    the flip from top to bottom takes $25 \cdot 0.64 = 16$ points away and leaves 84 %. The
+#    flip from left to right spoils the other half of the classes, whatever the kinds, and
 #    takes 25 points away. With both flips 59 % are left.
 # 2. No. The red and the blue shape move together, and 20 degrees are not enough to turn
 #    *left of* into *above*.

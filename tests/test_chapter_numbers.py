@@ -100,7 +100,7 @@ def test_a_sum_of_float32_numbers_runs_ahead_and_then_stops():
     last = [line.split()[-1] for line in table.splitlines()[1:]]
     assert last == [f"{2**32 / (20_000 * 32 * 32):.0f}"] * 3
     right = [float(line.split()[-2]) for line in table.splitlines()[1:]]
-    assert max(right) < 210  # "far too large"
+    assert max(right) < 210  # "too large in each row"
 
 
 # The chapter on positions.
