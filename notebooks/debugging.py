@@ -81,7 +81,7 @@ plt.style.use("vitlib.course")
 # | **spread** (`instruments.spread`) | do things differ that should? | more than 0 |
 # | **ask twice** | is the same question answered the same? | yes, when nothing is trained |
 # | **labels for pixels** | where does this number come from? | from one place |
-# | **step by gradient** | which rate was used? | the planned one |
+# | **step divided by gradient** | which rate was used? | the planned one |
 # | **two numbers together** | do loss and accuracy belong to one model? | a model that is right and sure has a loss of 0 |
 # | **another batch size** | does a score depend on what it should not? | no |
 #
@@ -102,9 +102,9 @@ print(images.shape, images.dtype)
 # %% [markdown]
 # ## Program 1: how are the images normalised?
 #
-# The mean and the standard deviation of the images are computed once, for each colour.
-# Then every image is normalised with them. The author goes through the images one by one,
-# as a program must that cannot hold them all in memory.
+# The mean and the standard deviation of the images are computed once, for each colour. Then every
+# image is normalised with them. The author works image by image, as for a set that is too large for
+# the memory.
 
 
 # %%
@@ -392,9 +392,10 @@ print("weights that differ in a second run:", changed)
 #
 # ## Program 7: what does dropout drop?
 #
-# Dropout sets random numbers to 0 during the training, and makes the others larger, so
-# that the sum stays the same on average. The author drops attention weights, and then
-# parts of the result. `noise` holds uniform random numbers, new for each call.
+# Dropout sets random numbers to 0 during the training, and makes the others larger, so that the
+# sum stays the same on average. The author drops attention weights, and then parts of the result.
+# `noise` holds uniform random numbers, new for each call; to keep the program short, both steps
+# use the same.
 
 
 # %%
@@ -463,9 +464,9 @@ print(f"share of right answers: {np.mean(answers == right):.2f}")
 # %% [markdown]
 # ## Program 8: how fast does it learn?
 #
-# A schedule with {term}`learning-rate warm-up` and a cosine is made and drawn in many
-# programs. Here the model is a single number, and the loss is half its squared distance to
-# a target. So the gradient is the distance itself.
+# A schedule with {term}`learning-rate warm-up` and a cosine is made and drawn in many programs.
+# Here the model is a single number, and the loss is half its squared distance to a target. So the
+# gradient is the number minus the target.
 
 
 # %%
@@ -540,8 +541,8 @@ for strength in (1, 3, 5, 10, 20):
     print(f"weights of {strength:2}: loss {value:.2f}")
 
 # %% [markdown]
-# The loss begins near $\ln 100 = 4.61$ and falls, then more and more slowly, as losses do at
-# the end of a training. The author concludes that the model needs more data.
+# The loss begins near $\ln 100 = 4.61$ and falls, in the end ever more slowly, as losses do at the
+# end of a training. The author concludes that the model needs more data.
 #
 # :::{exercise} The loss
 # :label: ex-debugging-loss
@@ -631,31 +632,30 @@ for name, answers in models.items():
 # | 5 attention | none; the right key wins | sum of the weights | the scale comes after the softmax |
 # | 6 first weights | none; deviation as on paper | spread over the blocks | all blocks draw with the same seed |
 # | 7 dropout | a slightly low accuracy | ask twice | dropout goes on when nothing is trained |
-# | 8 learning rate | large first steps | step by gradient | the schedule is made and not used |
+# | 8 learning rate | large first steps | step divided by gradient | the schedule is made and not used |
 # | 9 loss | a loss that stops at 3.62 | loss and accuracy together | softmax twice |
 # | 10 accuracy | below a guess, or well above | another batch size | a mean of means of unequal batches |
 # :::
 #
 # **Half of them have no symptom.** They are not found by waiting for one.
 #
-# Not all of them cost accuracy. Programs 2, 5, 7, 8 and 9 may, and it can be everything: of two
-# narrow copies of the report's ViT that differ in the learning rate alone, one learned and the
+# Not all of them cost accuracy. Programs 2, 5, 7, 8 and 9 may, and the cost can be everything: of
+# two narrow copies of the report's ViT that differ in the learning rate alone, one learned and the
 # other kept a dead head for 30 epochs ([](#sec-findings)). Programs 3 and 4 make another model
-# than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has none: the
-# model is as good as before, and only what is said about it is untrue.
+# than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has none: the model
+# is as good as before, and only what is said about it is untrue.
 #
 # ## What this chapter does not show
 #
 # * Each program has one defect, and you know that it has one. A real program may have
 #   none, or three that hide each other.
-# * The programs are as short as they can be. In the sources the same lines are scattered
-#   over files of hundreds, and some have been repaired since.
+# * The programs are as short as they can be. In the sources the same lines are scattered over
+#   files of hundreds of lines, and some have been repaired since.
 # * We say what a defect does, not what it costs on CIFAR-100. That takes a study with
 #   several seeds for each.
-# * Four more defects are in other chapters: a shear of 0.2 degrees, and an epoch picked on
-#   the {term}`test set`, in [](#sec-data); offsets that share a number in
-#   [](#sec-positions); a {term}`weight decay` that means something else in
-#   [](#sec-training).
+# * Four more defects are in other chapters: a shear of 0.2 degrees, and an epoch picked on the
+#   {term}`test set`, in [](#sec-data); in [](#sec-positions), offsets that share a number; in
+#   [](#sec-training), a {term}`weight decay` that means something else in another library.
 #
 # ## Key points
 #
@@ -663,9 +663,9 @@ for name, answers in models.items():
 # * Say first what a number must be. Then measure it.
 # * Change one input, and see whether the output follows. An input without an effect is a
 #   setting that is not used.
-# * Ask the same question twice, with another seed, another batch size, other companions.
-#   What must not matter should not.
-# * Read two numbers together: a model that is right and sure has no loss of 3.62.
+# * Ask the same question twice, with another seed or another batch size. Where these must not
+#   matter, the answer must be the same.
+# * Read two numbers together: a model that is right and sure does not have a loss of 3.62.
 # * Repair, and read the same instrument again. A change that looks right is not yet a
 #   repair.
 #
@@ -704,9 +704,9 @@ def repaired_deviation(images):
 checks.check_repaired_deviation(repaired_deviation)
 
 # %% [markdown]
-# *Source.* The deviations 0.2023, 0.1994 and 0.2010 are in many programs for CIFAR-10,
-# among them a Vision Transformer {cite:p}`equinoxvit`. A reader of another program found
-# how they come about {cite:p}`cifarstd`: they are means over the images. Over all pixels the
+# *Source.* The deviations 0.2023, 0.1994 and 0.2010 are in many programs for CIFAR-10, among them
+# a Vision Transformer {cite:p}`equinoxvit`. A reader of another program found how they come about
+# {cite:p}`cifarstd`: they are means of the deviations inside the images. Over all pixels the
 # deviations are 0.2470, 0.2435 and 0.2616.
 #
 # :::{solution-end}
@@ -831,10 +831,10 @@ for length in (64, 768):
 print(f"the program: {block(64, 12, 3072):,} a block")
 
 # %% [markdown]
-# The program has the first of the two: it makes a token as long as *one* head, and with it
-# everything that goes from token to token. With the length of all heads, the twelve blocks
-# have 85 million parameters. The patch embedding, the positions and the classifier make up
-# the rest of the 86 million.
+# The program has the first of the two: it makes a token as long as *one* head, so that every layer
+# that takes or returns tokens is too small. With the length of all heads, the twelve blocks have
+# 85 million parameters. The patch embedding, the positions and the classifier make up the rest of
+# the 86 million.
 
 
 # %% tags=["solution"]
@@ -879,11 +879,11 @@ for name, scale in (("without the scale", 1), ("with it", 8)):
     print(f"largest weight {name}, on average: {largest:.2f}")
 
 # %% [markdown]
-# The sum is 1/8, and 8 is the root of 64. The scale was applied to the weights, when it
-# belongs to the products. So both halves of the promise are broken. The token gets an
-# eighth of a mean, which the layers after it can make up for. And the softmax works on
-# products of the size 8: nearly all weight goes to one key, and little gradient flows to
-# the others. That is what the scale is there to prevent {cite:p}`vaswani2017`.
+# The sum is 1/8, and 8 is the root of 64. The program divides the weights by the scale, and not
+# the products. So both halves of the promise are broken. The token gets an eighth of
+# a mean, which the layers after it can make up for. And the softmax works on products of the size
+# 8: nearly all weight goes to one key, and little gradient flows to the others. That is what the
+# scale is there to prevent {cite:p}`vaswani2017`.
 
 
 # %% tags=["solution"]
@@ -991,8 +991,8 @@ checks.check_repaired_mix(repaired_mix)
 # :class: dropdown
 # :::
 #
-# The first step of the curve is one of the longest, and a warm-up begins with the shortest
-# ones. The rate is the step divided by the gradient.
+# The first step of the curve is the longest, and a warm-up begins with the shortest ones. The rate
+# is minus the step divided by the gradient.
 
 # %%
 used = np.diff(places) / (3.0 - np.array(places[:-1]))
@@ -1056,10 +1056,10 @@ columns = ("weights", "loss", "accuracy", "probability", "minus its logarithm")
 Table(columns, tuple((n, *(f"{x:.2f}" for x in rest)) for n, *rest in rows))
 
 # %% [markdown]
-# With weights of 20 the model is right for every image, and as good as sure. Its loss must
-# be 0, and it is 3.62. `tasks.score` takes {term}`logits <logit>` and applies the softmax
-# itself, so that the softmax is taken twice. The second one gets numbers between 0 and 1. At
-# best they are a 1 and 99 zeros, and then the loss is
+# With weights of 20 the model is right for every image, and as good as sure. Its loss should be 0,
+# but it is 3.62. `tasks.score` takes {term}`logits <logit>` and applies the softmax itself, so
+# that the softmax is taken twice. The second one gets numbers between 0 and 1. At best they are a
+# 1 and 99 zeros, and then the loss is
 #
 # $$
 # -\ln \frac{e}{e + 99} = \ln (e + 99) - 1 = 3.62 .
@@ -1102,10 +1102,10 @@ def repaired_loss(features, kernel, labels):
 checks.check_repaired_loss(repaired_loss)
 
 # %% [markdown]
-# *Source.* A ViT for handwritten digits, made for teaching, ends in a softmax and is trained
-# with a loss that applies one {cite:p}`pulfer`. It has ten classes: its loss cannot fall below
-# $\ln (e + 9) - 1 = 1.46$. Keras on TensorFlow notices some such cases and takes the logits
-# that it finds behind the softmax; do not count on it.
+# *Source.* A ViT for handwritten digits, made for teaching, ends in a softmax and is trained with
+# a loss that applies one {cite:p}`pulfer`. It has ten classes: its loss cannot fall below
+# $\ln (e + 9) - 1 = 1.46$. Keras on TensorFlow notices some such cases and takes the logits that
+# went into the softmax; do not count on it.
 #
 # :::{solution-end}
 # :::
@@ -1128,12 +1128,13 @@ for name, answers in models.items():
 Table(("batch size", *models), tuple(rows))
 
 # %% [markdown]
-# With batches of 32 the third batch has 11 images, and counts as much as the others. They
-# are all sushi, because the images are in the order of their classes.
+# With batches of 32 the third batch has 11 images, and counts as much as the others. Its images
+# are all sushi, because the images are in the order of their classes. The mean is right where all
+# batches are equally large.
 #
-# And each model has one answer. They are {term}`constant predictors <constant predictor>`:
-# A says pizza, B steak, C sushi. None has learned anything. Model A is right for one image in
-# three, as a guess is; "worse than a guess" came from the mean.
+# And each model has one answer. They are {term}`constant predictors <constant predictor>`: A says
+# pizza, B steak, C sushi. None has learned anything. Model A is right for one image in three, as a
+# guess is; it only looked worse because of the mean.
 
 
 # %% tags=["solution"]
@@ -1151,11 +1152,11 @@ checks.check_repaired_accuracy(repaired_accuracy)
 
 # %% [markdown]
 # *Source.* A course that rebuilds the ViT paper takes the mean of the means of its batches
-# {cite:p}`bourke`; elsewhere the same has been found and repaired {cite:p}`udacity74`. Its test
-# set has 25, 19 and 31 images of pizza, steak and sushi. The output of its ViT, trained from
-# scratch, ends with a test accuracy of 0.26. You have just met this number. The three numbers
-# 0.2604, 0.1979 and 0.5417 are the fingerprint of a model that gives one answer to every image,
-# as 0.0100 was in the report.
+# {cite:p}`bourke`; elsewhere the same has been found and repaired {cite:p}`udacity74`. The
+# course's test set has 25, 19 and 31 images of pizza, steak and sushi. The output of its ViT,
+# trained from scratch, ends with a test accuracy of 0.26. You have just met this number. The three
+# numbers 0.2604, 0.1979 and 0.5417 are the fingerprint of a model that gives one answer to every
+# image, as 0.0100 was in the report.
 #
 # :::{solution-end}
 # :::
@@ -1163,10 +1164,10 @@ checks.check_repaired_accuracy(repaired_accuracy)
 # %% [markdown]
 # ## References
 #
-# ViT-Base and its sizes are in {cite:t}`dosovitskiy2021`, table 1, the scale of attention and
-# its reason in {cite:t}`vaswani2017`, section 3.2.1. The defects were found in, or by readers
-# of, {cite:t}`salama2021`, {cite:t}`gosthipaty2022`, {cite:t}`paul2021`,
-# {cite:t}`equinoxvit`, {cite:t}`pulfer` and {cite:t}`bourke`; the discussions are
-# {cite:t}`cifarstd`, {cite:t}`pytorchvit7`, {cite:t}`kerasio1907`, {cite:t}`zuppichini2`,
-# {cite:t}`timm1978` and {cite:t}`udacity74`. They are quoted as what they were when we read
-# them. Full entries are in the [references](#sec-references).
+# ViT-Base and its sizes are in {cite:t}`dosovitskiy2021`, table 1, the scale of attention and its
+# reason in {cite:t}`vaswani2017`, section 3.2.1. The defects were found in, or by readers of,
+# {cite:t}`salama2021`, {cite:t}`gosthipaty2022`, {cite:t}`paul2021`, {cite:t}`equinoxvit`,
+# {cite:t}`pulfer` and {cite:t}`bourke`; the discussions are {cite:t}`cifarstd`,
+# {cite:t}`pytorchvit7`, {cite:t}`kerasio1907`, {cite:t}`zuppichini2`, {cite:t}`timm1978` and
+# {cite:t}`udacity74`. They are quoted as they were when we read them. Full entries are in the
+# [references](#sec-references).
