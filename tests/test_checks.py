@@ -224,6 +224,8 @@ def test_one_wrong_number_is_told(check):
     own = {"check_stratified_split": "belong to no row"}
     own |= {"check_grid_offsets": "two equal steps"}
     own |= {"check_repaired_weights": "within the limit of Glorot"}
+    verdicts = "check_can_pass", "check_notices"
+    own |= dict.fromkeys(verdicts, "True or False must come back")
     assert own.get(check.__name__, " is too ") in sentence
     assert is_one_sentence(sentence)
 

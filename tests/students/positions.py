@@ -15,8 +15,8 @@ def count_vectors(side):
     """The vectors of 1-D, 2-D (half ones) and relative positions on a square grid."""
     patches = [(row, column) for row in range(side) for column in range(side)]
     numbers = range(len(patches))
-    distances = {key - query for key in numbers for query in numbers}
-    return [len(patches), side + side, len(distances)]
+    offsets = {key - query for key in numbers for query in numbers}
+    return [len(patches), side + side, len(offsets)]
 
 
 def growth(side, larger):
@@ -42,22 +42,22 @@ GROWTH = {
 }
 
 
-def steps_of(distance, rows, columns):
+def steps_of(offset, rows, columns):
     steps = set()
     for query in range(rows * columns):
-        key = query + distance
+        key = query + offset
         if 0 <= key < rows * columns:
             (a, b), (c, d) = divmod(query, columns), divmod(key, columns)
             steps.add((c - a, d - b))
     return sorted(steps)
 
 
-def steps_within(distance, down, right, row_length):
+def steps_within(offset, down, right, row_length):
     return [
         [a, b]
         for a in range(-down, down + 1)
         for b in range(-right, right + 1)
-        if row_length * a + b == distance
+        if row_length * a + b == offset
     ]
 
 
@@ -227,14 +227,13 @@ def one_of(*numbers):
 notices = one_of(4, 5)
 
 NOTICES = {
-    "a model with mean pooling notices nothing": lambda number: False,
-    "a convolution over the grid": lambda number: number == 4,
-    "weights of their own at each place": lambda number: number == 5,
-    "the largest value of a set": one_of(2, 4, 5),
-    "the class token is one more query": one_of(3, 4, 5),
-    "a learned query attends to a set": lambda number: number > 3,
-    "both queries": lambda number: number >= 3,
-    "contradicts the proof": lambda number: True,
+    "ends in a mean": lambda number: True,
+    "keeps the largest value of each element": one_of(2, 4),
+    "is read from its class token": one_of(3, 4, 5),
+    "lays its tokens side by side": one_of(5),
+    "begins with a convolution": one_of(4),
+    "ends in a learned query": lambda number: number > 3,
+    "True or False": lambda number: int(notices(number)),
 }
 
 EXERCISES = {
