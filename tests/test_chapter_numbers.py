@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from vitlib import PRESETS, load_runs
+from vitlib.records.intervals import welch_interval
 
 ROOT = Path(__file__).parents[1]
 NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)"
@@ -128,10 +129,11 @@ def test_what_is_computed_twice_is_the_same():
             if line.startswith(label)
         ]
         assert len(values) == 1 and float(values[0]) == 0, label
-    assert number("positions", "difference of the weights:") == [0, 0]
+    assert number("positions", "difference of the weights:") == [0]
     assert number("positions", "difference of the tokens:") == [0]
-    assert min(number("positions", "length of c:")) > 1
     assert number("positions", "different sets of tiles:") == [1]
+    for move in ("mirrored", "swapped", "both"):
+        assert f"{move}: 24 of 24 choices are the same" in printed("positions")
 
 
 def test_a_set_stays_at_its_ceiling_and_positions_pass_it():
@@ -139,13 +141,13 @@ def test_a_set_stays_at_its_ceiling_and_positions_pass_it():
     assert abs(none - 25) <= 3
     for label in ("1-D", "2-D", "relative", "none, flatten head"):
         (accuracy,) = number("positions", f"{label}: test top-1")
-        assert accuracy > 25 + 40, label
+        assert accuracy > 25 + 25, label
     assert min(number("positions", "right pair in")) > 90
-    answers = [
-        number("positions", f"{kind}: different answers:")
-        for kind in ("none", "1d", "2d", "relative")
-    ]
-    assert answers == [[1], [4], [4], [4]]
+    (none,) = number("positions", "none: different answers:")
+    assert none == 1
+    for words in ("1-D table", "2-D tables", "relative"):
+        (answers,) = number("positions", f"{words}: different answers:")
+        assert answers > 1, words
 
 
 def test_a_trained_table_has_found_rows_and_columns():
@@ -159,27 +161,6 @@ def test_a_trained_table_has_found_rows_and_columns():
         for when in ("before", "after")
     )
     assert before < 50 and after > 80
-    shares = {
-        (kind, when): number("positions", f"{kind} {when} sums are")[0]
-        for kind in ("1d", "2d")
-        for when in ("before", "after")
-    }
-    assert shares["1d", "before"] < 50 and shares["1d", "after"] > 90
-    assert shares["2d", "before"] == shares["2d", "after"] == 100
-
-
-def test_which_offsets_are_alike_is_compared_and_as_the_text_says():
-    """Each of the comparisons in the text is one of the numbers that a cell prints."""
-    assert min(number("positions", "same sign, mean cosine:")) > 0.3
-    assert max(number("positions", "other sign:")) < -0.3
-    (line,) = (x for x in printed("positions") if x.startswith("offset -1 with"))
-    sides = [float(side) for side in re.findall(NUMBER, line.split("with")[1])]
-    assert len(sides) == 2 and max(map(abs, sides)) < 0.25
-    row, column, both, rest = (
-        number("positions", label)[0]
-        for label in ("in a row", "in a column", "a row and a column", "all others")
-    )
-    assert row < both < column - 0.1 and rest > 0.8
 
 
 def test_a_small_vit_has_finished_its_eight_epochs(runs):
@@ -188,23 +169,18 @@ def test_a_small_vit_has_finished_its_eight_epochs(runs):
     last = [100 * np.diff(run.history["val_top1"])[-1] for run in small]
     assert len(last) == 12 and all(run.training["epochs"] == 8 for run in small)
     assert all(run.training["schedule"] == "cosine" for run in small)
-    assert f"last epoch, points: {min(last):.2f} to {max(last):.2f}" in printed(
-        "positions"
-    )
-    negative = sum(step < 0 for step in last)
-    assert f"negative in {negative} of 12 runs" in printed("positions")
-    assert negative >= 3 and max(last) < 1  # "falls in some", "hardly rises"
+    assert max(np.abs(last)) < 1  # "changed by less than a point"
 
 
-def test_pairing_the_seeds_is_sharper_for_some_kinds_only(top1):
-    paired = {k: (top1[k] - top1["none"]).std(ddof=1) for k in ("1d", "2d", "relative")}
-    apart = {k: np.hypot(top1[k].std(ddof=1), top1["none"].std(ddof=1)) for k in paired}
-    for kind in paired:
-        line = f"{kind}: paired {paired[kind]:.2f}, unpaired {apart[kind]:.2f}"
-        assert line in printed("positions")
-    assert paired["1d"] > apart["1d"]
-    assert paired["2d"] < apart["2d"] / 4
-    assert apart["relative"] * 0.7 < paired["relative"] < apart["relative"]
+def test_what_the_kinds_are_worth_on_photographs(top1):
+    gains = {kind: welch_interval(top1[kind], top1["none"]) for kind in top1}
+    for kind in ("1d", "2d"):
+        assert gains[kind][0] > 1  # "worth about four points"
+        assert round(np.mean(gains[kind])) == 4
+    low, high = gains["relative"]
+    assert low < 0 < high and 0 < (low + high) / 2 < 1
+    low, high = welch_interval(top1["1d"], top1["2d"])
+    assert low < 0 < high  # "cannot tell these two apart"
 
 
 def test_the_table_of_differences_is_as_long_as_the_sentence_before_it_says(runs):

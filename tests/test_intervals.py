@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from vitlib.records.intervals import welch_interval
+from vitlib.records.intervals import mean_interval, welch_interval
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=6)
 
@@ -19,6 +19,20 @@ def test_the_interval_is_that_of_scipy(first, second):
         return  # SciPy warns of values that are all but equal
     expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval()
     assert welch_interval(first, second) == pytest.approx(tuple(expected))
+
+
+@given(VALUES)
+def test_the_interval_of_a_mean_is_that_of_scipy(values):
+    if np.var(values) < 1e-6:
+        return  # SciPy warns of values that are all but equal
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    assert mean_interval(values) == pytest.approx(tuple(expected))
+
+
+@pytest.mark.parametrize("values", [[], [1]])
+def test_a_mean_of_fewer_than_two_values_has_no_interval(values):
+    with pytest.raises(ValueError, match=f"more. Received: {len(values)} values"):
+        mean_interval(values)
 
 
 def test_a_single_seed_borrows_the_spread_of_the_other_side():

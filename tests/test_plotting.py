@@ -126,26 +126,28 @@ def test_a_learning_curve_has_validation_solid_and_training_dashed(ax):
     assert ax.get_ylabel() == "top-1 accuracy (%)"
 
 
-def test_recorded_runs_stand_below_each_other_with_mean_and_range(ax):
-    top1 = {"first": [0.3, 0.5], "second": [0.6]}
+def test_recorded_runs_stand_below_each_other_with_seeds_mean_and_interval(ax):
+    top1 = {"first": [0.3, 0.5], "second": [0.6], "another": [0.1]}
     runs = [
         make_run(name=name, seed=seed, test={"loss": 1.0, "top1": value, "top5": 0.9})
         for name, values in top1.items()
         for seed, value in enumerate(values)
     ]
     failed = make_run(name="third", status="failed", test=None)
-    assert plotting.plot_test_accuracies(ax, [*runs, failed]) is ax
+    names = {"second": "two", "third": "three", "first": "one"}
+    assert plotting.plot_test_accuracies(ax, [*runs, failed], names) is ax
     lines = [line.get_xydata().tolist() for line in ax.get_lines()]
-    assert lines[0] == [[30, 0], [50, 0]]
-    assert lines[1] == [[40, 0]]
-    assert lines[3] == [[60, 1]]
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["first", "second"]
+    reach = 10 * 12.706  # standard error times the quantile of Student, 1 degree
+    assert lines[:2] == [[[60, 0]], [[60, 0]]]
+    np.testing.assert_allclose(lines[2], [[40 - reach, 1], [40 + reach, 1]], rtol=1e-4)
+    assert lines[3:] == [[[30, 1], [50, 1]], [[40, 1]]]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["two", "one"]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
     assert ax.get_xlabel() == "test top-1 accuracy (%)"
 
 
 def test_without_a_finished_run_the_axes_say_so(ax):
-    plotting.plot_test_accuracies(ax, [])
+    plotting.plot_test_accuracies(ax, [], {"first": "one"})
     assert "no finished run" in ax.texts[0].get_text()
     assert not ax.get_lines()
 

@@ -6,6 +6,8 @@ gives it a caption.
 
 import numpy as np
 
+from vitlib.records.intervals import mean_interval
+
 PERCENT = 100
 READING_LABELS = {  # of the instruments, on an axis
     "train_loss": "training loss (nats)",
@@ -41,26 +43,31 @@ def plot_learning_curve(ax, history, metric="top1", label="", color=None):
     return ax
 
 
-def plot_test_accuracies(ax, runs, metric="top1"):
-    """Draws the test accuracy of recorded runs: a dot at the mean, a line over seeds.
+def plot_test_accuracies(ax, runs, names, metric="top1"):
+    """Draws the test accuracy of recorded runs: the seeds, their mean, its interval.
 
-    The line goes from the lowest to the highest seed. Experiments stand below each
-    other in the order of the runs. Where no run is finished, the axes say so.
+    A circle is a seed, the dot the mean. The line is the 95 % interval of the mean,
+    where there are seeds enough for one. Where no run is finished, the axes say so.
 
     Args:
         ax: Axes to draw on.
         runs: List of `Run`; those that failed are left out.
+        names: Dict from the name of an experiment to the words of its row, from the top
+            row down; other experiments are left out.
         metric: `"top1"` or `"top5"`.
     """
     groups = _group(runs, lambda run: run.name)
-    for place, members in enumerate(groups.values()):
-        values = _accuracies(members, metric)
-        ax.plot([min(values), max(values)], [place, place], color="C0")
+    rows = [name for name in names if name in groups]
+    for place, name in enumerate(rows):
+        values = _accuracies(groups[name], metric)
+        if len(values) > 1:
+            ax.plot(mean_interval(values), [place, place], color="C0")
+        ax.plot(values, [place] * len(values), "o", color="C0", fillstyle="none")
         ax.plot(np.mean(values), place, "o", color="C0")
     ax.set(xlabel=f"test {metric.replace('top', 'top-')} accuracy (%)")
-    ax.set_yticks(range(len(groups)), groups)
-    ax.invert_yaxis()
-    return ax if groups else _say_that_nothing_is_recorded(ax)
+    ax.set_yticks(range(len(rows)), [names[name] for name in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
+    return ax if rows else _say_that_nothing_is_recorded(ax)
 
 
 def _group(runs, key):

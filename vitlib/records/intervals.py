@@ -1,4 +1,4 @@
-"""How far two accuracies are apart, given how many seeds each of them has."""
+"""How sure a mean over seeds is, and how far two of them are apart."""
 
 import math
 import statistics
@@ -39,8 +39,33 @@ def welch_interval(first, second, level=0.95):
     return difference - reach, difference + reach
 
 
+def mean_interval(values, level=0.95):
+    """The interval of Student for a mean.
+
+    Args:
+        values: Sequence of two numbers or more, one a seed.
+        level: Number between 0 and 1: the share of such intervals that hold the true
+            mean, if the values scatter normally.
+
+    Returns:
+        `(low, high)` around the mean of the values, in their unit.
+
+    Raises:
+        ValueError: When there are fewer than two values.
+
+    Source: Student, 1908, https://doi.org/10.2307/2331554
+    """
+    if len(values) < 2:
+        raise ValueError(
+            f"values must be two numbers or more. Received: {len(values)} values."
+        )
+    spread, freedom = _error(values)
+    reach = float(stdtrit(freedom, (1 + level) / 2)) * spread
+    return statistics.mean(values) - reach, statistics.mean(values) + reach
+
+
 def _error(*groups):
-    """The standard error of a difference of means, and its degrees of freedom."""
+    """The standard error of a mean, or of a difference of two; degrees of freedom."""
     known = [group for group in groups if len(group) > 1]
     variances = [statistics.variance(group) for group in known]
     if len(known) == 1:
