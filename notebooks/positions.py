@@ -1375,11 +1375,12 @@ for name, table in fixed.items():
     right, below = similarity[5, 6], similarity[6, 5]
     print(f"{name}: right {right:.2f}, below {below:.2f}")
 
-# %% mystnb={"figure": {"caption": "Cosine similarity of patch (5, 5) to all patches of a 12 x 12 grid, for fixed tables. Left: one sinusoid along the sequence. Right: one for the rows and one for the columns.", "name": "fig-sinusoid"}, "image": {"alt": "Two maps of 12 by 12 cells. Left, a bright horizontal band through the sixth row, and darker rows above and below. Right, a bright spot around the cell in the sixth row and sixth column that fades, slowest along its row and its column."}}
+# %% mystnb={"figure": {"caption": "Cosine similarity of patch (5, 5) to all patches of a 12 x 12 grid, for fixed tables. Left: one sinusoid along the sequence. Right: one for the rows and one for the columns.", "name": "fig-sinusoid"}, "image": {"alt": "Two maps of 12 by 12 cells. Left, under the word sequence, a bright horizontal band through the sixth row, and darker rows above and below. Right, under rows and columns, a bright spot around the cell in the sixth row and sixth column that fades, slowest along its row and its column."}}
 fig, axes = plt.subplots(1, 2, figsize=(6, 2.6))
-for ax, table in zip(axes, fixed.values(), strict=True):
+for ax, (name, table) in zip(axes, fixed.items(), strict=True):
     similarity = introspect.position_similarity(table, (12, 12))[5, 5]
     pictures.show_image(ax, similarity)
+    ax.set_xlabel(name)
     ax.get_images()[0].set(cmap="cividis", clim=(0.4, 1))
 fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
 plt.show()
