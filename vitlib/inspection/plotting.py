@@ -66,7 +66,7 @@ def plot_test_accuracies(ax, runs, names, metric="top1"):
         ax.plot(np.mean(values), place, "o", color="C0")
     ax.set(xlabel=f"test {metric.replace('top', 'top-')} accuracy (%)")
     ax.set_yticks(range(len(rows)), [names[name] for name in rows])
-    ax.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
+    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)  # the first row on top
     return ax if rows else _say_that_nothing_is_recorded(ax)
 
 
