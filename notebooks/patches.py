@@ -19,8 +19,8 @@
 # # An image becomes a sequence
 #
 # A Transformer reads a sequence of vectors, and a photograph is not a sequence. This
-# chapter cuts the one into the other. Then it builds what reads the sequence, part by part:
-# attention, the block, and a whole Vision Transformer. At the end it counts what they cost.
+# chapter makes it one. Then it builds what reads the sequence, part by part: attention, the
+# block, and a whole Vision Transformer. At the end it counts what they cost.
 #
 # :::{admonition} Before you start
 # **You will learn to**
@@ -36,8 +36,8 @@
 # **Time:** about 60 minutes to read and run, 130 for all exercises; the cells run in about
 # half a minute.
 #
-# **You need:** NumPy's `reshape` and `transpose`, a Keras `Dense` layer, softmax, the product
-# of two matrices. No earlier chapter.
+# **You need:** NumPy's `reshape` and `transpose`, the Keras layers `Dense` and `Conv2D`,
+# softmax, the product of two matrices, the rank of a matrix. No earlier chapter.
 # :::
 #
 # Throughout, the *report* is the student report that this course re-runs. It trains a
@@ -135,7 +135,7 @@ print(f"numbers that differ: {differ} of {photo.size:,}")
 # ★★ · 10 minutes
 #
 # Take the pixel in row 40 and column 13 of the photograph, both counted from 0. Which
-# patch holds it? Which element of that patch is its green value? Work it out on paper
+# patch holds it? Which element of that patch is the pixel's green value? Work it out on paper
 # first, then let a cell confirm it.
 #
 # Now for any pixel: write `green_place(row, column, width, size)` for an image that is
@@ -218,9 +218,9 @@ def cut(images, size):
 
 
 # %% [markdown]
-# Is it right? We ask two independent witnesses: the layer of `vitlib`, and the operation
-# that Keras has for the same purpose. The images are random and not square, so that a
-# mixed-up height and width would show.
+# Is it right? We ask two witnesses: the layer of `vitlib`, and one that does not share our
+# three lines, the operation that Keras has for the same purpose. The images are random and
+# not square, so that a mixed-up height and width would show.
 
 # %%
 images = np.random.default_rng(seed).random((2, 24, 36, 3), dtype="float32")
@@ -274,8 +274,9 @@ for name, other in (("vitlib", by_vitlib), ("Keras", by_keras)):
 #
 # The sequence is cut, and a model can already learn from it. This is the smallest one we
 # know. A `Dense` layer turns each patch into a vector, its {term}`token`. The tokens are
-# averaged. A second `Dense` layer reads 100 numbers from the mean, one for each class. The ReLU
-# between them is needed: without it, the whole model would be a linear map of the average patch.
+# averaged. A second `Dense` layer reads 100 {term}`logits <logit>` from the mean, one for each
+# class. The ReLU after the first layer is needed: without it, the whole model would be a linear
+# map of the average patch.
 #
 # The images are the embedded ones of this course, 32 x 32 pixels. Each shows a red and a
 # blue shape, each of one of five kinds. The class names both kinds and says where the red one
@@ -340,7 +341,7 @@ if data_set == "shapes":
 # baseline of [](#sec-data), gets one in a hundred. So patches, two dense layers and a mean
 # are enough to learn which two shapes an image holds.
 #
-# A quarter is also the end of it. A model that names both shapes and guesses between the four
+# A quarter is also the limit. A model that names both shapes and guesses between the four
 # arrangements gets 25 %, and this one can do no better. "Square left of ring" and "square
 # right of ring" are made of the same patches, and the mean of the tokens forgets their order.
 # Such a model is called a *bag* of patches.
@@ -375,7 +376,7 @@ print(f"numbers in another place: {moved:,} of {photo.size:,}")
 # {numref}`fig-forgotten` shows what such a "patch" is: a piece of one pixel row. A row
 # has 72 pixels, a vector holds 36 of them, so each vector takes half a row.
 
-# %% mystnb={"figure": {"caption": "Which pixels share a vector, in the upper 18 rows of the 72 x 72 pixels. Above: with the transpose, squares. Below: without it, half rows. Neighbouring vectors differ in colour.", "name": "fig-forgotten"}, "image": {"alt": "Two wide pictures. The upper one is a checkerboard of 6 by 6 pixel squares. The lower one is a checkerboard of flat bars, 36 pixels wide and one pixel high."}}
+# %% mystnb={"figure": {"caption": "Which pixels share a vector, in the upper 18 rows of the 72 x 72 pixels. Above: with the transpose, squares. Below: without it, half rows. Squares or bars that share an edge belong to different vectors and differ in colour.", "name": "fig-forgotten"}, "image": {"alt": "Two wide pictures. The upper one is a checkerboard of 6 by 6 pixel squares. The lower one is a checkerboard of flat bars, 36 pixels wide and one pixel high."}}
 pixel_numbers = np.arange(72 * 72).reshape(1, 72, 72, 1)
 square, bar = np.zeros((2, 72 * 72), int)
 for vector, pixels in enumerate(cut(pixel_numbers, size=6)[0]):
@@ -401,7 +402,8 @@ plt.show()
 
 # %% [markdown]
 # Nothing stops a model from being trained on such vectors. Only a check of the *values*
-# finds the mistake: compare with a known answer, or cut and join.
+# finds the mistake: compare with a known answer, or join the patches with a function that is
+# known to be right.
 #
 # :::{exercise} A test that would have caught it
 # :label: ex-patches-test
@@ -511,7 +513,7 @@ print(f"largest number: {largest:.1f}, largest difference: {difference:.4f}")
 # %%
 encoder_params = dense.count_params()
 print(f"Dense layer: 108 * 128 + 128 = {encoder_params:,}")
-print(f"left of 32,384 for the positions: {32_384 - encoder_params:,}")
+print(f"the rest of 32,384, for positions: {32_384 - encoder_params:,}")
 print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 
 # %% [markdown]
@@ -553,17 +555,17 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 #
 # and the softmax works on each row by itself. Why the root? A product of two vectors is a sum
 # of $d$ terms. If the terms are independent, its spread grows as $\sqrt{d}$, and without the
-# division a long query would push the softmax to a single token.
+# division a large $d$ would push the softmax to a single token.
 #
 # To see this on an actual image we need matrices that have learned something. So we put
 # attention into our bag, between the tokens and their mean, and train again.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Write the shapes at the board before the four lines: (16, 64), (16,
+# > **For the instructor.** Write the shapes on the board before the four lines: (16, 64), (16,
 # > 32), (16, 16), (16, 32). Ask which axis of the table sums to 1. Then point at one row and let
 # > somebody say in a sentence what it means.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 inputs = keras.Input((16, 192))
 tokens = layers.Dense(64, activation="relu")(inputs)
 attention = layers.MultiHeadAttention(num_heads=1, key_dim=32, use_bias=False)
@@ -571,6 +573,7 @@ looked = attention(tokens, tokens)  # (B, 16, 64)
 logits = layers.Dense(100)(layers.GlobalAveragePooling1D()(looked))
 looker = keras.Model(inputs, logits)
 of_looker = train(looker)
+print(f"a bag with attention: {of_looker:.1f} % right")
 
 # %% [markdown]
 # The layer of Keras has four matrices: for queries, keys and values, and one that turns the
@@ -609,19 +612,19 @@ sums = weights.sum(axis=1)
 print(f"sums of the rows: {sums.min():.3f} to {sums.max():.3f}")
 
 # %% [markdown]
-# A table of 16 x 16 weights is best seen as a picture. We also draw three of its rows back on the
-# image: those of the patch that is most red, of the one that is most blue, and of one between
-# them, which is background.
+# A table of 16 x 16 weights is best seen as a picture. We also draw three of its rows over the
+# image: those of the patch that is most red, of the one that is most blue, and of one in the
+# middle of this order, which is background.
 
 # %%
 image = dataset.test.images[chosen]
 red, _, blue = np.moveaxis(image.astype(int), -1, 0)
 redness = (red - blue).reshape(4, 8, 4, 8).mean(axis=(1, 3)).ravel()
 queries = np.argsort(redness)[[-1, 0, 8]]
-print("patches most red, most blue, and between:", queries)
+print("patches most red, most blue, and in the middle:", queries)
 
-# %% mystnb={"figure": {"caption": "Attention on one test image. Above: the image and its 16 patches; queries, keys and values, one row for each token, one column for each of 32 numbers. Below: the weights, one row for each query, one column for each key, bright is large; then three rows of this table, drawn over the image: for a patch with the red shape, one with the blue shape, and one of background. The framed patch is the query, and dark patches get little of its attention.", "name": "fig-qkv"}, "image": {"alt": "Eight pictures in two rows. Above, an image with a red and a blue shape under a grid of 4 by 4 squares, and three tables of 16 rows and 32 columns, called Q, K and V. Below, a table of 16 by 16 weights with a few bright columns, and the image three times, dark in most patches: the framed patch holds the red shape, the blue shape, or the background, and each looks at other patches."}}
-fig, axes = plt.subplots(2, 4, figsize=(7.2, 3.9))
+# %% mystnb={"figure": {"caption": "Attention on one test image. Above: the image and its 16 patches; queries, keys and values, one row for each token, one column for each of 32 numbers. Below: the weights, one row for each query, one column for each key, bright is large; then three rows of this table, drawn over the image: for a patch with the red shape, one with the blue shape, and one of background. The framed patch is the query, and dark patches get little of its attention.", "name": "fig-qkv"}, "image": {"alt": "Eight pictures in two rows. Above, an image with a red and a blue shape under a grid of 4 by 4 squares, and three tables of 16 rows and 32 columns, called queries, keys and values. Below, a table of 16 by 16 weights, with bright cells in two columns only, and the image three times, with the framed patch on the red shape, on the blue shape and on background. In each, a patch with a shape is the brightest."}}
+fig, axes = plt.subplots(2, 4, figsize=(5.6, 3.2))
 pictures.show_image(axes[0, 0], image)
 pictures.draw_patch_grid(axes[0, 0], (32, 32), 8, color="black")
 named = {"queries": q, "keys": k, "values": v, "weights": weights}
@@ -646,12 +649,15 @@ if data_set == "shapes":
     assert on_shape.mean() == 2 / 16 and share.mean() > 3 * 2 / 16
     apart = np.abs(weights[:, None] - weights).sum(axis=-1) / 2
     assert apart.max() > 0.2
+    assert set(np.argwhere(weights > 0.5)[:, 1]) <= set(queries[:2])
+    assert set(weights[queries].argmax(axis=1)) <= set(queries[:2])
 
 # %% [markdown]
 # Read the table in {numref}`fig-qkv` row by row: a row says where one token looks. The rows
-# differ, because what a token looks for depends on what it holds. Most of the table is dark,
-# and the two patches with a shape are bright. An even look would give them an eighth of the
-# weight; on the mean over 500 test images they get more than three times that.
+# differ, because what a token looks for depends on what it holds. Most of the table is dark.
+# The bright cells are in two columns, those of the two patches with a shape. If all tokens
+# looked evenly, these patches would get an eighth of the weight; on average over 500 test
+# images they get more than three times as much.
 #
 # This model, too, stays near 25 %. Attention lets the tokens meet, but nobody has told them
 # where they are: shuffled tokens give the same outputs, shuffled.
@@ -667,7 +673,7 @@ if data_set == "shapes":
 #
 # Write the attention of all heads at once: `attend(queries, keys, values)` takes three
 # arrays of the shape (heads, N, d) and returns one of the same shape. Which axis does the
-# softmax work on, and by what are the {term}`logits <logit>` divided?
+# softmax work on, and by what are the products of queries and keys divided?
 # `checks.check_attend(attend)` tells you whether it is right.
 # :::
 #
@@ -682,14 +688,14 @@ if data_set == "shapes":
 #
 # Attention brings things from one token to another. It does little with what has arrived: its
 # output is a mean of values. So a {term}`Transformer block` has two halves, as
-# {numref}`fig-block` shows. First the tokens look at each other. Then an {term}`MLP`, two dense layers, works on each
-# token by itself.
+# {numref}`fig-block` shows. First the tokens look at each other. Then an {term}`MLP`, two
+# dense layers, works on each token by itself.
 #
 # Two things surround each half. A {term}`layer normalisation` comes first: it shifts and
 # scales the $D$ numbers of each token to mean 0 and variance 1, then multiplies and adds
-# vectors that are learned. And a {term}`residual connection` adds the result to what went
-# in. A block thus changes its tokens, in place of making new ones. It is called *pre-norm*,
-# because the norm comes before attention and MLP and not after the sum.
+# vectors that are learned. And a {term}`residual connection` adds what comes out of the half
+# to what went in. A block thus changes its tokens, in place of making new ones. It is called
+# *pre-norm*, because the norm comes before attention and MLP and not after the sum.
 
 
 # %% tags=["hide-input"]
@@ -705,16 +711,16 @@ def draw_boxes(ax, names, places):
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A pre-norm block. The straight way leads through a norm and the attention, then through a norm and the MLP. The curves above are the residual connections: what went in is added to what came out.", "name": "fig-block"}, "image": {"alt": "A chain of boxes from left to right: tokens, norm, attention, plus, norm, MLP, plus, tokens. A curved arrow leads from the tokens over the first norm and the attention to the first plus, and another from there over the second norm and the MLP to the second plus."}}
-fig, ax = plt.subplots(figsize=(7.2, 1.2))
+fig, ax = plt.subplots(figsize=(5.7, 0.9))
 names = ["tokens", "norm", "attention", "+", "norm", "MLP", "+", "tokens"]
-places = [0, 1, 2.1, 3.1, 3.9, 4.75, 5.5, 6.4]
+places = [0.3, 1.1, 2, 2.75, 3.4, 4.1, 4.7, 5.35]  # in inches
 boxes = draw_boxes(ax, names, places)
 for i, j in [(i, i + 1) for i in range(7)] + [(0, 3), (3, 6)]:
     way = {"arrowstyle": "->", "patchA": boxes[i], "patchB": boxes[j]}
     bend = -0.35 if j > i + 1 else 0
     way["connectionstyle"] = f"arc3,rad={bend}"
     ax.annotate("", (places[j], 0), (places[i], 0), arrowprops=way)
-ax.set(xlim=(-0.5, 6.9), ylim=(-0.2, 0.6))
+ax.set(xlim=(-0.02, 5.68), ylim=(-0.2, 0.7))
 ax.set_axis_off()
 plt.show()
 
@@ -745,10 +751,10 @@ def encoder_block(x, config):
 # ★★ · 15 minutes
 #
 # Write `pre_norm(tokens, attention, mlp)` in NumPy. It takes tokens of the shape (N, D), and
-# two functions from such an array to another. It returns the tokens behind the block. Write
-# the norm yourself, without learned vectors: for each token, minus the mean of its numbers,
-# divided by the root of their variance + 1e-6. `checks.check_pre_norm(pre_norm)` tells you
-# whether it is right.
+# two functions, each from such an array to another. It returns the tokens that leave the
+# block. Write the norm yourself, without learned vectors: subtract from each token the mean
+# of its numbers, and divide by the square root of (their variance + 1e-6).
+# `checks.check_pre_norm(pre_norm)` tells you whether it is right.
 # :::
 #
 # :::{admonition} A first hint
@@ -760,10 +766,11 @@ def encoder_block(x, config):
 #
 # ## What is a whole Vision Transformer?
 #
-# We have all its parts but one. A ViT is patches, tokens, positions, blocks, and a head that
-# turns the last tokens into an answer. That of the report lays all tokens side by side and has
-# two dense layers of its own. [](#sec-training) asks what happens when their mean takes its
-# place.
+# A ViT is patches, tokens, positions, blocks, and a head that turns the last tokens into an
+# answer. Two of these parts are new. The positions are learned vectors, one for each place,
+# added to the tokens. The head of the report lays all tokens side by side and has two dense
+# layers of its own before the one for the classes. [](#sec-training) asks what happens when
+# the head gets the mean of the tokens.
 #
 # The next cell puts the parts together as the report does. Its first layers scale the pixels
 # and enlarge the images.
@@ -880,9 +887,9 @@ quadratic = block_cost(num_patches)[1]
 print(f"two times the part that grows as N²: {2 * quadratic:,}")
 
 # %% [markdown]
-# Twice the tokens double the first part and quadruple the second. So the work is more than
-# doubled, by two times the second part: the last two lines agree. {numref}`fig-cost` shows the
-# cost for each patch size that divides 72.
+# Twice the tokens double the first part and quadruple the second. So what comes on top of
+# twice the work is two times the second part: the last two lines agree. {numref}`fig-cost`
+# shows the cost for the patch sizes from 2 to 36 that divide 72.
 
 # %% mystnb={"figure": {"caption": "Multiply-adds of one block of the report's ViT against the patch size, for an image of 72 x 72 pixels. Both axes are logarithmic, so that a power of P is a straight line. Dotted: what the report's sentence says, drawn through its own patch size of 6.", "name": "fig-cost"}, "image": {"alt": "Four falling lines on logarithmic axes. The attention line is twice as steep as the line of projections and MLP and crosses it between the patch sizes 4 and 6. The total follows the attention line for small patches and the other one for large patches. A dotted line for one over P is much flatter than all of them."}}
 sizes = np.array([2, 3, 4, 6, 8, 9, 12, 18, 24, 36])
@@ -930,7 +937,7 @@ print(f"patch size 3 in place of 6: {halved:.1f} times the work")
 #
 # ★★ · 15 minutes
 #
-# The report gives each of its 8 heads queries of length 128, the whole token. The usual
+# The report gives each of its 8 heads queries of length 128, as long as a token. The usual
 # choice is $d = D / h$. What does the block cost then, at 144 tokens, and where is the
 # crossing? Answer with {eq}`eq-cost` and {eq}`eq-crossover` before you run `block_cost`.
 #
@@ -952,11 +959,11 @@ print(f"patch size 3 in place of 6: {halved:.1f} times the work")
 #
 # Let windows of 6 x 6 pixels move by 3 pixels, as on the right of
 # {numref}`fig-coverage`. How many tokens does a 72 x 72 image give, if no window may leave
-# the image? How many times as much work is a block of the report's ViT?
+# the image? How many times the work does a block of the report's ViT then do?
 #
 # Write the number of tokens as a function, `count_windows(side, window, stride)`: windows of
 # `window` x `window` pixels move by `stride` pixels over an image of `side` x `side`. The
-# stride need not lead to the last pixel. `checks.check_count_windows(count_windows)` tells
+# last window need not reach the edge. `checks.check_count_windows(count_windows)` tells
 # you whether it is right.
 # :::
 #
@@ -1017,9 +1024,9 @@ for image_size, patch_size in ((32, 8), (32, 4), (32, 2), (72, 6)):
     print(f"{count} tokens, {cost:.0f} million a block")
 
 # %% [markdown]
-# Enlarging chooses a sequence length that 32 does not offer: 144 tokens. That may help a model
-# or not. It is a choice about the sequence, not about the information, and every block of
-# every step pays for it.
+# Enlarging chooses a sequence length that 32 pixels do not offer: 144 tokens. That may help a
+# model or not. It is a choice about the sequence, not about the information, and every block
+# of every step pays for it.
 #
 # :::{exercise} Enlarging by copying
 # :label: ex-patches-copy
@@ -1218,9 +1225,9 @@ checks.check_from_torch(from_torch)
 # :::
 #
 # The softmax works on the last axis, that of the keys, so that the weights of each query sum to
-# 1. The divisor is the root of $d$, the length of a query in one head. We also subtract the
-# largest logit of each row, so that no exponential is too large for the computer. That divides
-# the whole row by one number, which cancels in the weights.
+# 1. The divisor is the root of $d$, the length of a query in one head. We also subtract
+# from each row of logits its largest number, so that no exponential is too large for the
+# computer. That divides all exponentials of the row by one number, which cancels in the weights.
 
 
 # %% tags=["solution"]
@@ -1243,8 +1250,8 @@ checks.check_attend(attend)
 # :class: dropdown
 # :::
 #
-# The sums take the tokens as they were before the norm. The second half starts from what the
-# first one has made, for its norm and for its sum.
+# The sums take the tokens as they were before the norm. The second half takes what the first
+# half returns, both for its norm and for its sum.
 
 
 # %% tags=["solution"]

@@ -516,6 +516,7 @@ PRINTED_NUMBERS = [
     ("patches", r"is recovered up to ([\d.]+)", lambda x: x < 0.01),
     ("patches", r"the same answer .*: ([\d.]+) % right", lambda x: x == 1),
     ("patches", r"a bag of patches: ([\d.]+) % right", lambda x: abs(x - 25) < 4),
+    ("patches", r"with attention: ([\d.]+) % right", lambda x: abs(x - 25) < 4),
     ("patches", r"sums of the rows: ([\d.]+) to", lambda x: x == 1),
     ("patches", r"sums of the rows: .* to ([\d.]+)", lambda x: x == 1),
     ("patches", r"green in the patch: ([\d.]+)", lambda x: x == 16.9),
