@@ -74,9 +74,9 @@ plt.style.use("vitlib.course")
 # $$ (eq-residual)
 #
 # This is a {term}`residual connection`. The {term}`Transformer block` took it from here
-# {cite:p}`he2016deep`. The report uses ResNet101V2, whose blocks put batch normalisation and
-# ReLU *before* each convolution {cite:p}`he2016`. It has 101 layers with weights, and was made
-# for photographs of 224 x 224 pixels.
+# {cite:p}`he2016deep`. The report uses ResNet101V2, whose blocks put batch normalisation and ReLU
+# *before* each convolution {cite:p}`he2016`. Its name counts 101 layers with weights, the last of
+# which is a classifier. It was made for photographs of 224 x 224 pixels.
 #
 # The report puts three dense layers on top and prints the {term}`parameters <parameter>` of
 # each part. We build its model from `REPORT_RESNET` and count.
@@ -100,8 +100,8 @@ assert head == [count for _, count in rows[1:]]
 
 # %% [markdown]
 # The report also prints 97,664 parameters that do not train. They are statistics: a batch
-# normalisation remembers the mean and the variance of each channel, to use them when there is
-# no batch. That makes two numbers for each channel.
+# normalisation remembers the mean and the variance of each channel, to use them when the training
+# is over. That makes two numbers for each channel.
 
 # %%
 backbone = resnet.get_layer("resnet101v2")
@@ -311,7 +311,9 @@ assert noise == 0 and middle > 1
 #
 # where a multiplication and an addition are two operations ({term}`FLOP`). So what counts is how
 # *often* a weight is used. `vitlib.count_flops` adds this up over all layers. Divided by twice
-# the parameters, its result is the number of times that an average weight is used on one image.
+# the parameters, its result is the number of multiply-adds for each weight: how often an average
+# weight is used on one image. (For a ViT the number is up to half as much again: attention also
+# multiplies tokens by tokens, without a weight.)
 
 # %%
 names = {
@@ -430,12 +432,12 @@ Table(("", "ViT", "ResNet"), rows)
 #    for one family can be bad for the other. So each rate is chosen on the
 #    {term}`validation set`, from equally many trials.
 # 4. **The same budget, and a word on which.** Equal epochs, equal arithmetic and equal seconds
-#    are three different rules. Whatever is held equal, the others are shown.
+#    are three different rules. Whichever is held equal, the other two are shown.
 # 5. **Several {term}`seeds <seed>`.** With their mean and their spread.
 #
-# The pairs that this course has trained and recorded follow the first two rules and show their
-# cost; most have three seeds a side. They break the third: their recipes come from experience
-# with ViTs, and nobody searched them.
+# The pairs of small models that this course has recorded follow the first two rules and show
+# their cost, with one to three seeds a side. They break the third: their recipes come from
+# experience with ViTs, and nobody searched them.
 #
 # :::{exercise} How many things differ?
 # :label: ex-comparison-unequal
@@ -574,10 +576,9 @@ for seeds, chance in chances.items():
 #
 # ★★ · 10 minutes
 #
-# Somebody tries 20 settings of one model and a single setting of the other, one seed each,
-# and reports the best validation accuracy of either side. All settings are in truth
-# equally good, and seeds spread by half a point. By how much will the first model seem
-# better? Simulate it.
+# Somebody tries 20 settings of one model and a single setting of the other, one seed each, and
+# reports the best validation accuracy of each side. All settings are in truth equally good, and
+# seeds spread by half a point. By how much will the first model seem better? Simulate it.
 #
 # Write `seeming_gap(many, one)`: `many` has a row for each repetition and a column for each
 # setting, `one` a score of the other model for each repetition. It returns by how much the
@@ -703,9 +704,9 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # Two remarks on fairness. At equal images the ViT was read at the end of its
 # {term}`warm-up <learning-rate warm-up>`, when its rate was highest; the ResNet had no warm-up,
-# because its only epoch leaves no room for one, and had ended its schedule. And both share a
-# recipe that was chosen for the ViT, only shorter than its {term}`preset` has it. For both
-# reasons we call neither of them better.
+# because its only epoch leaves no room for one, and had ended its schedule. And the recipe of
+# both was chosen for the ViT, and is shorter here than in its {term}`preset`. For both reasons we
+# call neither of them better.
 #
 # The cost in seconds belongs beside the cost in operations. These are the seconds of one machine;
 # yours has others.
@@ -725,7 +726,7 @@ Table((*columns, "test top-1 (%)"), tuple(rows))
 # %% [markdown]
 # The column "GFLOP a second" is the speed at which the arithmetic was done. It differs between
 # the two, because a processor is better at some products than at others. So equal arithmetic is
-# not equal time, and a race by the clock has yet another lead.
+# not equal time, and a race by the clock gives yet another lead.
 #
 # ## Is it the amount of data?
 #
@@ -767,7 +768,7 @@ for name in runs:  # first trained on few images, then on all
     pair = few_runs[name], runs[name]
     test[name] = [100 * run.test["top1"] for run in pair]
 
-# %% mystnb={"figure": {"caption": "Accuracy of both families after as many steps on a twentieth of the images and on all of them, one seed each. Dot: on the test images. Ring: on the few images, on which all four were trained. The bar between them is what was learned by heart.", "name": "fig-comparison-amount"}, "image": {"alt": "Four rows, each with a dot and a ring on an axis from 0 to 100 per cent. For the ViT and the ResNet on few images the ring is near 100 per cent and a long bar leads to a dot far below. For both on all images dot and ring lie together."}}
+# %% mystnb={"figure": {"caption": "Accuracy of both families after as many steps on a twentieth of the images and on all of them, one seed each. Dot: on the test images. Ring: on the few images, on which all four were trained. The bar between them is what was learned by heart.", "name": "fig-comparison-amount"}, "image": {"alt": "Four rows, each with a dot and a ring on an axis from 0 to 100 per cent. For the ViT and the ResNet on few images the ring is near 100 per cent and a long bar leads to a dot far below. For both on all images dot and ring lie close together."}}
 fig, ax = plt.subplots(figsize=(5.6, 3.0))
 words = []
 for name, color in zip(runs, ("C0", "C1"), strict=True):
@@ -801,19 +802,18 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # This is half of the report's sentence that a convolution's bias helps on *small* sets. The other
 # half says that the lead shrinks as the data grow, and two amounts cannot tell: in so few passes
-# the ViT has not finished learning on all images either, as {numref}`fig-comparison-budget`
-# shows.
+# over all images the ViT has not finished learning, as {numref}`fig-comparison-budget` shows.
 #
 # The experiment has narrow limits. The embedded images hold two simple shapes on a grid, which
-# suits a convolution. It is one seed, one recipe, and one small size of either model, which
-# differ in more than their bias. And "few" is a twentieth of a set that is itself small.
-# Photographs need the recorded runs.
+# suits a convolution. There is one seed, one recipe, and one small model of each family; and the
+# two models differ in more than their bias. And "few" is a twentieth of a set that is itself
+# small. For photographs we turn to the recorded runs.
 #
 # ## What do the recorded runs say?
 #
-# The recorded runs train on CIFAR-100. First come the report's own models, for as many epochs as two
-# processor cores do in an hour; then small models of both families, under a short recipe of 8
-# epochs and a longer one.
+# The recorded runs train on CIFAR-100. First come the report's own models, each trained for less
+# than an hour on two processor cores; then small models of both families, under a short recipe of
+# 8 epochs and a longer one.
 
 # %%
 names = {
@@ -845,12 +845,13 @@ Table(("trained", "PFLOP", *columns), tuple(rows))
 # here as well, in both of its seeds. The ResNet of the report has one seed and is slow in its first
 # five epochs; [](#sec-training) finds most of its first hidden layer dead.
 #
-# The other rows give three pairs, each trained on the same images under one recipe. The small
-# ViT and the small ResNet have nearly the same number of parameters, and the ResNet does twice
-# the arithmetic on an image. The ViT behind convolutions {cite:p}`hassani2021` has twice the
-# parameters of its rival. {numref}`fig-comparison-leads` shows by how much the ResNet leads in
-# each pair, with Welch's interval: it takes the spread and the number of seeds of both sides into
-# account, and holds the true difference in nineteen cases of twenty.
+# The last five rows give three pairs, each trained on the same images under one recipe, but for
+# the number of epochs in one of them. The small ViT and the small ResNet have nearly the same
+# number of parameters, and the ResNet does twice the arithmetic on an image. The ViT behind
+# convolutions {cite:p}`hassani2021` has twice the parameters of its rival.
+# {numref}`fig-comparison-leads` shows by how much the ResNet leads in each pair, with Welch's
+# interval: it takes the spread and the number of seeds of both sides into account, and holds the
+# true difference in nineteen cases of twenty.
 
 # %%
 pairs = {
@@ -961,9 +962,9 @@ Table(columns, tuple(rows))
 # bias."** The report has one run of one ViT, whose answer is constant. A constant answer scores
 # 1 % after any number of images, so this run says nothing about data. The sentence needs a ViT
 # that learns, trained on several amounts of data, with and without pre-training. The repaired
-# recipe and the runs on fewer images begin to speak to it; nothing in this course is
-# pre-trained. And a ViT has *less* inductive bias than a ResNet: it has none to overcome, and may
-# have to learn what it lacks.
+# recipe and the runs on fewer images begin to speak to it; nothing in this course is pre-trained.
+# And a ViT has *less* inductive bias than a ResNet: its task is not to overcome one, but perhaps
+# to learn what it lacks.
 #
 # **"Convolutional Inductive bias is useful for smaller datasets ..."** The report has a ResNet at
 # 47.93 %, and nothing that works to compare it with. In our live experiment the ResNet leads on
@@ -978,9 +979,9 @@ Table(columns, tuple(rows))
 #
 # **"Requires high end TPUv3 in order to pretrain the network on large datasets (JFT-300)."** No
 # pre-training was run. {cite:t}`dosovitskiy2021` did theirs on TPUv3, and say that eight such
-# cores can pre-train one of their large models on a public data set in about 30 days. That is what
-# *their* runs took, not what a ViT requires. The column "minutes" of [](#sec-results) says what
-# small ones take.
+# cores can pre-train one of their large models on a public data set in about 30 days. That is
+# what *their* runs took, not what a ViT requires. The column "minutes" of [](#sec-results) says
+# how long small ones take.
 #
 # **"This model is Scalable and works well when pretrained on large datasets."** One size of the
 # ViT was trained, once, and it did not work. The sentence needs several sizes and several amounts
@@ -1027,8 +1028,8 @@ Table(columns, tuple(rows))
 #
 # ## What this chapter does not show
 #
-# * The live runs have one seed each, and so has one of the recorded pairs. That is why the live
-#   runs are judged by wide margins alone.
+# * The live runs have one seed each, and so has the ViT of one recorded pair. That is why the
+#   live runs are judged by wide margins alone.
 # * Nobody searched the recipes with equal effort for both families. A tuned ResNet, or a tuned
 #   ViT, may reach more than any row of the tables.
 # * Arithmetic is counted from the shapes of layers. Memory, and the time that data take to
@@ -1039,8 +1040,8 @@ Table(columns, tuple(rows))
 #
 # ## Key points
 #
-# * The report's ResNet was made for images of 224 x 224. Of an image of 32 x 32 its stem and
-#   its stages leave one cell, and millions of its weights never meet a pixel.
+# * The report's ResNet was made for images of 224 x 224. Of an image of 32 x 32 its stem and its
+#   stages leave one cell, and millions of its weights never meet a cell at all.
 # * Parameters are not cost. Operations are weights times places, and the report's ViT does
 #   about nine times the arithmetic of its ResNet.
 # * Fair means: the same images, models that work, recipes chosen with equal effort, a named
@@ -1103,8 +1104,8 @@ checks.check_count_idle(count_idle)
 # many of both, it has four times as many. The first convolution and the dense layer grow only
 # twofold, as one side of theirs stays. So both numbers grow a little less than four times.
 #
-# With larger images the convolutions have the same weights and four times as many places.
-# The parameters stay, and the arithmetic grows fourfold, but for the dense layer, which comes
+# With larger images the convolutions have the same weights and four times as many places. The
+# parameters stay, and the arithmetic grows fourfold, except for the dense layer, which comes
 # after the mean and has one place.
 
 # %%

@@ -142,12 +142,12 @@ columns = ("recipe", "seeds", "dead units (%)", "a layer dies")
 Table((*columns, "validation loss", "learns"), tuple(rows))
 
 # %% [markdown]
-# With the report's recipe a layer dies, and the loss comes to rest at $\ln 100$. Clipped gradients
-# do not prevent it, and neither does the weight decay that the report's number means in TensorFlow
-# Addons. Warm-up keeps the last hidden layer alive, but then nearly all of the *first* is silent for
-# every image, and the model gives one answer to all of them ({numref}`fig-results-dead`). With
-# smaller first weights of the head one seed loses its first layer. The other keeps both, begins to
-# learn, and loses it again.
+# With the report's recipe a layer dies, and the loss comes to rest at $\ln 100$. Clipped
+# gradients do not prevent it, and neither does the weight decay that the report's number means in
+# TensorFlow Addons. Warm-up keeps the last hidden layer alive, but then nearly all of the *first*
+# is silent for every image, and the model gives one answer to all of them
+# ({numref}`fig-results-dead`). With smaller first weights of the head one seed loses its first
+# layer. The other keeps both and begins to learn, but ends above $\ln 100$.
 #
 # Two changes keep the head alive. Without dropout in the head most units of a layer fall silent as
 # well, but enough of them live on or come back, and the model begins to learn. With the mean of the
@@ -236,9 +236,10 @@ for run in hours:
     print(f"seed {run.seed}, all of the last gradient: {norm:.3f}")
 
 # %% [markdown]
-# With seed 1 this is all the gradient that there is. With seed 0 the last step has a larger one: a
-# step sees other images than the instruments, and has dropout, so that a unit may speak now and then.
-# That head may still come back, as one seed with clipped gradients did. It was read every 25 steps:
+# With seed 1 this is all the gradient that there is. With seed 0 the last step has a larger one:
+# a step sees other images than the instruments, and has dropout, so that a unit may speak now and
+# then. Some units of that head may still wake, as in one seed with clipped gradients. It was read
+# every 25 steps:
 
 # %%
 (woken,) = (r for r in first["first-steps-clipped"] if r.seed == 1)
@@ -250,10 +251,11 @@ for number, ((_, late), norm) in list(enumerate(readings, 1))[3:6]:
 
 # %% [markdown]
 # Does a dead head come back if one waits? Thirty epochs of the exact model are too long for two
-# cores, but an epoch of a narrow copy takes less than a minute. The copy has one block, and tokens of
-# half the width. Its head has 4,096 inputs where the report's has 18,432, so that one step moves a
-# unit less far ([](#sec-training)). A second copy makes up for it with 4.5 times the rate, which in
-# the last hidden layer, with half of the report's inputs, is more than is needed. Each has one seed.
+# cores, but an epoch of a narrow copy takes less than a minute. The copy has one block, and 64
+# tokens of half the width in place of 144. Its head has 4,096 inputs where the report's has
+# 18,432, so that one step moves a unit less far ([](#sec-training)). A second copy makes up for
+# this with 4.5 times the rate. (The last hidden layer has half of the report's inputs, so that
+# twice the rate would do there.) Each has one seed.
 
 # %%
 rows = []
@@ -283,14 +285,15 @@ print(f"of the biases alone: {bias_norm:.2f}")
 
 # %% [markdown]
 # (All 30 epochs were equally good on the validation images; the test takes the first of them.)
-# These numbers are a guess, and remain one: at the end of each epoch there was no gradient but that of
-# the biases. So a head that is dead as a whole can stay dead. [](#sec-training-law) varies the rate and
-# the inputs of the head in seventy-five short trainings of the narrow copy, three seeds each. After two
-# epochs seed 1 of the report's own model is in this state. Seed 0 is silent, and not quite cut off.
+# These are the numbers of a guess, and remain so: at the end of each epoch there was no gradient
+# but that of the biases. So a head that is dead as a whole can stay dead. [](#sec-training-law)
+# varies the rate and the inputs of the head in seventy-five short trainings of the narrow copy,
+# three seeds each. After two epochs seed 1 of the report's own model is in this state. Seed 0 is
+# silent, and not quite cut off.
 #
-# Where does the loss of 4.6079 come from? When the last hidden layer is dead, the logits are the 100
-# biases. These see nothing but labels, so that their training can be computed without a model: it
-# takes Adam, and the labels of two epochs in batches of 32.
+# Where does the loss of 4.6079 come from? When the last hidden layer is dead, the logits are the
+# 100 biases. These see nothing but labels, so that their training can be computed without a
+# model, from Adam and the labels of two epochs in batches of 32.
 
 
 # %%
@@ -385,15 +388,16 @@ Table(("recipe", *readings.columns[1:]), tuple(rows))
 
 # %% [markdown]
 # With the report's rate nearly the whole first hidden layer is dead, with dropout in the head and
-# without, on images as they are and on normalised ones. A few units are left, and through them the
-# ResNet learns, slowly. At a tenth of the rate more than half of the layer is still alive, and fewer
-# with each of the last readings. The loss is that of 500 images and one seed: the dead units are plain,
-# small differences of the loss are not.
+# without, on images as they are and on normalised ones. A few units are left, and through them
+# the ResNet learns, slowly. At a tenth of the rate more than half of the layer is still alive,
+# and fewer with each of the last readings. The loss is that of 500 images and one seed, so that
+# its small differences may be chance; the dead units are not.
 #
-# Do the dead units make it slow? The four rows do not say so: the one with the lowest loss has as many
-# of them as the first. What slows this ResNet, we do not know. The report may have trained it otherwise:
-# it prints neither its optimiser nor the rate of its dropout. Nor does it say with which weights the
-# ResNet began. Anyone who does not ask for random ones gets those of a training on ImageNet:
+# Do the dead units make it slow? The four rows do not say so: the one with the lowest loss has
+# nearly as many of them as the first. What slows this ResNet, we do not know. The report may have
+# trained it otherwise: it prints neither its optimiser nor the rate of its dropout. Nor does it
+# say with which weights the ResNet began. Anyone who does not ask for random ones gets those of a
+# training on ImageNet:
 
 # %%
 options = inspect.signature(keras.applications.ResNet101V2).parameters
@@ -514,15 +518,17 @@ print(
 print(f"its fall from the first row to the last: {fall:.1f} ± {turn:.1f}")
 
 # %% [markdown]
-# So the network with convolutions gets more out of few images, and its lead shrinks as they become
-# more. From one row to the next the difference may be chance. On the fewest images both know their
-# training images better than others, and the ViT has learned nearly all of them by heart.
+# So the network with convolutions gets more out of few images, and its lead shrinks as they
+# become more. From one row to the next most differences may be chance: only the step from 5,000
+# to 10,000 images is larger than its ± 2.4 points. On the fewest images both know their training
+# images better than others, and the ViT has learned nearly all of them by heart.
 #
-# How much of the shrinking comes from the shortness of the training, these runs cannot say. On all
-# images the accuracy in training is as low as that in the test: in eight passes neither model has
-# finished learning. Under the recipe of `compact`, which has 20 passes, twice the rate, label smoothing
-# and a longer warm-up, the same ResNet gets 20 points further (`compact-resnet`). There it leads the
-# same ViT without dropout in 28 passes (`pure-vit`, one seed) by about six points.
+# How much of the shrinking comes from the shortness of the training, these runs cannot say. On
+# all images the accuracy in training is as low as that in the test: in eight passes neither model
+# has finished learning. Under the recipe of `compact`, which has 20 passes, twice the rate, label
+# smoothing and a longer warm-up, the same ResNet gets 20 points further (`compact-resnet`). There
+# it leads `pure-vit` by about six points: the same ViT without dropout, trained for 28 passes,
+# one seed.
 #
 # And the two differ in more than their bias: in arithmetic, and in how well the recipe, chosen for the
 # ViT, suits them. A lead is measured. Its reason is not.
@@ -572,11 +578,11 @@ Table(columns, tuple(rows))
 # The report's own table has 1.0 % for the ViT and 47.93 % for the ResNet. "Thus" joins the
 # conclusion of another paper to an experiment that says the opposite.
 #
-# Do ViTs match ResNets when both train? Here are two pairs, three seeds each, and one more ViT. The two
-# of a pair have seen the same images under the same recipe. The small ones have nearly the same number
-# of parameters, the compact ones similar arithmetic. `pure-vit` is `small-vit` without dropout under the
-# recipe of `compact`, in 28 epochs: its rate is twice as high, its labels are smoothed, and its warm-up
-# is longer, too.
+# Do ViTs match ResNets when both train? Here are two pairs, three seeds each, and one more ViT.
+# The two of a pair have seen the same images under the same recipe. The small ones have nearly
+# the same number of parameters, the compact ones similar arithmetic. `pure-vit` is `small-vit`
+# without dropout under the recipe of `compact`, in 28 epochs: its rate is twice as high, its
+# labels are smoothed, and its warm-up is longer.
 
 # %%
 names = ["small-vit", "small-resnet", "pure-vit", "compact"]
@@ -600,11 +606,11 @@ for one, other in (*pairs, ("compact-resnet", "pure-vit")):
     print(f"{one} leads {other} by {low:.1f} to {high:.1f} points")
 
 # %% [markdown]
-# All three differences count; in the last one `pure-vit` has one seed, and the spread of its rival
-# takes the place of its own. `compact-resnet` is behind `compact`, and ahead of `pure-vit`, which is
-# as large and had more epochs. So both ViTs that cut the image into patches are behind, and the one
-# with convolutions in front of its tokens is ahead. These runs speak for convolutions, more than for
-# either of the two families.
+# All three differences count; in the last one `pure-vit` has one seed, and the spread of its
+# rival takes the place of its own. `compact-resnet` is behind `compact`. It is ahead of
+# `pure-vit`, although that is as large and had more epochs. So both ViTs that cut the image into
+# patches are behind, and the one with convolutions in front of its tokens is ahead. These runs
+# speak for convolutions, more than for either of the two families.
 #
 # The pairs differ in more than one thing. `compact` has twice the parameters of its rival, and a recipe
 # that was chosen for it.

@@ -205,3 +205,43 @@ def test_a_published_number_stands_beside_its_nearer_relative():
         assert cited and all("75.16" in part for part in cited), name
     (table,) = (p for p in paragraphs("book/why-different.md") if "58.02" in p)
     assert "63.41" in table and "AutoAugment" in table
+
+
+def test_the_page_names_the_step_in_which_the_lead_falls_by_more_than_chance():
+    tops = {}
+    for run in load_runs(ROOT / "results", "data-size"):
+        if run.scale == "laptop" and run.test:
+            key = run.data["train"], run.model["family"]
+            tops.setdefault(key, []).append(100 * run.test["top1"])
+    sizes = sorted({images for images, _ in tops})
+    leads = [np.mean(tops[n, "small-resnet"]) - np.mean(tops[n, "vit"]) for n in sizes]
+    notebook = json.loads(PAGE.with_suffix(".ipynb").read_text("utf-8"))
+    printed = "".join(str(cell.get("outputs")) for cell in notebook["cells"])
+    (turn,) = re.findall(r"from the first row to the last: \S+ ± ([\d.]+)", printed)
+    falls = -np.diff(leads)
+    (row,) = np.flatnonzero(falls > float(turn))
+    text = " ".join(paragraphs("notebooks/findings.py"))
+    assert (
+        f"only the step from {sizes[row]:,} to {sizes[row + 1]:,} images is larger "
+        f"than its ± {turn} points" in text
+    )
+
+
+def test_the_pairs_have_as_many_seeds_as_the_chapter_says():
+    """Three, one or two seeds a side: not most of them have three."""
+    groups = {}
+    for run in load_runs(ROOT / "results"):
+        if run.status == "finished":
+            groups.setdefault(run.name, []).append(run)
+    pairs = ("small-vit", "small-resnet", "pure-vit", "compact-resnet", "compact")
+    seeds = {len(groups[name]) for name in pairs}
+    seeds |= {len(g) for name, g in groups.items() if "train-images" in name}
+    text = " ".join(paragraphs("notebooks/comparison.py"))
+    assert (min(seeds), max(seeds)) == (1, 3)
+    assert "with one to three seeds a side" in text
+    minutes = [
+        run.seconds / 60
+        for name in ("report-vit-hour", "repaired-vit-hour", "report-resnet-hour")
+        for run in groups[name]
+    ]
+    assert max(minutes) < 60 and "each trained for less than an hour" in text
