@@ -725,8 +725,8 @@ Table((*columns, "test top-1 (%)"), tuple(rows))
 
 # %% [markdown]
 # The column "GFLOP a second" is the speed at which the arithmetic was done. It differs between
-# the two, because a processor is better at some products than at others. So equal arithmetic is
-# not equal time, and a race by the clock gives yet another lead.
+# the two, partly because a processor is better at some products than at others. So equal
+# arithmetic is not equal time, and a race by the clock gives yet another lead.
 #
 # ## Is it the amount of data?
 #

@@ -245,3 +245,29 @@ def test_the_pairs_have_as_many_seeds_as_the_chapter_says():
         for run in groups[name]
     ]
     assert max(minutes) < 60 and "each trained for less than an hour" in text
+
+
+def test_a_vit_has_up_to_half_as_many_multiply_adds_again_as_uses_of_its_weights():
+    cells = json.loads((ROOT / "notebooks/comparison.ipynb").read_text("utf-8"))[
+        "cells"
+    ]
+    texts = [
+        "".join(out["data"]["text/plain"])
+        for cell in cells
+        for out in cell.get("outputs", [])
+        if "text/plain" in out.get("data", {})
+    ]
+    (table,) = (text for text in texts if "uses of a weight" in text)
+    more = {}
+    for name in ("report-vit", "fair-vit", "small-vit", "tiny"):
+        vit = PRESETS[name].model
+        tokens = (vit.image_size // vit.patch_size) ** 2
+        products = 4 * tokens**2 * vit.num_heads * vit.key_dim * vit.num_layers
+        words = "the report's ViT" if name == "report-vit" else name.replace("-", " ")
+        words = {"fair-vit": "the same", "tiny": "tiny ViT"}.get(name, words)
+        (row,) = re.findall(rf"^{words}.*", table, re.M | re.I)
+        flops = 1e6 * float(row.split()[-2].replace(",", ""))
+        more[name] = flops / (flops - products)
+    assert min(more.values()) > 1 and 1.4 < max(more.values()) < 1.51
+    text = " ".join(paragraphs("notebooks/comparison.py"))
+    assert "For a ViT the number is up to half as much again" in text
