@@ -21,7 +21,7 @@
 # A map of attention over an image is quickly drawn, and it looks like an explanation: the
 # model looked *there*. This chapter draws such maps, turns them into numbers, and then puts
 # each of them to a test. What does an untrained model show? Does the answer change when
-# the patch is taken away?
+# a patch is taken away?
 #
 # :::{admonition} Before you start
 # **You will learn to**
@@ -197,10 +197,6 @@ assert np.allclose(weights.sum(axis=1), 1)
 # `maps` holds every map of both models: for each block, image and head a table of queries
 # and keys. {numref}`fig-one-map` shows the table that we computed by hand.
 
-# %%
-for name, each in maps.items():
-    print(name, each.shape, "(block, image, head, query, key)")
-
 # %% mystnb={"figure": {"caption": "One head, one image. Left: the image and its patches. Middle: the weights, one row a query, one column a key; bright is large. Right: one row of this table, drawn over the image; the framed patch is the query, and dark patches get little of its attention.", "name": "fig-one-map"}, "image": {"alt": "Left, an image with a red and a blue shape under a grid. In the middle, a square table of colours that is dark but for one bright column. Right, the image again, dark in most patches and bright in the patch that the framed query looks at."}}
 place = (0, 0)  # row and column of the query, which is number 0
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.4))
@@ -224,7 +220,8 @@ plt.show()
 # Shuffle the patches of an image. What happens to the table of weights in the first block
 # if the model has no positions? What happens if it has a 1-D table of positions, and you
 # shuffle the rows of that table in the same way? Answer by argument, then test the second
-# case on our model.
+# case on our model: `introspect.position_table(model)` reads its table, and
+# `add_position.set_weights([table])` of its layer `vitlib.PatchEncoder` writes one.
 #
 # Write `shuffle_map(weights, order)` for the model without positions: the table of weights
 # $(N, N)$ of one head becomes that of the image whose patches were shuffled by
@@ -246,10 +243,6 @@ plt.show()
 # one number for each patch, the share of the attention that it receives; even shares are
 # $1 / N$. {numref}`fig-trained-maps` draws the shares of three images.
 
-# %%
-received = {name: each.mean(axis=3) for name, each in maps.items()}
-received["trained"].shape  # (block, image, head, key)
-
 
 # %%
 def draw_heads(axes, picture, attention, limit=None):
@@ -262,6 +255,9 @@ def draw_heads(axes, picture, attention, limit=None):
 
 
 # %% mystnb={"figure": {"caption": "Attention that the patches receive in the last block of the trained model, for three test images and the first four heads. In each map the brightest patch receives most.", "name": "fig-trained-maps"}, "image": {"alt": "Three rows of five pictures. The first picture of a row is an image with a red and a blue shape. In the other four, one for each head, it is dark except for one or two patches that hold a shape, for some heads the red one and for others the blue one."}}
+received = {  # (block, image, head, key)
+    name: each.mean(axis=3) for name, each in maps.items()
+}
 fig, axes = plt.subplots(3, 5, figsize=(6.4, 4.4))
 for line, image, each in zip(
     axes, images[:3], received["trained"][-1, :3], strict=True
@@ -374,6 +370,7 @@ for name, each in distance.items():
 even = np.full((1, 1, 1, *ruler.shape), 1 / config.num_patches)
 uniform = introspect.mean_attention_distance(even, grid, config.patch_size)
 assert np.isclose(uniform, ruler.mean()).all()
+assert 0.7 < ruler.mean(axis=1).min() / ruler.mean() < 0.8
 if is_quick:
     for each in distance.values():
         assert np.abs(each - ruler.mean()).max() < 0.5
@@ -428,13 +425,13 @@ plt.show()
 
 # %% [markdown]
 # {numref}`fig-attention-distance` shows both sides: the same means, and quite different
-# single distances. **Two very different behaviours can have the same mean.** A distance
-# well *below* that of even attention says something, namely that the head is local and
-# looks near the query. A distance *equal* to it says little.
+# single distances. **Two very different behaviours can have the same mean.** A head that
+# always looks at the same patch in the middle has three to four fifths of the even distance.
+# Only a distance well *below* that says that the head is local and looks near the query.
 #
 # In large trained models some heads are local. {cite:t}`dosovitskiy2021` find heads with
 # small and heads with large distances side by side in the lowest blocks, and
-# {cite:t}`raghu2021` find that these blocks become local only when there is enough data to
+# {cite:t}`raghu2021` find that heads there become local only when there is enough data to
 # train on. Our task gives no head a reason to be local, since the two shapes can be any
 # distance apart.
 #
@@ -509,8 +506,8 @@ plt.show()
 # $m$ took the share $b_{mp}$ from patch $p$, then $n$ has the share
 # $\sum_m a_{nm} b_{mp}$ from $p$. This is a product of matrices.
 #
-# **The {term}`residual connection` keeps the token.** A {term}`Transformer block` computes
-# $x + \text{attention}(x)$. Half of what leaves it, so to say, is the token itself. In the
+# **The {term}`residual connection` keeps the token.** A {term}`Transformer block` begins with
+# $x + \text{attention}(x)$. One half of this sum, so to say, is the token itself. In the
 # table of weights, "itself" is the identity $I$.
 #
 # With $A_\ell$ for the table of block $\ell$, averaged over its heads, the rollout is
@@ -547,10 +544,10 @@ print("last token, in eighths:", (8 * result[-1]).astype(int))
 assert np.allclose(result, introspect.attention_rollout(chain))
 
 # %% [markdown]
-# These are the numbers 1, 3, 3, 1 of Pascal's triangle. In each block a token stays or
-# takes one step to the left, so that one path out of eight takes no step, three take one,
-# three take two, and one takes three. {numref}`fig-rollout-chain` compares this with two
-# simpler ideas.
+# These are the numbers 1, 3, 3, 1 of Pascal's triangle. Followed backwards from the last
+# token, a path stays in each block or takes one step to the left. Of the eight paths one takes
+# no step, three take one, three take two, and one takes three. {numref}`fig-rollout-chain`
+# compares this with two simpler ideas.
 
 # %% mystnb={"figure": {"caption": "Eight tokens, three blocks that look left. Left: the map of the last block alone. Middle: the rollout. Right: the product without the identity.", "name": "fig-rollout-chain"}, "image": {"alt": "Three tables of 8 by 8 cells. Left, a bright line one cell below the diagonal. In the middle, a band four cells wide from the diagonal downwards. Right, a bright line three cells below the diagonal, and a bright first column at its upper end."}}
 without = np.linalg.matrix_power(look_left, 3)
@@ -562,15 +559,15 @@ for ax, table in zip(axes, (look_left, result, without), strict=True):
 plt.show()
 
 # %% [markdown]
-# The last map alone says that a token knows its neighbour only. The product without the
-# identity says that it knows only the patch three places away, and has forgotten itself.
+# The last map alone says that a token knows only its neighbour. The product without the
+# identity says that a token knows only the patch three places away, and has forgotten itself.
 # Both are wrong for a network with residual connections.
 #
-# Now a real model of several blocks. That of the quick profile has a single one, so we let
-# it grow after an idea of {cite:t}`gong2019`: copies of the trained block are put on top until
-# there are three, and a few more steps of training teach them to work together. In the list
-# of weights, a block takes 16 arrays, and behind the blocks come two for the last norm and
-# two for the logits.
+# Now a real model of several blocks. The model of the quick profile has only one, so we let it
+# grow, by an idea of {cite:t}`gong2019`: copies of the trained block are put on top until there
+# are three, and a few more steps of training teach them to work together. In the list of
+# weights, a block takes 16 arrays, and behind the blocks come two for the last norm and two for
+# the logits.
 
 # %%
 copies = max(0, 3 - config.num_layers)
@@ -585,12 +582,10 @@ tall.set_weights(old[:-tail] + copies * block + old[-tail:])
 if copies:
     grown = vitlib.train(tall, data, few, report=lambda line: None)
     print("test top-1:", over(grown.test["top1"]))
-
-# %%
 tall_maps = introspect.attention_maps(tall, images)
 tall_flow = introspect.attention_rollout(tall_maps)  # (image, query, patch)
 
-# %% mystnb={"figure": {"caption": "A model of several blocks, its last three blocks, and the rollout of all. Above: the attention that each patch of an image receives, mean over heads and queries. Below: another image, and the attention of the framed query. The maps of a row have one scale.", "name": "fig-rollout"}, "image": {"alt": "Two rows of five pictures: an image with a red and a blue shape, the maps of three blocks, and the rollout. In every map the two shapes are bright, in the third block less so, and the rest is dark. In the lower rollout, the framed patch in the corner is lit as well."}}
+# %% mystnb={"figure": {"caption": "The last three blocks of a model, and the rollout of all its blocks. Above: the attention that each patch of an image receives, mean over heads and queries. Below: another image, and the attention of the framed query. The maps of a row have one scale.", "name": "fig-rollout"}, "image": {"alt": "Two rows of five pictures: an image with a red and a blue shape, the maps of three blocks, and the rollout. In every map the two shapes stand out, in the third block least, and the rest is dark. In the lower rollout, the framed patch in the corner is lit as well."}}
 fig, axes = plt.subplots(2, 5, figsize=(6.4, 3))
 names = [f"block {n + 1}" for n in range(len(tall_maps))][-3:]
 names = ["image", *names, "rollout"]
@@ -606,17 +601,17 @@ for line, i, query_at in zip(axes, (0, 2), (None, place), strict=True):
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-rollout` the rollout is a blend of the three maps, with a share for the query
-# itself that no single map has.
+# In {numref}`fig-rollout` the rollout is a blend of the maps, and the identity adds a share for
+# the query itself: in the lower row its patch is lit, as in no single map.
 #
 # Rollout is exact for a network in which each block hands on the mean of a token and of
 # what it looks at. A real block does more. The two halves need not be of equal length; the
-# values are multiplied with matrices, and the {term}`MLP` changes the token again. Nothing
-# of this is in {eq}`eq-rollout`.
+# values are multiplied with matrices, and the {term}`MLP` changes the token again. None of
+# this is in {eq}`eq-rollout`.
 #
-# How much does that matter here? We ask each block what it contributes: its attention is
-# taken out, by an output matrix and bias of zero, and the accuracy is measured. Beside it
-# is the share of the block's attention that falls on the shapes.
+# Rollout counts every block. Is every block needed? We take the attention of one block out, by
+# an output matrix and a bias of zero, and measure the accuracy. The cell also prints which
+# share of the block's attention falls on the shapes.
 
 
 # %%
@@ -651,11 +646,10 @@ if is_quick:
     assert without_all < 10
 
 # %% [markdown]
-# All three blocks look at the shapes, and the rollout counts all three. Yet no single one of
-# them is needed for most images: take the attention of any block out, and the other two still
-# get them right. The answers are lost only when all attention is taken out. **A map, and a
-# rollout of maps, shows where attention goes. It does not show whether that was needed.** The
-# section on patches that matter comes back to this.
+# All three blocks look at the shapes, and the rollout counts all three. Yet for most images
+# no single one of them is needed: without the attention of any one block the answers are still
+# right. With all attention out they are lost. **A map, or a rollout of maps, shows where
+# attention goes. It does not show whether that was needed.**
 #
 # :::{exercise} Rollout without the identity
 # :label: ex-attention-rollout
@@ -688,15 +682,13 @@ if is_quick:
 # filters have in common, we put them side by side as columns of a matrix and take its
 # singular value decomposition. It finds the pattern of pixels to which all filters together
 # respond most, then the next one at a right angle to it, and so on.
-# {cite:t}`dosovitskiy2021` (figure 7) look at their model in this way; their map of
-# positions is in the chapter [](#sec-positions). {numref}`fig-filters` shows our patterns.
+# {cite:t}`dosovitskiy2021` (figure 7) look at their model in this way. {numref}`fig-filters`
+# shows our patterns.
 
-# %%
+# %% mystnb={"figure": {"caption": "The eight strongest patterns of the first layer, the strongest on the left. Grey is zero; the sign of a pattern has no meaning.", "name": "fig-filters"}, "image": {"alt": "Two rows of eight small square pictures of coloured pixels. The upper row, untrained, is noise. In the lower row, trained, some of the first ones show coarse blobs, bars or a cross, whose middle and rim have opposite colours, and the last ones are close to noise."}}
 filters, shares = {}, {}
 for name, each in models.items():
     filters[name], shares[name] = introspect.patch_filters(each, components=8)
-
-# %% mystnb={"figure": {"caption": "The eight strongest patterns of the first layer, the strongest on the left. Grey is zero; the sign of a pattern has no meaning.", "name": "fig-filters"}, "image": {"alt": "Two rows of eight small square pictures of coloured pixels. The upper row, untrained, is noise. In the lower row, trained, the first five or so show smooth blobs, bars and crosses in orange and blue or green and purple, and the last ones are close to noise."}}
 fig, axes = plt.subplots(2, 8, figsize=(7.2, 2))
 for line, (name, patterns) in zip(axes, filters.items(), strict=True):
     for ax, pattern in zip(line, patterns, strict=True):
@@ -732,10 +724,10 @@ if is_quick:
     assert ratio > 1.7 and smooth["trained"] > 0.17 > abs(smooth["untrained"])
 
 # %% [markdown]
-# On the embedded data, training has gathered the filters on a few patterns, and these are
-# smoother than noise. In some of them the middle and the rim have opposite colours. A model
-# that has to tell a red shape from a blue one could use such patterns, but that is our
-# reading of a picture, not a measurement.
+# On the embedded data, training has given the first patterns a larger part of the weights, and
+# these patterns are smoother than noise. In some of them the middle and the rim have opposite
+# colours. A model that has to tell a red shape from a blue one could use such patterns, but that
+# is our reading of a picture, not a measurement.
 #
 # ## Does an untrained model show maps, too?
 #
@@ -758,8 +750,8 @@ plt.show()
 # Above, we could tell stories about what each head is after. Below, little of them is left:
 # the untrained model spreads its attention over many patches, and a scale of its own has
 # blown up what differences there are. **A map without a scale is half a map.** In numbers,
-# how much does the brightest patch of a map receive, on average? And how often is the patch
-# that receives most, mean over the heads, one with a shape?
+# how much does the brightest patch of a map receive, on average? And how often does the patch
+# that receives most, all heads taken together, hold a shape?
 
 # %%
 first = {n: each[-1].max(axis=-1).mean() for n, each in received.items()}
@@ -780,8 +772,8 @@ if is_quick:
 # The untrained model points at a shape five times as often as chance, which is right in one
 # image of eight. It need not know what a shape is. A likely reason is that patches with
 # shapes have unusual colours, hence unusual tokens and keys, and some heads happen to give
-# such keys more weight. **A map of a trained model needs that of an untrained
-# one next to it.**
+# such keys more weight. **A map of a trained model needs the map of an untrained one next to
+# it.**
 #
 # ## Does attention tell which patches matter?
 #
@@ -823,9 +815,8 @@ def top1(pictures):
 #   network at all;
 # * at random.
 #
-# With several blocks, attention means the rollout. With one block, the ranking is the same,
-# since the identity adds as much to each patch. {numref}`fig-erase` shows what is left of
-# the accuracy.
+# Attention means the rollout here. With one block it ranks like the map itself, since the
+# identity adds the same to each patch. {numref}`fig-erase` shows what is left of the accuracy.
 
 
 # %%
@@ -859,7 +850,7 @@ curves = {
     for name, places in ranks.items()
 }
 
-# %% mystnb={"figure": {"caption": "Accuracy of the trained model on test images from which patches were taken away, in five orders. A curve that falls early names patches that matter first.", "name": "fig-erase"}, "image": {"alt": "Accuracy in per cent against the number of patches taken away, from 0 to 16. The curves of most attention and most contrast fall to almost zero at the first step. The one of the untrained model falls nearly as fast. The random one falls slowly. The one of least attention stays at the top until the last steps."}}
+# %% mystnb={"figure": {"caption": "Accuracy of the trained model on test images from which patches were taken away, in five orders. A curve that falls early belongs to an order that begins with patches that matter.", "name": "fig-erase"}, "image": {"alt": "Accuracy in per cent against the number of patches taken away, from 0 to 16. The curves of most attention and most contrast fall to almost zero at the first step. The one of the untrained model falls to about a quarter there. The random one falls slowly. The one of least attention stays at the top until the last step."}}
 marks = {
     "most contrast": ("^-", "C2", 6),
     "most attention": ("o-", "C0", 2),
@@ -898,6 +889,7 @@ if is_quick:
     left = {(name, patches): accuracy for name, patches, accuracy in rows}
     full = left["nothing", 0]
     assert left["most attention", 2] < 10 and left["most contrast", 2] < 10
+    assert left["most attention, untrained", 2] > 10 > left["most contrast", 2]
     assert (
         left["random", 2] > 60
         and full - 40 > left["most attention, untrained", 2]
@@ -907,15 +899,15 @@ if is_quick:
     assert full - left["least attention, painted black", 1] > 40
 
 # %% [markdown]
-# **Other rankings do as well.** The attention of a model that knows nothing finds
-# patches that matter. So does a ruler for colours, which has never seen a label. A curve
-# that falls early shows that a ranking finds conspicuous patches, and in these images the
-# conspicuous patches are those that matter. It does not show that the ranking knows *why*
-# the model decides.
+# **Other rankings find these patches, too.** Contrast, which has never seen a label, does as
+# well as the attention of the trained model. The attention of a model that knows nothing does
+# less well, but far better than chance. A curve that falls early shows that a ranking finds
+# conspicuous patches, and in these images the conspicuous patches are those that matter. It
+# does not show that the ranking knows *why* the model decides as it does.
 #
-# **What we put in the place decides as well.** White in the place of the patch of least
-# attention changes nothing, and black ruins most answers. How much attention does this
-# place receive in the images with black, and how much did it receive before?
+# **The colour that we paint matters, too.** White on the patch of least attention changes
+# almost nothing, and black ruins most answers. How much attention does this place receive in
+# the images with black, and how much did it receive before?
 
 # %%
 darkened = introspect.attention_maps(model, black)[-1].mean(axis=(1, 2))
@@ -928,8 +920,8 @@ assert not is_quick or (before < 0.01 and after > 0.5)
 
 # %% [markdown]
 # The patch was ignored because of what it showed, not because of where it was. **An
-# attention map belongs to one image**: it says where the model looked, not where it looks
-# when the image is another one. A question such as "does this patch matter?" always needs
+# attention map belongs to one image**: it says where the model looked, not where it would look
+# in another image. A question such as "does this patch matter?" always needs
 # a second half: compared with what?
 #
 # :::{exercise} Which head matters?
@@ -987,9 +979,9 @@ print("changed:", by_hand(changed)[1].round(3))
 print("taken away:", by_hand(four[1:])[1].round(3))
 
 # %% [markdown]
-# Its content has no influence: nothing of it is in the output. Its *presence* does have
-# one, because it draws the attention away from the others and so switches the head off. A
-# map shows a bright patch whatever the value is.
+# Nothing of what it holds is in the output, since its value is zero. Its *presence* does have
+# an influence: it draws the attention away from the others and so switches the head off. A map
+# shows a bright patch whatever the value is.
 #
 # The same can be done with a whole block. We give the trained model one more block on top,
 # with random weights. Its queries and keys are made large, so that it looks at few patches.
@@ -1020,7 +1012,7 @@ print(f"part of the rollout that moves: {moved:.1f}")
 assert np.allclose(*answers, atol=1e-4)
 assert not is_quick or (sharp > 0.5 and moved > 0.1)
 
-# %% mystnb={"figure": {"caption": "A block that does nothing. Left: a test image. Then the rollout of the trained model, the map of the idle block put on top of it, and the rollout of both. The two models give the same answer to every image.", "name": "fig-idle"}, "image": {"alt": "Four pictures of one image. In the second, the patches of the red and the blue shape are bright. In the third, other patches are bright as well. In the fourth, the brightness is a mixture of the two."}}
+# %% mystnb={"figure": {"caption": "A block that does nothing. Left: a test image. Then the rollout of the trained model, the map of the idle block put on top of it, and the rollout of both. The two models give the same answer to every image.", "name": "fig-idle"}, "image": {"alt": "Four pictures of one image. In the second, the patches of the red and the blue shape are bright. In the third, the red shape is dark, and patches without a shape are bright. In the fourth, the brightness is a mixture of the two."}}
 shown = flows["trained"], idle_maps[-1].mean(axis=(1, 2)), idle_flow
 names = "image", "rollout", "idle block", "rollout with it"
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
@@ -1034,7 +1026,7 @@ plt.show()
 # %% [markdown]
 # The block looks hard at single patches, as {numref}`fig-idle` shows, and **has no influence
 # on any {term}`logit`**. Its map is a true map of its attention, and says nothing about the
-# answer. Rollout, which believes every map, has moved.
+# answer. Rollout, which believes every map, has changed.
 #
 # ## What do others say?
 #
@@ -1063,8 +1055,8 @@ plt.show()
 #   claim about them.
 # * We averaged over the queries because the model ends in a mean. In a model with a
 #   {term}`class token`, the row of that token is the one to look at.
-# * Taking patches away makes images that the model has never seen, from which part of the
-#   loss may come.
+# * Images without some patches are unlike all that the model has seen. Part of the lost
+#   accuracy may come from that.
 # * There are other ways to ask what matters, among them gradients. This chapter does not
 #   compare them.
 #
@@ -1238,13 +1230,13 @@ checks.check_mean_distance(mean_distance)
 # :class: dropdown
 # :::
 #
-# 1. Each block moves everything one place to the left. After 7 blocks the last token holds
-#    patch 0 only. After 20 blocks it is the same, because patch 0 looks at itself.
-# 2. These blocks already hold the identity, one half of it, so that their product *is* the
-#    rollout of the chain. Rollout on top of them counts the token itself twice.
-# 3. Patch 0. Each token drifts to the left until it arrives there. The rollout of a deep
-#    model can become alike for all tokens, however different they are, because it takes a
-#    block for a mean of the token and what it looks at, which a real block is not.
+# 1. Each block takes over what is one place to the left. After 7 blocks the last token holds
+#    patch 0 only. After 20 blocks it is the same, because the first token looks at itself.
+# 2. These blocks already hold one half of the identity, so that their product *is* the rollout
+#    of the chain. `rollout` of these blocks would count the token itself once more.
+# 3. Patch 0. Each path, followed backwards, drifts to the left until it arrives there. The
+#    rollout of a deep model can become alike for all tokens, however different they are: it
+#    takes a block for a mean of the token and what it looks at, which a real block is not.
 
 
 # %% tags=["solution"]
@@ -1327,7 +1319,7 @@ assert not is_quick or (drops.max() > 50 and drops.min() < 10)
 # filters and its distances are in {cite:t}`dosovitskiy2021`, section 4.5 and appendices
 # D.7 and D.8; {cite:t}`raghu2021` compare distances for small and large training sets.
 # Rollout is by {cite:t}`abnar2020`, and the idea to grow a trained model by copies of its
-# blocks by {cite:t}`gong2019`. What attention explains is argued by {cite:t}`jain2019` and
-# {cite:t}`wiegreffe2019`; the length of the values is brought in by
-# {cite:t}`kobayashi2020`, and the long tokens of large models by {cite:t}`darcet2024`. Full
-# entries are in the [references](#sec-references).
+# blocks by {cite:t}`gong2019`. Whether attention explains is disputed by {cite:t}`jain2019` and
+# {cite:t}`wiegreffe2019`; the length of the values is measured by {cite:t}`kobayashi2020`, and
+# the long tokens of large models are found by {cite:t}`darcet2024`. Full entries are in the
+# [references](#sec-references).
