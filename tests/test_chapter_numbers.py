@@ -303,6 +303,9 @@ def test_what_the_text_says_beside_the_figure(runs):
         wide = runs["bfloat16-steps-batch-256", seed]
         assert wide.history["dead"][-1][0] < 1  # "a few of its units are left"
         assert wide.training["precision"] == "mixed_bfloat16"
+        half = runs["bfloat16-steps", seed]  # the same with 32 images
+        assert half.training["precision"] == "mixed_bfloat16"
+        assert half.training["batch_size"] == 32 and half.history["dead"][-1][1] > 0.98
         dry = runs["first-steps-no-dropout", seed]
         assert max(run.history["val_loss"][-1] for run in (wide, dry)) < 4.5
         more = runs["first-steps-decay", seed].training["weight_decay"]
@@ -316,6 +319,28 @@ def test_a_constant_answer_can_be_as_loud_as_the_one_of_the_report(runs):
     losses = warm["val_loss"][3:6]
     assert max(abs(loss - 4.6079) for loss in losses) < 0.001
     assert ", ".join(f"{loss:.3f}" for loss in losses) in "\n".join(printed("training"))
+    other = runs["first-steps-warmup", 1].history["val_loss"][3:6]
+    assert min(other) < math.log(100) - 0.02  # "one of two seeds"
+
+
+def test_the_long_sum_at_a_high_rate_makes_its_layer_say_the_same():
+    low, short, high = (
+        number("training", f"{name}:")[0]
+        for name in ("low rate", "mean of the tokens", "high rate")
+    )
+    assert high > 60 and max(low, short) < 40
+
+
+def test_the_first_layer_never_dies_as_a_whole_in_the_grid(runs):
+    grid = load_runs(ROOT / "results", "dead-units")
+    first, last = np.array([run.history["dead"][-1] for run in grid]).T
+    assert max(first) < 0.65 and max(last) == 1 and len(grid) == 75
+
+
+def test_a_step_that_raises_the_activation_lowers_the_input_of_a_silent_unit():
+    assert all(gelu_slope(x) < 0 for x in (-1, -2, -4))
+    words = "to *raise* the activation pushes the pre-activation further *down*"
+    assert words in prose("training")
 
 
 def test_the_repaired_recipe_learns_with_a_first_layer_nearly_dead(runs):
