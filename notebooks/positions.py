@@ -70,18 +70,18 @@ plt.style.use("vitlib.course")
 # patches, and the same patches in another order.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Do the proof at the board, one arrow a line, and let the class say
+# > **For the instructor.** Do the proof at the board, one step a line, and let the class say
 # > where the matrix goes next. Dwell on the third step: why may a permutation pass through
 # > softmax? Because it works on a row and takes no notice of the order inside it. Ask at the
-# > end which step needs the mean; the section on flattened heads lives on that answer.
+# > end which step needs the mean; the section on flattened heads builds on that answer.
 
 # %%
 scenes = shapes.draw_shapes(num_images=100, seed=seed)
-first = np.flatnonzero(scenes.labels % 4 == 0)[0]  # 4 arrangements: "left of"
+first = np.flatnonzero(scenes.labels % 4 == 0)[0]  # the first "left of"
 image, label = scenes.images[first].astype("float32"), scenes.labels[first]
 print(shapes.CLASS_NAMES[label])
 
-# %% mystnb={"figure": {"caption": "Left: an image of the embedded data set, and the borders of its 16 patches. Right: the same patches, shuffled.", "name": "fig-shuffled"}, "image": {"alt": "Two pictures of 32 by 32 pixels under a grid of 4 by 4 squares. Left, a red square stands to the left of a blue ring, among a few dots. Right, the same 16 squares lie in another order, and the two shapes stand elsewhere."}}
+# %% mystnb={"figure": {"caption": "Left: an image of the embedded data set, and the borders of its 16 patches. Right: the same patches, shuffled.", "name": "fig-shuffled"}, "image": {"alt": "Two pictures of 32 by 32 pixels under a grid of 4 by 4 squares. Left, a red square is to the left of a blue ring, among a few dots. Right, the same 16 patches are in another order, and the two shapes are elsewhere."}}
 rng = np.random.default_rng(seed)
 order = rng.permutation(16)
 patches = ops.convert_to_numpy(vitlib.Patches(patch_size=8)(image[None]))
@@ -116,8 +116,8 @@ plt.show()
 #    same for each row, so it changes nothing here.)
 # 2. The {term}`logits <logit>` become $\Pi Q (\Pi K)^\top = \Pi \, Q K^\top \Pi^\top$.
 #    Their rows and their columns are shuffled alike.
-# 3. {term}`Softmax <softmax>` works on each row for itself, and takes no notice of the
-#    order inside a row. So
+# 3. {term}`Softmax <softmax>` works on each row separately. Shuffle the entries of a row, and
+#    its weights are shuffled in the same way. So
 #    $\mathrm{softmax}(\Pi A \Pi^\top) = \Pi \, \mathrm{softmax}(A) \, \Pi^\top$.
 # 4. In the product with the values, $\Pi^\top$ meets $\Pi$:
 #
@@ -131,9 +131,9 @@ plt.show()
 #
 # The rest of a {term}`Transformer block` does not mix tokens at all.
 # {term}`Layer normalisation <layer normalisation>`, the {term}`MLP` and the
-# {term}`residual connection` treat each row for itself. More heads are more copies of
-# {eq}`eq-attention` side by side. So a whole block $f$ has $f(\Pi X) = \Pi f(X)$, and a
-# stack of blocks has it too.
+# {term}`residual connection` treat each row separately. More heads are more copies of
+# {eq}`eq-attention` side by side, and the projection that joins them works row by row. So a
+# whole block $f$ has $f(\Pi X) = \Pi f(X)$, and a stack of blocks has it too.
 #
 # At the end, {term}`mean pooling` adds up the rows and divides by $N$. A sum does not
 # depend on the order. There the last $\Pi$ disappears, and the logits of the model cannot
@@ -141,7 +141,7 @@ plt.show()
 # each occurs, but not where.
 #
 # A proof can hide a mistake, so we also ask a block of `vitlib`, with random weights and
-# random tokens: how far apart are its outputs?
+# random tokens: how far apart are its outputs before and after a shuffle?
 
 # %%
 tokens = keras.Input((16, 64))
@@ -266,7 +266,8 @@ print(f"1-D, difference from x + table: {gap:.4f}")
 # Write in one line what happens between the patches and the first block of the report's ViT:
 # `encode(patches, kernel, bias, table)`. `patches` has the shape
 # `(B, N, P * P * C)`. `kernel`, `(P * P * C, D)`, and `bias`, `(D,)`, belong to the
-# projection, and `table`, `(N, D)`, to 1-D positions. The tokens `(B, N, D)` come back.
+# projection, and `table`, `(N, D)`, to 1-D positions. The tokens `(B, N, D)` come back. Here
+# $P$ is the side of a patch and $C$ the number of channels, not of columns.
 #
 # Suppose that a table `(N, P * P * C)` were added to the patches instead, before the
 # projection. Could the model still tell the places apart?
@@ -276,13 +277,13 @@ print(f"1-D, difference from x + table: {gap:.4f}")
 # :::{admonition} A first hint
 # :class: dropdown hint
 #
-# Write the shape below each of the four arguments. Which two have their last axis and their
-# first axis in common?
+# Write down the shapes of the four arguments and of the result. Which axis is missing from the
+# result, and which two arguments have it?
 # :::
 
 # %% [markdown]
 # **2-D.** Two small tables are joined to a large one. Rows are repeated and columns are
-# tiled, as the middle and the right table above show.
+# tiled, as the middle and the right table of {numref}`fig-indices` show.
 
 
 # %%
@@ -309,8 +310,8 @@ print(f"2-D, difference from x + table: {gap:.4f}")
 # **Relative.** This kind does not say where a patch *is*. It says where the key is, seen
 # from the query {cite:p}`shaw2018`. The *offset* is the difference of two places in the
 # sequence, $m - n$. It runs from $-(N - 1)$ to $N - 1$, so a table of $2 N - 1$ vectors
-# $\rho$ of the length of a query holds one for each. Adding $N - 1$ gives the row of the
-# table, counted from 0.
+# $\rho$ of the length of a query holds one for each offset. Adding $N - 1$ to an offset gives
+# its row in the table, counted from 0.
 
 # %%
 offsets = np.arange(16) - np.arange(16)[:, None]  # (query, key)
@@ -358,7 +359,8 @@ gap = difference(weights[0], ops.softmax(logits))
 print(f"difference of the weights: {gap:.4f}")
 
 # %% [markdown]
-# Whatever the kind, a model with positions must now notice the shuffled patches.
+# Whatever the kind, a model with positions must now notice the shuffled patches. The weights
+# are random and drawn anew, so 1-D gives another number than above.
 
 # %%
 WORDS = {
@@ -386,9 +388,10 @@ for position in KINDS:
 # | relative | $L (2 N - 1) d$ | $L N^2 h d$ |
 #
 # The last entry is a product of length $d$ for each pair of patches, in each head and
-# block, as much as comparing queries and keys costs. The table below counts both
-# in the report's ViT. Its large head is the same for all four kinds, and would only
-# take time to build, so a mean and one `Dense` layer stand in its place.
+# block, as much as comparing queries and keys costs. The next table counts parameters and
+# multiply-adds in the report's ViT. Its large head is the same for all four kinds and takes
+# time to build, so a mean and one `Dense` layer replace it. With the large head, the last
+# number of the table would be a little smaller.
 
 # %%
 report = replace(vitlib.REPORT_VIT, pooling="mean", head_units=())
@@ -454,8 +457,8 @@ assert multiply_adds == extra.tolist()
 # "below".
 #
 # The end of a row is worse. The sequence goes on from the last patch of a row to the
-# first patch of the next row, on the other side of the image, and this is an offset of 1,
-# too. How often does it happen, and how often for an offset of 6?
+# first patch of the next row, on the other side of the image, and this offset is also 1. How
+# often does it happen, and how often for an offset of 6?
 
 # %%
 N, C = report.num_patches, report.grid_size[1]
@@ -467,8 +470,8 @@ for offset in (1, 6):
     print(f"{offset}: {inside} in one row, {wrapped} in the next row")
 
 # %% [markdown]
-# All pairs of one offset share one vector. By it the model cannot tell whether the key
-# is 6 columns to the right, or one row down and 6 columns to the left.
+# All pairs of one offset share one vector. From this vector the model cannot tell whether the
+# key is 6 columns to the right, or one row down and 6 columns to the left.
 #
 # :::{exercise} Which steps share a vector?
 # :label: ex-positions-wrap
@@ -523,16 +526,17 @@ for offset in (1, 6):
 # We can say how well a model without positions does on the embedded data before we train
 # it. Look at the image of {numref}`fig-shuffled` once more, and mirror the grid of tiles: the
 # first column of tiles becomes the last, and the pixels inside each tile stay as they
-# are. The red shape is now on the other side, so the image belongs to another class. Swap
-# rows and columns, and it belongs to a third class. Do both, and it is the fourth.
+# are. The red shape is now on the other side, so the image belongs to another class. Swap rows
+# and columns instead, and the image belongs to a third class. Do both, and it belongs to the
+# fourth.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Let all cells of the chapter run before you begin: the trainings of
-# > the next section need a minute or two, and the ceiling should stand on the board when the
-# > curves arrive. A likely wrong ceiling is guessing over all classes; ask what a model knows that sees both shapes and
-# > no place.
+# > the next section need a minute or two, and the ceiling should be on the board when the
+# > curves arrive. A likely wrong ceiling is guessing over all classes; ask what a model knows
+# > that sees both shapes and no place.
 
-# %% mystnb={"figure": {"caption": "The same 16 tiles, in four orders. Each picture belongs to a class of its own.", "name": "fig-four"}, "image": {"alt": "Four pictures, each with a red and a blue shape. The red shape stands to the left of the blue one, to the right of it, above it, and below it."}}
+# %% mystnb={"figure": {"caption": "The same 16 tiles, in four orders. Each picture belongs to a class of its own.", "name": "fig-four"}, "image": {"alt": "Four pictures, each with a red and a blue shape. The red shape is to the left of the blue one, to the right of it, above it, and below it."}}
 grid = patches.reshape(4, 4, -1)  # (row, column, pixels of a tile)
 turned = grid.transpose(1, 0, 2)
 grids = np.stack([grid, grid[:, ::-1], turned, turned[::-1]])
@@ -603,18 +607,19 @@ spread = 100 * np.sqrt(0.25 * 0.75 / len(data.test.labels))
 print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
 
 # %% [markdown]
-# So three points above the ceiling may be luck, and more than that is not.
+# Three standard deviations are about three points. So a result up to three points above the
+# ceiling may be luck, and one beyond that hardly can be.
 #
 # :::{exercise} Does the ceiling still hold?
 # :label: ex-positions-ceiling
 #
 # ★★ · 15 minutes
 #
-# Someone changes the model without positions in one point, trains it on the embedded data,
-# and finds far more than 25 %. Which of these changes can explain that? Answer by
-# argument, then test those that `vitlib.TINY_VIT` can express: `replace` changes its
-# fields `patch_size` and `stem_filters`. Each number in `stem_filters` adds a convolution,
-# and a pooling that halves the image: `stem_filters=(16,)` goes with `patch_size=4`.
+# Someone changes the model without positions in one point, trains it on the embedded data, and
+# finds a test accuracy far above 25 %. Which of these changes can explain that? Answer by
+# argument, then test those that `vitlib.TINY_VIT` can express: `replace` changes its fields
+# `patch_size` and `stem_filters`. Each number in `stem_filters` adds a convolution, and a
+# pooling that halves the image: `stem_filters=(16,)` goes with `patch_size=4`.
 #
 # 1. Patches of 4 x 4 pixels in place of 8 x 8.
 # 2. Patches of 16 x 16 pixels.
@@ -636,13 +641,13 @@ print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
 #
 # ## What do the four kinds learn?
 #
-# Now we train all four. Everything but the position is the same: the model and the recipe
-# of the profile, the data, the {term}`seed`, the order of the images.
+# Now we train all four. Everything but the position is the same: the model, the recipe, the
+# data, the {term}`seed`, the order of the images.
 
 # %%
 preset = vitlib.PROFILE_PRESETS[profile]
 recipe, model_config = replace(preset.train, seed=seed), preset.model
-if profile == "quick":  # half as wide and fewer epochs are enough here
+if profile == "quick":  # narrower, fewer epochs, a higher rate
     recipe = replace(recipe, epochs=8, learning_rate=1.6e-2)
     model_config = replace(
         model_config, projection_dim=32, num_heads=2, mlp_units=(64, 32)
@@ -658,8 +663,8 @@ def train_with(position, recipe=recipe, **changes):
 
 
 # %% [markdown]
-# The ceiling is one of the embedded data. On CIFAR-100 nobody knows one, so there we print
-# the accuracy alone.
+# The ceiling holds for the embedded data alone. Nobody knows one for CIFAR-100, so there we
+# print only the accuracy.
 
 
 # %%
@@ -713,9 +718,8 @@ plt.show()
 # The other three leave the ceiling far behind. Look also at the height from which they
 # start to rise: what have they learned by then?
 #
-# A model that stops at 25 % may also have trained badly. Two checks tell the one from the
-# other. First, how often does the model name the right *pair* of shapes, whatever the
-# arrangement?
+# A model that stops at 25 % may also have trained badly. To find out, we ask: how often does
+# the model name the right *pair* of shapes, whatever the arrangement?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -736,9 +740,9 @@ if data_set == "shapes":
     print(f"right pair in {100 * pairs:.0f} % of the images")
 
 # %% [markdown]
-# It has learned what can be learned from a set. Only the arrangement is a guess. Second:
-# what do the models say to the four pictures of {numref}`fig-four`, which are made of the
-# same tiles?
+# It has learned what can be learned from a set. Only the arrangement is a guess. What, then,
+# do the models say to the four pictures of {numref}`fig-four`, which are made of the same
+# tiles?
 
 # %% tags=["nbval-ignore-output"]
 if data_set == "shapes":
@@ -757,8 +761,8 @@ if (profile, data_set) == ("quick", "shapes"):
     assert min(answers[position] for position in KINDS[1:]) > 1
 
 # %% [markdown]
-# The table has the accuracies on the test images. Each row is one seed, so it cannot rank the
-# three kinds with positions.
+# The table has the accuracies on the test images. Each row is a single run, so the table
+# cannot rank the three kinds with positions.
 
 # %% tags=["nbval-ignore-output"]
 rows = [
@@ -770,20 +774,20 @@ Table(("position", "test top-1 (%)", "test top-5 (%)"), tuple(rows))
 # %% [markdown]
 # ## What has a table learned about places?
 #
-# At the start, a table is random: no vector has anything to do with another. What
-# training made of it can be seen by comparing the vectors. We take the cosine of the
-# angle between two of them: 1 for the same direction, 0 for a right angle, -1 for opposite
+# At the start, the 1-D table is random: no vector has anything to do with another. What
+# training made of it can be seen by comparing the vectors. We take the cosine of the angle
+# between two of them: 1 for the same direction, 0 for a right angle, -1 for opposite
 # directions. Like {cite:t}`dosovitskiy2021` (figure 7), we draw these numbers as maps. Each
 # patch has a small map of the whole grid, whose colours compare it with every other patch. The
 # small maps are laid out as the patches are.
 #
 # One step comes first. A vector that is added to all places says nothing about places: the bias of
-# the projection could hold it as well, and the model would be the same. So we take the
-# mean of a table off before we compare its vectors.
+# the projection could hold it as well, and the model would be the same. So we subtract the
+# mean of a table before we compare its vectors.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Show one map alone and ask which patch it belongs to. Bright rows
-# > and columns are read at once; a bright row alone may be taken for an error of the plot. Warn
+# > **For the instructor.** Show one map alone and ask which patch it belongs to. Red rows and
+# > columns are read at once; a red row alone may be taken for an error of the plot. Warn
 # > against reading more than the map says: similarity is no proof of use.
 
 # %%
@@ -799,7 +803,7 @@ maps = {
     for key, table in tables.items()
 }
 
-# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, their mean taken off, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself has 1, the darkest red, which its neighbours may come close to.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: nearly white but for one red cell a map. 2-D before training: a pale red cross through the patch, on pale blue. 1-D and 2-D after training: a red area with each patch in it that fades, and turns blue on the far side of the grid."}}
+# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, their mean subtracted, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself has 1, the darkest red, which its neighbours may come close to.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: nearly white but for one red cell a map. 2-D before training: a pale red cross through the patch, on pale blue. 1-D and 2-D after training: a red area around each patch fades and turns blue towards the far side of the grid."}}
 fig, axes = plt.subplots(2, 2, figsize=(5.6, 5))
 fig.get_layout_engine().set(wspace=0.08, hspace=0.08)
 for ax, (key, similarity) in zip(axes.flat, maps.items(), strict=True):
@@ -809,9 +813,9 @@ fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
 plt.show()
 
 # %% [markdown]
-# Before training, the 1-D table knows nothing: a patch is like itself, and like no other. The 2-D
-# table shows a cross that nobody trained. Two patches of
-# a row share half of their vectors, and that makes them alike from the start.
+# Before training, the 1-D table knows nothing: a patch is like itself, and like no other. The
+# 2-D table shows a cross that nobody trained. Two patches of a row or of a column share half of
+# their vectors, which makes them alike from the start.
 #
 # After training, neighbours should be alike if the model has a use for it. We compare the
 # mean similarity of patches that touch, above, below, left or right, with that of all
@@ -879,8 +883,8 @@ if (profile, data_set) == ("quick", "shapes"):
 # From the labels alone, the 1-D table has found rows and columns. That it did so *here* is no
 # law: these data ask for rows and columns, and for nothing else.
 #
-# The relative kind has no place to draw, since each of its vectors belongs to an offset. They
-# need the same care: a vector $c$ added to all of them adds the same
+# The relative kind has no place to draw, since each of its vectors belongs to an offset. These
+# vectors need the same care: a vector $c$ added to all of them adds the same
 # $q_n \cdot c / \sqrt{d}$ to all logits of query $n$, and softmax does not see it.
 #
 # :::{exercise} A table that needs no training
@@ -910,15 +914,15 @@ if (profile, data_set) == ("quick", "shapes"):
 # :::{admonition} A first hint
 # :class: dropdown hint
 #
-# A sine times a sine plus a cosine times a cosine is one of the addition formulas. For the
-# second question, draw the two cosines that you must compare for a fast wave and a slow one.
+# A sine times a sine plus a cosine times a cosine is one of the addition formulas. To compare
+# the two patches, draw both cosines for a fast wave and for a slow one.
 # :::
 #
 # ## Why does a flattened head hide the difference?
 #
 # All models above end in a mean, but the report's model does not. It puts its $N$ tokens side
-# by side and feeds the long vector into a `Dense` layer: a {term}`flatten head`. Let
-# $t_n$ be the last token of patch $n$, as a row. The weights of the `Dense` layer fall
+# by side and feeds the long vector into a `Dense` layer: a {term}`flatten head`. Let $t_n$ be
+# the token of patch $n$ after the last block, as a row. The weights of the `Dense` layer fall
 # into $N$ blocks, one for each place:
 #
 # $$
@@ -973,9 +977,10 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # The report says that 2-D embeddings gave no significant gain over 1-D ones. The sentence is
 # that of {cite:t}`dosovitskiy2021` (section 3.1), and the one ViT that the report prints has a
-# 1-D table. Its model could not have tested it either. Its first head layer has 18,432 inputs,
-# a weight for each element of each token at each place, so that the head can make up for what the
-# embedding lacks. **A fair comparison of positions needs a head that is blind to them.**
+# 1-D table. The report's model could not have tested that sentence. The first layer of
+# its head has 18,432 inputs, one for each element of each token. So it has weights for each
+# place, and can make up for what the embedding lacks. **A fair comparison of positions needs a
+# head that is blind to them.**
 #
 # :::{exercise} Which models notice?
 # :label: ex-positions-notices
@@ -1014,12 +1019,12 @@ if (profile, data_set) == ("quick", "shapes"):
 # One published measurement is by {cite:t}`schh`: a ViT with 6 blocks and 820 thousand
 # parameters on CIFAR-100, patches of 4 x 4 pixels, 200 epochs. Its test accuracy is given
 # as 53.25 % without positions, 60.87 % with a learned 1-D table and 65.11 % with a relative
-# kind that treats rows and columns apart and counts offsets only up to 2. These are single runs, and the code looks at the
-# test images after every epoch. {cite:t}`dosovitskiy2021` (appendix D.4) compare the same
-# four kinds as this chapter, on far more data.
+# kind that treats rows and columns apart and counts offsets only up to 2. These are single
+# runs, and the code looks at the test images after every epoch. {cite:t}`dosovitskiy2021`
+# (appendix D.4) compare the same four kinds as this chapter, on far more data.
 #
 # This course has {term}`recorded <recorded run>` all four kinds on CIFAR-100, in a small model
-# under mean pooling, with three {term}`seeds <seed>` each.
+# with mean pooling, with three {term}`seeds <seed>` each.
 
 # %% mystnb={"figure": {"caption": "Test accuracy on CIFAR-100 of the recorded runs of a small ViT, by the kind of position. Open circles: the seeds. Dot and line: their mean and its 95 % interval.", "name": "fig-recorded-positions"}, "image": {"alt": "Four rows, each with three circles, a dot and a line. The rows 2-D tables and 1-D table lie together, about four points to the right of none. The row relative lies just to the right of none, and their lines overlap."}}
 recorded = vitlib.load_runs("../results", "positions")
@@ -1033,8 +1038,8 @@ plt.show()
 
 # %% [markdown]
 # How much is each kind worth? The table has the mean gain over "none" and its interval at the
-# same level, by Welch's formula, which allows for the spread and the number of seeds on either
-# side.
+# level of {numref}`fig-recorded-positions`, by Welch's formula, which allows for the spread and
+# the number of seeds on either side.
 
 # %%
 from vitlib.records.intervals import welch_interval
@@ -1051,15 +1056,15 @@ columns = ("position", "seeds", "gain (points)", "from", "to")
 Table(columns, tuple(rows))
 
 # %% [markdown]
-# **Positions help on photographs, too: a table of one or of two dimensions is worth about four
-# points.** The study cannot tell these two apart. Our relative kind gains less than a point, and
-# 0 lies in its interval, so that the gain may be chance. This is not the published order.
+# **Positions also help on photographs: a table of one or of two dimensions is worth about four
+# points.** The study cannot tell these two apart. Our relative kind gains less than a point,
+# and 0 lies in its interval, so the gain may be chance. This is not the published order.
 #
 # At least seven things are different, and these runs cannot separate them.
 #
 # | | published | here |
 # |---|---|---|
-# | offsets | rows and columns apart | along the sequence, where the end of a line is next to the beginning of another |
+# | offsets | rows and columns apart | along the sequence, where the end of a row is next to the start of the next |
 # | largest offset | 2; what is farther has the vector of 2 | 63, all that occur |
 # | first values of the vectors | standard deviation 1 | 0.02 |
 # | vectors of offsets | for the keys, and more for the values | for the keys |
@@ -1067,9 +1072,9 @@ Table(columns, tuple(rows))
 # | answer read from | a class token | the mean of the tokens |
 # | epochs | 200 | 8 |
 #
-# A longer run alone would not have helped these models. In eight epochs the learning rate has
-# fallen to 0 along its cosine, and in the last of them the validation accuracy changed by less
-# than a point.
+# To go on after the eighth epoch would not have helped these models. By then the learning rate
+# has fallen to 0 along its cosine, and in the last epoch the validation accuracy changed by
+# less than a point.
 #
 # Look at the row "none" as well. A set of patches is enough for most of what this model knows.
 #
@@ -1097,8 +1102,8 @@ Table(columns, tuple(rows))
 # * A ceiling that follows from an argument is a test: a model that passes it has got the
 #   information from somewhere.
 # * A flatten head knows the places. Compare positions with a head that does not.
-# * Take the mean off a table before you read it: a vector common to all places has no effect of
-#   its own.
+# * Subtract the mean of a table before you read it: a vector common to all places has no
+#   effect of its own.
 #
 # ## Solutions
 #
@@ -1248,10 +1253,11 @@ for arrangement, steps in zip(shapes.ARRANGEMENTS, ahead, strict=True):
 # :class: dropdown
 # :::
 #
-# Rows and columns are counted apart. Two numbers become one as the places of a grid do:
-# multiply the first with the number of values of the second. The report's grid needs
-# $23 \cdot 23 = 529$ vectors, one for each step. Separate tables for rows and columns need
-# $23 + 23 = 46$. They cannot give a step a value that is not a sum of its two parts.
+# Rows and columns are counted apart. Two numbers become one as row and column do in
+# $n = C r + c$: multiply the first by the number of values of the second, then add the
+# second. The report's grid needs $23 \cdot 23 = 529$ vectors, one for each step. Separate
+# tables for rows and columns need $23 + 23 = 46$. They cannot give a step a value that is
+# not a sum of its two parts.
 
 
 # %% tags=["solution"]
@@ -1282,8 +1288,8 @@ print("right neighbour:", steps[0, 1], "  next row, far left:", steps[11, 12])
 #
 # 1. No. A tile is then four patches that move together. The set of patches still has the
 #    same distribution under all arrangements.
-# 2. Yes. Such a patch holds 2 x 2 tiles. If both shapes lie in one patch, the patch shows
-#    how they stand. The set of large patches is *not* the same after the moves of
+# 2. Yes. Such a patch holds 2 x 2 tiles. If both shapes lie in one patch, the patch shows how
+#    they are arranged. The set of large patches is *not* the same after the moves of
 #    {numref}`fig-four`.
 # 3. No. The class token is the same for every image. It looks at the others by attention,
 #    and so at a set.
@@ -1340,10 +1346,10 @@ for name, change in changes.items():
 #
 #    The sum over $i$ depends on $m - n$ alone. The patch to the right has $m - n = 1$, the
 #    one below has $m - n = 12$. All vectors are equally long, so the right one is more alike if
-#    $\sum_i \cos \omega_i > \sum_i \cos 12 \omega_i$. Term by term this is not so: the fast waves have
-#    turned more than once within 12 places, and three of the 64 terms are larger on the right-hand side. The slow
-#    waves, with $12 \omega_i < \pi$, have a falling cosine, and they are most. The sum has to be
-#    computed; the cell below does it.
+#    $\sum_i \cos \omega_i > \sum_i \cos 12 \omega_i$. Term by term this is not so: the fast
+#    waves have turned more than once within 12 places, and three of the 64 terms are larger
+#    on the right-hand side. Most waves are slow, with $12 \omega_i < \pi$, and their cosine
+#    falls. The sum has to be computed; the cell below does it.
 # 2. The waves are the columns; sine and cosine are stacked side by side.
 # 3. In the joined table, the patch below is as much alike as the one to the right.
 
@@ -1418,9 +1424,9 @@ checks.check_notices(notices)
 # %% [markdown]
 # ## References
 #
-# Self-attention and the fixed table are by {cite:t}`vaswani2017`; the learned 1-D table
-# for images, its maps and the comparison with 2-D and relative kinds are in
-# {cite:t}`dosovitskiy2021`, section 3.1, figure 7 and appendix D.4. Vectors for offsets
-# were introduced by {cite:t}`shaw2018`, and brought to two dimensions by
-# {cite:t}`bello2019`. The measurement on CIFAR-100 is by {cite:t}`schh`. Full entries are
-# in the [references](#sec-references).
+# The Transformer and the fixed table are by {cite:t}`vaswani2017`; the learned 1-D table for
+# images, its maps and the comparison with 2-D and relative kinds are in
+# {cite:t}`dosovitskiy2021`, section 3.1, figure 7 and appendix D.4. Vectors for offsets were
+# introduced by {cite:t}`shaw2018`, and brought to two dimensions by {cite:t}`bello2019`. The
+# measurement on CIFAR-100 is by {cite:t}`schh`. Full entries are in the
+# [references](#sec-references).
