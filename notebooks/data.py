@@ -204,11 +204,11 @@ for width in (0.0, 0.25, 1.0, 4.0):
 Table(("width of the logits", "loss of the constant predictor"), tuple(rows))
 
 # %% [markdown]
-# The report's 4.6079 is just above the smallest possible value, and close to the loss of a
-# constant predictor whose logits are spread over an interval of 0.25. All three numbers fit
-# one story: the ViT gives every image the same answer, and gives all classes nearly the
-# same probability. *Why* it does so cannot be seen in the data. The
-# [chapter on training](#sec-training) asks the model.
+# The report's 4.6079 is just above $\ln 100$, and close to the loss of a constant predictor
+# whose logits are spread over an interval of 0.25. All three numbers fit one story: the ViT
+# gives every image the same answer, and gives all classes nearly the same probability.
+# *Why* it does so cannot be seen in the data. The [chapter on training](#sec-training) asks
+# the model.
 #
 # :::{exercise} Half of the answer
 # :label: ex-data-half
@@ -236,9 +236,9 @@ Table(("width of the logits", "loss of the constant predictor"), tuple(rows))
 #
 # ## What can 32 x 32 pixels show?
 #
-# We take a photograph that comes with matplotlib, and shrink it. It shows Grace Hopper, a
-# pioneer of compilers. The report's ViT enlarges every image to 72 x 72 pixels before it
-# looks at it, so we also do that.
+# We cut a square out of a photograph that comes with matplotlib, and shrink it. It shows
+# Grace Hopper, a pioneer of compilers. The report's ViT enlarges every image to 72 x 72
+# pixels before it looks at it, so we also do that.
 
 # %%
 with get_sample_data("grace_hopper.jpg") as file:
@@ -272,9 +272,9 @@ print(f"mean difference of a pixel value: {difference.mean():.0f} of 255")
 print(f"largest difference of a pixel value: {difference.max():.0f} of 255")
 
 # %% [markdown]
-# One was made from the photograph in full, $400 \cdot 400 = 160{,}000$ pixels, the other
-# from 1,024. Enlarging makes new pixels out of the old ones, each a mean of its neighbours,
-# and brings no detail back. [](#sec-patches) shows that it adds no information.
+# One was made from the square in full, $400 \cdot 400 = 160{,}000$ pixels, the other from
+# 1,024. Enlarging makes new pixels out of the old ones, each a mean of its neighbours, and
+# brings no detail back. [](#sec-patches) shows that it adds no information.
 #
 # ## Why three parts?
 #
@@ -400,8 +400,8 @@ print(f"at random, images of a class: {least} to {most}")
 # an array of the labels, with equally many of each class, and `rng` a generator of random
 # numbers such as `np.random.default_rng(0)`. Two arrays come back: the rows of a validation
 # set with `per_class` random images of each class, and the rows of the rest. It takes about
-# three lines with NumPy. Split `labels` above, and check that the two have no row in common
-# and that each class has 10 rows in the first.
+# three lines with NumPy. Split the `labels` above with `per_class=10`, and check that the two
+# have no row in common and that each class has 10 rows in the first.
 # `checks.check_stratified_split(stratified_split)` tells you whether it is right.
 # :::
 #
@@ -463,9 +463,10 @@ print("of two changed copies:", find_copies(changed, dataset.train.images))
 # %% [markdown]
 # It finds what was planted, and is blind to the smallest change.
 #
-# Now for the data at hand. The table's numbers for CIFAR-100 were counted with this very
-# function; those in the last column are counted here, in the data set of this run. When the
-# chapter is run with CIFAR-100, the cell stops with an error if the two differ.
+# Now for the data at hand. In the next table, the numbers for CIFAR-100 were counted with
+# this very function; those in the last column are counted here, in the data set of this
+# run. When the chapter is run with CIFAR-100, the cell stops with an error if the two
+# differ.
 
 # %%
 known = np.concatenate([dataset.train.images, dataset.validation.images])
@@ -485,11 +486,11 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 
 # %% [markdown]
 # CIFAR-100 has ten test images that are also in its first part, pixel for pixel. Six of the
-# ten have another label there. Either one of the two labels is wrong, for people gave them;
-# or the photograph shows both things, and one label cannot say so. The last row is about
-# our own split: the file holds some images twice, and of six validation images the other
-# copy has fallen into the training split. The embedded set has no copies, because the noise
-# makes every image different.
+# ten have another label there. Perhaps one of the two labels is wrong, for people gave
+# them; perhaps the photograph shows both things, and one label cannot say so. The last row
+# is about our own split: the file holds some images twice, and of six validation images the
+# other copy has fallen into the training split. The embedded set has no copies, because the
+# noise makes every image different.
 #
 # How much can ten images change? Let $n$ be the number of test images, $h$ the number of
 # hits, and $d$ the number of copies. At worst, all copies are hits. Without them the
@@ -822,8 +823,8 @@ np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 # wrong on `float32` numbers in the same way.
 # :::
 #
-# Three means, three variances and one counter: these are the 7 parameters that are not
-# trained in the summary of the report's ViT.
+# Three means, three variances and one counter: these are the 7 parameters that the summary
+# of the report's ViT lists as not trained.
 #
 # And the ResNet? The report says that its data "were not normalized". We take this to mean
 # the pixels, which then enter as whole numbers from 0 to 255. That is an inference: the
@@ -835,7 +836,7 @@ np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 # ★★ · 10 minutes
 #
 # Write `normalize(images, training)`. Both are arrays of the shape `(B, H, W, 3)`: images
-# of any part, and the training images. The function returns `images`, normalised by
+# of any split, and the training images. The function returns `images`, normalised by
 # {eq}`eq-data-normalise`, each channel by itself. Make sure that your means do not go wrong
 # as those of the last column do. Do the test images have a mean of exactly 0 then?
 # `checks.check_normalize(normalize)` tells you whether your function is right.

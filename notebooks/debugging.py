@@ -142,10 +142,10 @@ print("deviation:", deviation(pixels).round(2))
 #
 # ## Program 2: what does the augmentation do?
 #
-# This {term}`augmentation` cuts a square of 32 x 32 pixels out of the image, at a random
-# place, and flips it in half of the cases. It is given the three random numbers, from 0 to
-# 1, that decide, so that we can repeat it. (A flip changes the class of an embedded image.
-# Here we only look at the pictures.)
+# This {term}`augmentation` cuts a square of 32 x 32 pixels out of the image, at a random place,
+# and flips it in half of the cases. The three random numbers from 0 to 1 that decide this are
+# arguments, so that we can repeat it. (A flip changes the class of an embedded image. Here we only
+# look at the pictures.)
 
 
 # %%
@@ -283,7 +283,7 @@ print(f"12 blocks of ViT-Base: {12 * block(64, 12, 3072):,} parameters")
 # :class: dropdown hint
 #
 # A dense layer from $a$ to $b$ numbers has $a \cdot b + b$ parameters. List the shapes of all
-# layers of a block as the paper's sizes give them, and hold the list against the layers that
+# layers of a block as the paper's sizes give them, and compare the list with the layers that
 # the program builds, one by one.
 # :::
 #
@@ -612,7 +612,7 @@ for name, answers in models.items():
 # > **For the instructor.** Before the table, let the class sort the ten programs by what the
 # > defect costs: accuracy, a true result, or nothing that we know. Expect a quarrel about the
 # > fourth and the tenth.
-# > The fourth is a model, only not the one that it is called; the tenth says what is untrue of
+# > The fourth builds a sound model, only not ViT-Base; the tenth says something untrue about
 # > models that are as good as before.
 
 # %% [markdown]
@@ -639,11 +639,11 @@ for name, answers in models.items():
 #
 # **Half of them have no symptom.** They are not found by waiting for one.
 #
-# Not all of them cost accuracy. Programs 2, 5, 7, 8 and 9 may, and the cost can be everything: of
-# two narrow copies of the report's ViT that differ in the learning rate alone, one learned and the
-# other kept a dead head for 30 epochs ([](#sec-findings)). Programs 3 and 4 make another model
-# than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has none: the model
-# is as good as before, and only what is said about it is untrue.
+# Not all of them cost accuracy. Programs 2, 5, 7, 8 and 9 may, and a wrong learning rate can cost
+# everything: of two narrow copies of the report's ViT that differ in the learning rate alone, one
+# learned and the other kept a dead head for 30 epochs ([](#sec-findings)). Programs 3 and 4 make
+# another model than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has
+# none: the model is as good as before, and only what is said about it is untrue.
 #
 # ## What this chapter does not show
 #
@@ -880,10 +880,10 @@ for name, scale in (("without the scale", 1), ("with it", 8)):
 
 # %% [markdown]
 # The sum is 1/8, and 8 is the root of 64. The program divides the weights by the scale, and not
-# the products. So both halves of the promise are broken. The token gets an eighth of
-# a mean, which the layers after it can make up for. And the softmax works on products of the size
-# 8: nearly all weight goes to one key, and little gradient flows to the others. That is what the
-# scale is there to prevent {cite:p}`vaswani2017`.
+# the products. So both halves of the promise are broken. The token gets an eighth of a mean, which
+# the layers after it can make up for. And the softmax works on products of the size 8: most of the
+# weight goes to one key, and little gradient flows to the others. That is what the scale is there
+# to prevent {cite:p}`vaswani2017`.
 
 
 # %% tags=["solution"]
@@ -918,9 +918,9 @@ print(f"spread over the blocks: {instruments.spread(by_block):.2f}")
 print(f"over independent draws: {instruments.spread(others):.2f}")
 
 # %% [markdown]
-# All six blocks start as the same block. An initialiser of Keras that was given a whole
-# number as its seed returns the same numbers at each call, and so does a key of JAX.
-# What is needed is a *source* of seeds, which the seed sets once.
+# All six blocks start as the same block. An initialiser of Keras that was given a whole number as
+# its seed returns the same numbers at each call, as JAX does for the same key. What is needed is a
+# *source* of seeds, which the seed sets once.
 #
 # Counting the seeds up, `seed + block`, is no repair. Block 1 of the run with seed 0 and
 # block 0 of the run with seed 1 are then the same, and the two runs are not independent.
@@ -991,8 +991,8 @@ checks.check_repaired_mix(repaired_mix)
 # :class: dropdown
 # :::
 #
-# The first step of the curve is the longest, and a warm-up begins with the shortest ones. The rate
-# is minus the step divided by the gradient.
+# The first step of the curve is the longest, and a warm-up begins with short ones. The rate is
+# minus the step divided by the gradient.
 
 # %%
 used = np.diff(places) / (3.0 - np.array(places[:-1]))
