@@ -287,8 +287,8 @@ assert noise == 0 and middle > 1
 # (`vitlib.build_small_resnet` builds it from `PROFILE_RESNETS[profile].model`. Its convolutions
 # pad by themselves, so `layer.input` is the map without padding.)
 #
-# Write `count_idle(side, kernel)`: a window of `kernel` x `kernel` weights, an odd number,
-# moves by 1 over a map of `side` x `side` cells, with its centre on each. How many of its
+# Write `count_idle(side, kernel)`: a window of `kernel` x `kernel` weights moves by 1 over a map
+# of `side` x `side` cells, with its centre on each cell in turn; `kernel` is odd. How many of its
 # weights never meet a cell? `checks.check_count_idle(count_idle)` tells you whether it is
 # right.
 # :::
@@ -312,8 +312,8 @@ assert noise == 0 and middle > 1
 # where a multiplication and an addition are two operations ({term}`FLOP`). So what counts is how
 # *often* a weight is used. `vitlib.count_flops` adds this up over all layers. Divided by twice
 # the parameters, its result is the number of multiply-adds for each weight: how often an average
-# weight is used on one image. (For a ViT the number is up to half as much again: attention also
-# multiplies tokens by tokens, without a weight.)
+# weight is used on one image. (For a ViT the number is up to half as much again as these uses:
+# attention also multiplies tokens by tokens, without a weight.)
 
 # %%
 names = {
@@ -768,7 +768,7 @@ for name in runs:  # first trained on few images, then on all
     pair = few_runs[name], runs[name]
     test[name] = [100 * run.test["top1"] for run in pair]
 
-# %% mystnb={"figure": {"caption": "Accuracy of both families after as many steps on a twentieth of the images and on all of them, one seed each. Dot: on the test images. Ring: on the few images, on which all four were trained. The bar between them is what was learned by heart.", "name": "fig-comparison-amount"}, "image": {"alt": "Four rows, each with a dot and a ring on an axis from 0 to 100 per cent. For the ViT and the ResNet on few images the ring is near 100 per cent and a long bar leads to a dot far below. For both on all images dot and ring lie close together."}}
+# %% mystnb={"figure": {"caption": "Accuracy of each family after equally many steps on a twentieth of the images and on all of them, one seed each. Dot: on the test images. Ring: on the few images, on which all four were trained. The bar between them is what was learned by heart.", "name": "fig-comparison-amount"}, "image": {"alt": "Four rows, each with a dot and a ring on an axis from 0 to 100 per cent. For the ViT and the ResNet on few images the ring is near 100 per cent and a long bar leads to a dot far below. For both on all images dot and ring lie close together."}}
 fig, ax = plt.subplots(figsize=(5.6, 3.0))
 words = []
 for name, color in zip(runs, ("C0", "C1"), strict=True):
@@ -800,9 +800,10 @@ if (profile, data_set) == ("quick", "shapes"):
 # way, before it has seen a single image. For these images that is a good assumption, and the ViT
 # has to learn it.
 #
-# This is half of the report's sentence that a convolution's bias helps on *small* sets. The other
-# half says that the lead shrinks as the data grow, and two amounts cannot tell: in so few passes
-# over all images the ViT has not finished learning, as {numref}`fig-comparison-budget` shows.
+# This speaks for half of a sentence of the report: a convolution's bias helps on *small* sets.
+# The other half says that the lead shrinks as the data grow. These runs cannot test it: in so few
+# passes over all images the ViT has not finished learning, as {numref}`fig-comparison-budget`
+# shows.
 #
 # The experiment has narrow limits. The embedded images hold two simple shapes on a grid, which
 # suits a convolution. There is one seed, one recipe, and one small model of each family; and the
@@ -841,12 +842,13 @@ for name, model_of in names.items():
 Table(("trained", "PFLOP", *columns), tuple(rows))
 
 # %% [markdown]
-# The last column is what differs from the report. After two epochs of its recipe the ViT scores 1 %
-# here as well, in both of its seeds. The ResNet of the report has one seed and is slow in its first
-# five epochs; [](#sec-training) finds most of its first hidden layer dead.
+# The last column is what differs from the report; the one before it names the epoch that was best
+# in validation, whose weights were tested. After two epochs of its recipe the ViT scores 1 % here
+# as well, in both of its seeds. The ResNet of the report has one seed and is slow in its first five
+# epochs; [](#sec-training) finds most of its first hidden layer dead.
 #
 # The last five rows give three pairs, each trained on the same images under one recipe, but for
-# the number of epochs in one of them. The small ViT and the small ResNet have nearly the same
+# epochs and dropout in one of them. The small ViT and the small ResNet have nearly the same
 # number of parameters, and the ResNet does twice the arithmetic on an image. The ViT behind
 # convolutions {cite:p}`hassani2021` has twice the parameters of its rival.
 # {numref}`fig-comparison-leads` shows by how much the ResNet leads in each pair, with Welch's
@@ -885,8 +887,9 @@ assert [high < 0 for *_, high in leads.values()] == [False, False, True]
 # %% [markdown]
 # All three differences count: 0 lies outside each interval. A ViT that cuts its image into
 # patches is behind the ResNet under both recipes. The second of these intervals leans on a single
-# seed of the ViT; the ViT also has 28 epochs there, and the ResNet 20. With convolutions in front
-# of its tokens a ViT is ahead. These runs speak for convolutions, more than for either family.
+# seed of the ViT, which has 28 epochs and no dropout there; the ResNet has 20 epochs and a dropout
+# of 0.1. With convolutions in front of its tokens a ViT is ahead. These runs speak for
+# convolutions, more than for either family.
 #
 # How does the lead depend on the number of images? The next runs train the small pair on 2,500 to
 # 40,000 images, with the same number of steps at every size and two seeds each.
@@ -975,7 +978,7 @@ Table(columns, tuple(rows))
 # Transformer learns the relevant patterns by itself."** The report trained on one data set of one
 # size. This is a result of {cite:t}`dosovitskiy2021`, who pre-train on up to 300 million images
 # and find that the order of the two families turns as the data grow. A report may cite it, but
-# this one has not shown it. Nothing in this course is large enough to.
+# this one has not shown it. Nothing in this course is large enough to show it.
 #
 # **"Requires high end TPUv3 in order to pretrain the network on large datasets (JFT-300)."** No
 # pre-training was run. {cite:t}`dosovitskiy2021` did theirs on TPUv3, and say that eight such
@@ -1022,8 +1025,8 @@ Table(columns, tuple(rows))
 # :::{admonition} A first hint
 # :class: dropdown hint
 #
-# Underline the verb of each sentence. Does it say what was seen, what caused it, or who is better?
-# Then ask what must be varied, and how often, before anyone can know.
+# Underline the verb of each sentence. Does it say what was seen, what caused it, what is needed,
+# or who is better? Then ask what must be varied, and how often, before anyone can know.
 # :::
 #
 # ## What this chapter does not show
@@ -1209,7 +1212,7 @@ print(f"different images: {apart:.2f} points")
 #
 # By nearly a point, from luck alone. This is why both sides need the same number of trials,
 # and why the test set is not used to choose: the best of many on the validation images is
-# too good to be true, and a fresh set tells.
+# too good to be true, and only a fresh set tells how good the choice is.
 
 
 # %% tags=["solution"]
@@ -1268,9 +1271,9 @@ print(f"{images_needed(0.4793, 0.001):,.0f}")
 # It is shorter than the report's conclusion and says more. It also tells the reader what to do
 # next: find out why the ViT did not train.
 #
-# Of the six sentences, 2 and 6 are in the report, and 1 follows from its three numbers
-# ([](#sec-data)), as far as they are printed. The others name a cause or a rank. Nobody
-# varied the number of images, and one side of the race did not run.
+# Of the six sentences, 2 and 6 can be read off the report, and 1 follows from its three numbers,
+# within their rounding ([](#sec-data)). The others name a need, a cause or a rank. Nobody varied
+# the number of images, and one side of the race did not run.
 
 
 # %% tags=["solution"]

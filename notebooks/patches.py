@@ -523,7 +523,7 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # ★★ · 10 minutes
 #
 # PyTorch keeps the kernel of a convolution in the order (output, channel, row, column).
-# Many published ViTs store their first layer so. Write `from_torch(kernel)`, which takes
+# Many published ViTs store their first layer in this way. Write `from_torch(kernel)`, which takes
 # such a kernel of the shape $(D, C, P, P)$ and returns the weights $(P^2 C, D)$ of the
 # `Dense` layer that makes the same tokens from our patches.
 # `checks.check_from_torch(from_torch)` tells you whether it is right.
@@ -680,7 +680,7 @@ if data_set == "shapes":
 # :::{admonition} A first hint
 # :class: dropdown hint
 #
-# The operator `@` multiplies the last two axes of each head by themselves. Only one of the
+# The operator `@` works on the last two axes, for each head separately. Only one of the
 # four lines needs another way to transpose.
 # :::
 #
@@ -725,8 +725,8 @@ ax.set_axis_off()
 plt.show()
 
 # %% [markdown]
-# In Keras that is a function of six lines. `vitlib.SelfAttention` computes what the layer of
-# Keras computes for one sequence, and keeps its weights as plain matrices.
+# In Keras that is a function of six lines. `vitlib.SelfAttention` is the attention of Keras with
+# queries, keys and values from the same tokens; it keeps its weights as plain matrices.
 
 
 # %%
@@ -1226,7 +1226,7 @@ checks.check_from_torch(from_torch)
 #
 # The softmax works on the last axis, that of the keys, so that the weights of each query sum to
 # 1. The divisor is the root of $d$, the length of a query in one head. We also subtract
-# from each row of logits its largest number, so that no exponential is too large for the
+# from each row of scores its largest number, so that no exponential is too large for the
 # computer. That divides all exponentials of the row by one number, which cancels in the weights.
 
 
@@ -1380,8 +1380,8 @@ print(f"largest number: {largest:,.0f}, largest difference: {difference:.4f}")
 # %% [markdown]
 # ## References
 #
-# The Vision Transformer is by {cite:t}`dosovitskiy2021`; cutting into patches is equation
-# 1 there, the block equations 2 and 3. Attention is by {cite:t}`vaswani2017`, whose blocks have
-# the norm after the sum. Convolutions in front of the patches are studied by
-# {cite:t}`xiao2021`. The report extends a Keras example by {cite:t}`salama2021`. Full entries are
-# in the [references](#sec-references).
+# The Vision Transformer is by {cite:t}`dosovitskiy2021`; the way from patches to tokens
+# with positions is equation 1 there, the block equations 2 and 3. Attention in this form is by
+# {cite:t}`vaswani2017`, whose blocks have the norm after the sum. Convolutions in front of the
+# patches are studied by {cite:t}`xiao2021`. The report extends a Keras example by
+# {cite:t}`salama2021`. Full entries are in the [references](#sec-references).

@@ -247,6 +247,28 @@ def test_the_pairs_have_as_many_seeds_as_the_chapter_says():
     assert max(minutes) < 60 and "each trained for less than an hour" in text
 
 
+def test_the_pairs_share_their_recipe_but_for_epochs_and_dropout_of_one():
+    runs = {run.name: run for run in load_runs(ROOT / "results")}
+    differ = {}
+    pairs = [("small-vit", "small-resnet")]
+    pairs += [(vit, "compact-resnet") for vit in ("pure-vit", "compact")]
+    for pair in pairs:
+        recipes = []
+        for name in pair:
+            model, training = runs[name].model, runs[name].training
+            shared = {key: model[key] for key in ("dropout", "augmentation")}
+            recipes.append({**training, **shared, "seed": None})
+        first, second = recipes
+        differ[pair[0]] = {
+            key: (first[key], second[key]) for key in first if first[key] != second[key]
+        }
+    expected = {"epochs": (28, 20), "dropout": (0, 0.1)}
+    assert differ == {"small-vit": {}, "pure-vit": expected, "compact": {}}
+    text = " ".join(paragraphs("notebooks/comparison.py"))
+    assert "but for epochs and dropout in one of them" in text
+    assert "28 epochs and no dropout there; the ResNet has 20 epochs" in text
+
+
 def test_a_vit_has_up_to_half_as_many_multiply_adds_again_as_uses_of_its_weights():
     cells = json.loads((ROOT / "notebooks/comparison.ipynb").read_text("utf-8"))[
         "cells"
