@@ -388,10 +388,10 @@ for position in KINDS:
 # | relative | $L (2 N - 1) d$ | $L N^2 h d$ |
 #
 # The last entry is a product of length $d$ for each pair of patches, in each head and
-# block, as much as comparing queries and keys costs. The next table counts parameters and
-# multiply-adds in the report's ViT. Its large head is the same for all four kinds and takes
-# time to build, so a mean and one `Dense` layer replace it. With the large head, the last
-# number of the table would be a little smaller.
+# block, as much as comparing queries and keys costs. The next table counts what each kind adds
+# to the parameters and multiply-adds of the report's ViT. Its large head is the same for all
+# four kinds and takes time to build, so a mean and one `Dense` layer replace it. With the large
+# head, the last number of the table would be a little smaller.
 
 # %%
 report = replace(vitlib.REPORT_VIT, pooling="mean", head_units=())
@@ -486,9 +486,9 @@ for offset in (1, 6):
 #    of pairs; the step with the least number of rows down comes first.
 # 2. How many different steps are there on a 12 x 12 grid, and how many vectors do they
 #    share?
-# 3. In the embedded data set, the two shapes are in one row or in one column of tiles.
-#    Can a relative model with patches of one tile tell the four arrangements by the
-#    offset between the two shapes? The grid has 4 x 4 tiles.
+# 3. An image of the embedded data set is a grid of 4 x 4 *tiles*, each of 8 x 8 pixels. The
+#    two shapes are in one row or in one column of tiles. Can a relative model with patches
+#    of one tile tell the four arrangements by the offset between the two shapes?
 #
 # `checks.check_steps_of(steps_of)` tells you whether your function is right.
 # :::
@@ -524,11 +524,11 @@ for offset in (1, 6):
 # ## How good can a set be?
 #
 # We can say how well a model without positions does on the embedded data before we train
-# it. Look at the image of {numref}`fig-shuffled` once more, and mirror the grid of tiles: the
-# first column of tiles becomes the last, and the pixels inside each tile stay as they
-# are. The red shape is now on the other side, so the image belongs to another class. Swap rows
-# and columns instead, and the image belongs to a third class. Do both, and it belongs to the
-# fourth.
+# it. Look at the image of {numref}`fig-shuffled` once more. Its 16 patches are the *tiles* on
+# which it was drawn. Mirror the grid of tiles: the first column of tiles becomes the last, and
+# the pixels inside each tile stay as they are. The red shape is now on the other side, so the
+# image belongs to another class. Swap rows and columns instead, and the image belongs to a
+# third class. Mirror first and then swap, and it belongs to the fourth.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Let all cells of the chapter run before you begin: the trainings of
@@ -636,7 +636,7 @@ print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
 # :class: dropdown hint
 #
 # Ask of each change: do the four pictures of {numref}`fig-four` still look the same to the
-# model? Something must have seen two tiles at once, or known where one is, for them to differ.
+# model? For them to differ, some part of it must tell which tiles touch, or where one is.
 # :::
 #
 # ## What do the four kinds learn?
@@ -837,7 +837,7 @@ for when in ("before", "after"):
     print(f"1-D {when}: neighbours more alike by {gap:.2f}")
 
 # %% [markdown]
-# Nobody told the 1-D table that its numbers lie on a grid. Has it found out? Its vectors
+# Nobody told the 1-D table that its places lie on a grid. Has it found out? Its vectors
 # have many elements, so we draw them in the plane in which they spread most: the first two
 # directions of a principal component analysis. {numref}`fig-plane` joins the patches of a
 # row with a line, and the patches of a column with another.
@@ -972,12 +972,12 @@ if (profile, data_set) == ("quick", "shapes"):
     assert 100 * flattened.test["top1"] > 25 + 25
 
 # %% [markdown]
-# This is the model without positions, of which we proved that it cannot pass 25 %. The proof
-# has not failed: its last step needs the mean.
+# This model adds no positions to its tokens either, and it passes 25 %. The proof has not
+# failed: its last step needs the mean.
 #
-# The report says that 2-D embeddings gave no significant gain over 1-D ones. The sentence is
-# that of {cite:t}`dosovitskiy2021` (section 3.1), and the one ViT that the report prints has a
-# 1-D table. The report's model could not have tested that sentence. The first layer of
+# The report says that 2-D embeddings gave no significant gain over 1-D ones. This sentence
+# comes from {cite:t}`dosovitskiy2021` (section 3.1), and the one ViT that the report prints has
+# a 1-D table. The report's model could not have tested the sentence. The first layer of
 # its head has 18,432 inputs, one for each element of each token. So it has weights for each
 # place, and can make up for what the embedding lacks. **A fair comparison of positions needs a
 # head that is blind to them.**
@@ -1058,7 +1058,8 @@ Table(columns, tuple(rows))
 # %% [markdown]
 # **Positions also help on photographs: a table of one or of two dimensions is worth about four
 # points.** The study cannot tell these two apart. Our relative kind gains less than a point,
-# and 0 lies in its interval, so the gain may be chance. This is not the published order.
+# and 0 lies in its interval, so the gain may be chance. The published one gained more than the
+# 1-D table.
 #
 # At least seven things are different, and these runs cannot separate them.
 #
@@ -1096,7 +1097,7 @@ Table(columns, tuple(rows))
 #   reads its patches as a set.
 # * 1-D learns a vector for each place, 2-D half a vector for each row and each column, and
 #   relative a vector for each offset, in every block.
-# * None of the three costs many parameters. Only the relative kind costs arithmetic.
+# * The tables of 1-D and 2-D are as good as free. Only the relative kind costs multiply-adds.
 # * A model of sets has a ceiling of 25 % on the embedded data. All three kinds pass it by
 #   far, and the model without positions does not.
 # * A ceiling that follows from an argument is a test: a model that passes it has got the
@@ -1347,9 +1348,9 @@ for name, change in changes.items():
 #    The sum over $i$ depends on $m - n$ alone. The patch to the right has $m - n = 1$, the
 #    one below has $m - n = 12$. All vectors are equally long, so the right one is more alike if
 #    $\sum_i \cos \omega_i > \sum_i \cos 12 \omega_i$. Term by term this is not so: the fast
-#    waves have turned more than once within 12 places, and three of the 64 terms are larger
-#    on the right-hand side. Most waves are slow, with $12 \omega_i < \pi$, and their cosine
-#    falls. The sum has to be computed; the cell below does it.
+#    waves have turned about once or twice within 12 places, and three of the 64 terms are
+#    larger on the right-hand side. Most waves are slow, with $12 \omega_i < \pi$, and their
+#    cosine falls. The sum has to be computed; the cell below does it.
 # 2. The waves are the columns; sine and cosine are stacked side by side.
 # 3. In the joined table, the patch below is as much alike as the one to the right.
 
