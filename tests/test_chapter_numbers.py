@@ -422,6 +422,14 @@ def test_in_the_last_step_of_one_seed_only_the_biases_had_a_gradient(runs):
     assert line in printed("training") and away < 0.25
 
 
+def test_one_seed_of_the_exact_model_gives_more_than_one_answer(runs):
+    zero, one = (runs["report-vit-hour", seed] for seed in (0, 1))
+    assert one.test["top1"] == 0.01 and one.history["dead"][-1][1] == 1
+    # All classes have as many test images, so a single answer has exactly 1 %.
+    assert zero.test["top1"] == pytest.approx(0.0102) and zero.data["test"] == 10_000
+    assert "two more of the 10,000 test images" in prose("training")
+
+
 def test_the_loss_of_two_softmaxes_has_the_floor_that_the_chapter_names():
     sure = np.zeros(100)
     sure[0] = 1  # the best that a first softmax can hand to a second
