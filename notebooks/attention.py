@@ -135,15 +135,16 @@ print(images.shape, "(image, row, column, channel)")
 # and the {term}`attention head` hands on $\sum_m a_{nm} v_m$, the mean of the
 # {term}`values <value>` with these weights.
 #
-# What is new here is to *read* the weights. For a fixed query $n$, the numbers
-# $a_{n1}, \dots, a_{nN}$ are not negative and sum to 1, so they are a distribution over the
-# patches and can be drawn over the image. That drawing is an {term}`attention map`.
+# That chapter drew three rows of these weights; here we ask what they tell. For a fixed query
+# $n$, the numbers $a_{n1}, \dots, a_{nN}$ are not negative and sum to 1, so they are a
+# distribution over the patches and can be drawn over the image. That drawing is an
+# {term}`attention map`.
 #
 # Let us compute one for a trained layer, from its weights alone. First we need the tokens
 # that enter the first attention layer, for one image.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Ask which axis sums to 1 before the cell does. Take a vote. Let
+# > **For the instructor.** Ask which axis sums to 1 before the cell tells. Take a vote. Let
 # > somebody say in words what a column is: how much a token is looked *at*, by all.
 
 # %%
@@ -197,7 +198,7 @@ assert np.allclose(weights.sum(axis=1), 1)
 # `maps` holds every map of both models: for each block, image and head a table of queries
 # and keys. {numref}`fig-one-map` shows the table that we computed by hand.
 
-# %% mystnb={"figure": {"caption": "One head, one image. Left: the image and its patches. Middle: the weights, one row a query, one column a key; bright is large. Right: one row of this table, drawn over the image; the framed patch is the query, and dark patches get little of its attention.", "name": "fig-one-map"}, "image": {"alt": "Left, an image with a red and a blue shape under a grid. In the middle, a square table of colours that is dark but for one bright column. Right, the image again, dark in most patches and bright in the patch that the framed query looks at."}}
+# %% mystnb={"figure": {"caption": "One head, one image. Left: the image and its patches. Middle: the weights, one row for each query, one column for each key; bright is large. Right: one row of this table, drawn over the image; the framed patch is the query, and dark patches get little of its attention.", "name": "fig-one-map"}, "image": {"alt": "Left, an image with a red and a blue shape under a grid. In the middle, a square table of colours that is dark but for one bright column. Right, the image again, dark in most patches and bright in the patch that the framed query looks at."}}
 place = (0, 0)  # row and column of the query, which is number 0
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.4))
 pictures.show_image(axes[0], images[0])
@@ -231,8 +232,8 @@ plt.show()
 # :::{admonition} A first hint
 # :class: dropdown hint
 #
-# Follow one number. Which two patches does $a_{nm}$ depend on in
-# {eq}`eq-attention-map`, and where does each of them go?
+# Follow one product $q_n \cdot k_m$ of {eq}`eq-attention-map`. Which two patches does it
+# depend on, and where does each of them go?
 # :::
 #
 # ## Where does the trained model look?
@@ -393,7 +394,7 @@ print("times that red lies on each:", *set(times.tolist()))
 
 # %% [markdown]
 # The mean has hidden the difference. The *spread* shows it: we compute a distance for each
-# image and each query, before we average.
+# image and each query, and do not average.
 
 # %%
 single = {
@@ -426,8 +427,8 @@ plt.show()
 # %% [markdown]
 # {numref}`fig-attention-distance` shows both sides: the same means, and quite different
 # single distances. **Two very different behaviours can have the same mean.** A head that
-# always looks at the same patch in the middle has three to four fifths of the even distance.
-# Only a distance well *below* that says that the head is local and looks near the query.
+# always looks at the same patch in the middle has between 0.7 and 0.8 of the even
+# distance. Only a distance well *below* that says that the head is local and looks near the query.
 #
 # In large trained models some heads are local. {cite:t}`dosovitskiy2021` find heads with
 # small and heads with large distances side by side in the lowest blocks, and
@@ -483,8 +484,8 @@ plt.show()
 # ★★ · 15 minutes
 #
 # Write `mean_distance(weights, columns, patch_size)`, the mean attention distance of one head
-# in pixels. `weights` has the shape $(N, N)$, a row a query; the patches lie on a grid of
-# that many columns, row after row.
+# in pixels. `weights` has the shape $(N, N)$, a row for each query; the patches lie on a
+# grid of that many columns, row after row.
 # `checks.check_mean_distance(mean_distance)` tells you whether it is right.
 # :::
 #
@@ -544,8 +545,8 @@ print("last token, in eighths:", (8 * result[-1]).astype(int))
 assert np.allclose(result, introspect.attention_rollout(chain))
 
 # %% [markdown]
-# These are the numbers 1, 3, 3, 1 of Pascal's triangle. Followed backwards from the last
-# token, a path stays in each block or takes one step to the left. Of the eight paths one takes
+# These are the numbers 1, 3, 3, 1 of Pascal's triangle. Follow a path backwards from the last
+# token: in each block it stays or takes one step to the left. Of the eight paths one takes
 # no step, three take one, three take two, and one takes three. {numref}`fig-rollout-chain`
 # compares this with two simpler ideas.
 
@@ -901,9 +902,9 @@ if is_quick:
 # %% [markdown]
 # **Other rankings find these patches, too.** Contrast, which has never seen a label, does as
 # well as the attention of the trained model. The attention of a model that knows nothing does
-# less well, but far better than chance. A curve that falls early shows that a ranking finds
-# conspicuous patches, and in these images the conspicuous patches are those that matter. It
-# does not show that the ranking knows *why* the model decides as it does.
+# less well, but far better than chance. A curve that falls early shows that a ranking begins
+# with patches that matter, and in these images those are the conspicuous patches. It does not
+# show that the ranking knows *why* the model decides as it does.
 #
 # **The colour that we paint matters, too.** White on the patch of least attention changes
 # almost nothing, and black ruins most answers. How much attention does this place receive in
@@ -983,8 +984,8 @@ print("taken away:", by_hand(four[1:])[1].round(3))
 # an influence: it draws the attention away from the others and so switches the head off. A map
 # shows a bright patch whatever the value is.
 #
-# The same can be done with a whole block. We give the trained model one more block on top,
-# with random weights. Its queries and keys are made large, so that it looks at few patches.
+# A whole block can attend and have no influence. We give the trained model one more block on
+# top, with random weights. Its queries and keys are made large, so that it looks at few patches.
 # But the output matrix of its attention is zero, and so is the last matrix of its MLP.
 # Only the {term}`residual connection` is left. Of the block's 16 arrays, two each belong to
 # a norm, the queries, the keys, the values, the output, a second norm and two dense layers.
@@ -1083,11 +1084,11 @@ plt.show()
 # :::
 #
 # Without positions, the tokens of the shuffled image are the old tokens in a new order. So
-# are queries and keys, and the product of query $n$ and key $m$ depends on these two
-# only. The table is the old one with its rows *and* its columns shuffled. With a 1-D table
-# the place adds something to each token, and the weights change. If the table of positions
-# is shuffled like the patches, each patch keeps its own vector, and the table of weights is
-# shuffled as in the first case.
+# are queries and keys. The product of query $n$ and key $m$ depends on these two only, and
+# the sum over all keys is the same in any order. So the table is the old one with its rows
+# *and* its columns shuffled. With a 1-D table the place adds something to each token, and the
+# weights change. If the table of positions is shuffled like the patches, each patch keeps its
+# own vector, and the table of weights is shuffled as in the first case.
 
 
 # %% tags=["solution"]
