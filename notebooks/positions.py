@@ -32,8 +32,8 @@
 # * read what a model has learned about places from a map of similarities;
 # * say why a flattened head spoils a comparison of positions.
 #
-# **Time:** about 60 minutes to read and run, 122 for all exercises; the cells run in a minute
-# and a half.
+# **Time:** about 60 minutes to read and run, 122 for all exercises; the cells run in about two
+# minutes.
 #
 # **You need:** the chapter [](#sec-patches), above all its four lines of attention: queries,
 # keys, values, and the table of weights.

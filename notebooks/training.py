@@ -35,8 +35,8 @@
 # * decide between suspects with an experiment that changes one thing;
 # * say what the entry "weight decay" means in two libraries.
 #
-# **Time:** about 75 minutes to read and run, 76 for all exercises; the cells run in about a
-# minute.
+# **Time:** about 75 minutes to read and run, 76 for all exercises; the cells run in a minute
+# and a half.
 #
 # **You need:** a Keras model and `fit`; what a gradient, a {term}`learning rate` and a
 # {term}`softmax` are; the block of a Transformer, as [](#sec-patches) counts it. What a
