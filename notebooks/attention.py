@@ -637,7 +637,7 @@ if data_set == "shapes":
     looks = share_on(tall_maps.mean(axis=(2, 3))[:, :, None], red | blue)
     for block, left in enumerate(without_block):
         here, left = (over(each, 50) for each in (looks[block], left / 100))
-        print(f"block {block + 1}: {here} on the shapes, top-1 without: {left}")
+        print(f"block {block + 1}: {here} on shapes, top-1 without: {left}")
     print(f"without the attention of all: {round(without_all, -1):.0f} %")
 
 # %% tags=["remove-cell"]
