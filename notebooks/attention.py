@@ -914,7 +914,7 @@ if is_quick:
 darkened = introspect.attention_maps(model, black)[-1].mean(axis=(1, 2))
 before = received["trained"][-1].mean(axis=1)[least].mean()
 after = darkened[least].mean()
-print(f"attention on this place, before: {before:.1f}, black: {after:.1f}")
+print(f"attention here, before: {before:.1f}, black: {over(after, 50)}")
 
 # %% tags=["remove-cell"]
 assert not is_quick or (before < 0.01 and after > 0.5)

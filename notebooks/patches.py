@@ -698,7 +698,7 @@ if data_set == "shapes":
 # *pre-norm*, because the norm comes before attention and MLP and not after the sum.
 
 
-# %% tags=["hide-input"]
+# %%
 def draw_boxes(ax, names, places):
     """Draws words in boxes at some places of a line; returns the boxes."""
     boxes = []
@@ -710,7 +710,7 @@ def draw_boxes(ax, names, places):
     return boxes
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A pre-norm block. The straight way leads through a norm and the attention, then through a norm and the MLP. The curves above are the residual connections: what went in is added to what came out.", "name": "fig-block"}, "image": {"alt": "A chain of boxes from left to right: tokens, norm, attention, plus, norm, MLP, plus, tokens. A curved arrow leads from the tokens over the first norm and the attention to the first plus, and another from there over the second norm and the MLP to the second plus."}}
+# %% mystnb={"figure": {"caption": "A pre-norm block. The straight way leads through a norm and the attention, then through a norm and the MLP. The curves above are the residual connections: what went in is added to what came out.", "name": "fig-block"}, "image": {"alt": "A chain of boxes from left to right: tokens, norm, attention, plus, norm, MLP, plus, tokens. A curved arrow leads from the tokens over the first norm and the attention to the first plus, and another from there over the second norm and the MLP to the second plus."}}
 fig, ax = plt.subplots(figsize=(5.7, 0.9))
 names = ["tokens", "norm", "attention", "+", "norm", "MLP", "+", "tokens"]
 places = [0.3, 1.1, 2, 2.75, 3.4, 4.1, 4.7, 5.35]  # in inches

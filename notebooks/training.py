@@ -613,7 +613,7 @@ percent = 100 * np.array([[dead[cell] for cell in row] for row in cells])
 print("inputs, rates, seeds, layers:", percent.shape)
 
 
-# %% tags=["hide-input"]
+# %%
 def draw(ax, values):
     """Draws the dead share by inputs and rate; values (5, 5, seeds)."""
     means, lows, highs = values.mean(-1), values.min(-1), values.max(-1)
@@ -629,7 +629,7 @@ def draw(ax, values):
     ax.grid(visible=False)
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Dead units in per cent after 200 steps, in the two hidden layers of the head: the mean of three seeds, and the lowest and the highest where they differ. Dashed: where the bound of one step of the first layer is 3.4; a GELU falls silent below -3.4. Framed: the rate of the report, and about as many inputs as its head has.", "name": "fig-law"}, "image": {"alt": "Two tables of shares in per cent, with five numbers of inputs from 16,384 down to 64 in the rows and five rates from 0.0001 to 0.01 in the columns. In the first hidden layer shares above 0 are in the two upper rows alone, at 16,384 inputs from a rate of 0.0003 on and at 4,096 from 0.003 on; they reach 46. In the last hidden layer the shares rise to 100 towards high rates, and the more inputs there are, the lower the rate at which they rise; at the highest rate all are near 100. A dashed line falls from the upper left to the right. The cell at the report's rate and most inputs is framed: 46 in the first layer, 96 in the last."}}
+# %% mystnb={"figure": {"caption": "Dead units in per cent after 200 steps, in the two hidden layers of the head: the mean of three seeds, and the lowest and the highest where they differ. Dashed: where the bound of one step of the first layer is 3.4; a GELU falls silent below -3.4. Framed: the rate of the report, and about as many inputs as its head has.", "name": "fig-law"}, "image": {"alt": "Two tables of shares in per cent, with five numbers of inputs from 16,384 down to 64 in the rows and five rates from 0.0001 to 0.01 in the columns. In the first hidden layer shares above 0 are in the two upper rows alone, at 16,384 inputs from a rate of 0.0003 on and at 4,096 from 0.003 on; they reach 46. In the last hidden layer the shares rise to 100 towards high rates, and the more inputs there are, the lower the rate at which they rise; at the highest rate all are near 100. A dashed line falls from the upper left to the right. The cell at the report's rate and most inputs is framed: 46 in the first layer, 96 in the last."}}
 fig, axes = plt.subplots(2, 1, figsize=(5.4, 7))
 line = np.geomspace(rates[0], rates[-1])
 heights = 4 - np.log(3.4 / size / line / counts[-1]) / np.log(4)

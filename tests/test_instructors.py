@@ -38,7 +38,7 @@ def reading(name):
         if "instructor" in tags(cell):
             continue
         if cell.cell_type == "code":
-            minutes[section] += not tags(cell) & {"remove-cell", "hide-input"}
+            minutes[section] += "remove-cell" not in tags(cell)
             continue
         text, *rest = f"\n{cell.source}\n".split(SOLUTIONS)
         first, *others = re.split(r"^## (.+)$", EXERCISE.sub("", text), flags=re.M)
