@@ -146,7 +146,7 @@ Table((*columns, "validation loss", "learns"), tuple(rows))
 # gradients do not prevent it, and neither does the weight decay that the report's number means in
 # TensorFlow Addons. Warm-up keeps the last hidden layer alive, but then nearly all of the *first*
 # is silent for every image, and the model gives one answer to all of them
-# ({numref}`fig-results-dead`). With smaller first weights of the head one seed loses its first
+# ({numref}`fig-heads`). With smaller first weights of the head one seed loses its first
 # layer. The other keeps both and begins to learn, but ends above $\ln 100$.
 #
 # Two changes keep the head alive. Without dropout in the head most units of a layer fall silent as

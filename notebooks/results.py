@@ -44,7 +44,6 @@ import numpy as np
 import vitlib
 from vitlib import Table
 from vitlib.records.intervals import welch_interval
-from vitlib.records.run import steps_at_epochs
 from vitlib.records.summary import (
     list_open_runs,
     list_records,
@@ -81,41 +80,11 @@ vitlib.show_study("../results", "diagnosis")
 
 # %% [markdown]
 # What did the instruments read at the end? Of the two hidden layers of the head, the column of
-# dead units shows the one that has more of them. {numref}`fig-results-dead` shows both, and the
-# way there.
+# dead units shows the one that has more of them. {numref}`fig-heads` shows both, and the way
+# there.
 
 # %%
-runs = vitlib.load_runs("../results", "diagnosis")
-summarize_readings(runs)
-
-# %%
-changes = {
-    "": "as in the report",
-    "-clipped": "gradients clipped",
-    "-decay": "stronger decay",
-    "-small-init": "smaller first weights",
-    "-warmup": "warm-up",
-    "-low-rate": "a tenth of the rate",
-    "-no-dropout": "no dropout in the head",
-    "-pooled": "mean of the tokens",
-}
-
-# %% mystnb={"figure": {"caption": "Dead units in the two hidden layers of the head during the first steps of the report's ViT, two seeds each. One panel for the report's recipe and one for each change to it.", "name": "fig-results-dead"}, "image": {"alt": "Eight panels with the share of dead units against the step of the training. As in the report, with clipped gradients and with stronger decay the last layer goes to 100 per cent. With smaller first weights and warm-up the first layer does, in one seed or both. At a tenth of the rate and without dropout neither does, and with the mean of the tokens both stay at 0."}}
-layers = ("first layer, 2,048 units", "last layer, 1,024 units")
-fig, axes = plt.subplots(4, 2, figsize=(5.6, 7.4), sharex=True, sharey=True)
-for ax, (ending, words) in zip(axes.flat, changes.items(), strict=True):
-    for run in (run for run in runs if run.name == f"first-steps{ending}"):
-        dead = 100 * np.array(run.history["dead"])
-        for shares, look, layer in zip(
-            dead.T, ("C0--", "C1-"), layers, strict=True
-        ):
-            (line,) = ax.plot(steps_at_epochs(run), shares, look)
-            line.set_label(layer if run.seed == 0 else "")
-    ax.set_title(words)
-fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center")
-fig.supxlabel("step")
-fig.supylabel("dead units (%)")
-plt.show()
+summarize_readings(vitlib.load_runs("../results", "diagnosis"))
 
 # %% [markdown]
 # ## `dead-units`: at which rate, for how many inputs, does a head die?

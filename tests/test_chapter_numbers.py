@@ -422,12 +422,17 @@ def test_in_the_last_step_of_one_seed_only_the_biases_had_a_gradient(runs):
     assert line in printed("training") and away < 0.25
 
 
-def test_one_seed_of_the_exact_model_gives_more_than_one_answer(runs):
-    zero, one = (runs["report-vit-hour", seed] for seed in (0, 1))
-    assert one.test["top1"] == 0.01 and one.history["dead"][-1][1] == 1
-    # All classes have as many test images, so a single answer has exactly 1 %.
-    assert zero.test["top1"] == pytest.approx(0.0102) and zero.data["test"] == 10_000
-    assert "two more of the 10,000 test images" in prose("training")
+def test_the_exact_model_gives_one_answer_after_two_epochs_and_not_after_one(runs):
+    for seed, epoch in ((0, 1), (1, 2)):
+        run = runs["report-vit-hour", seed]
+        assert run.history["dead"][1][1] == 1 and run.history["answers"][1] == 1
+        # All classes have as many images, so a single answer has exactly 1 %.
+        assert run.history["val_top1"][1] == pytest.approx(0.01, abs=1e-9)
+        assert run.history["answers"][0] > 1
+        assert run.best_epoch == epoch  # of the weights that were tested
+    assert runs["report-vit-hour", 0].test["top1"] == pytest.approx(0.0102)
+    assert runs["report-vit-hour", 0].history["dead"][0][1] == 1 - 1 / 1024
+    assert "from its weights after *one* epoch" in prose("training")
 
 
 def test_the_loss_of_two_softmaxes_has_the_floor_that_the_chapter_names():

@@ -191,6 +191,13 @@ def test_a_file_that_holds_no_run_is_named_in_one_error(tmp_path, text):
         assert "\n" not in message
 
 
+@pytest.mark.parametrize("name", [["cifar100"], {}, None, 3])
+def test_an_older_record_whose_data_set_has_no_name_is_refused(tmp_path, name):
+    old = SECOND | TWIN | {"data": TWIN["data"] | {"name": name}}
+    with pytest.raises(ValueError, match=r"\.data\.name"):
+        load_run(write(tmp_path, json.dumps(old | {"digest": digest(old)})))
+
+
 def test_a_file_that_is_no_text_is_named_too(tmp_path):
     path = write(tmp_path, "")
     path.write_bytes(b"\x80\x04\xff")

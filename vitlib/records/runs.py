@@ -163,7 +163,7 @@ def load_runs(folder, study=None):
     """
     if not (folder := Path(folder)).is_dir():
         raise FileNotFoundError(
-            f"folder must be the one of all records, usually results of the course. "
+            "folder must be the one of all records, usually results of the course. "
             f"Received: {folder.resolve()}, where no folder is."
         )
     wanted = runs_of(STUDIES[study]) if study in STUDIES else ()

@@ -52,9 +52,9 @@ def _from_second(record):
     if type(old) is str and old in RENAMED:
         for key in ("preset", "name", "command"):
             rest[key] = str(record.get(key)).replace(old, RENAMED[old], 1)
-    data = record.get("data")
-    if type(data) is dict and "train_images" in str(record.get("overrides")):
-        whole = DATA_SETS.get(data.get("name"), DATA_SETS["cifar100"]).train
-        rest["data"] = {"repeated_to": whole} | data
+    data, overrides = record.get("data"), record.get("overrides")
+    if type(data) is type(overrides) is dict and "train_images" in overrides:
+        if source := DATA_SETS.get(str(data.get("name"))):
+            rest["data"] = {"repeated_to": source.train} | data
     added = {"scale": record.get("profile"), "task": "classification", "initial": None}
     return rest | added
