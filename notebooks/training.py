@@ -1146,7 +1146,7 @@ plt.show()
 # But a head can stay dead. At the higher rate *all* units of the layer die in the first epoch,
 # none comes back in 30, and the model gives one answer to all images. After two epochs the exact
 # model is in this state with both seeds, as far as the 200 images of the instruments tell. (The
-# 1.02 % of seed 0 in the test come from its weights after *one* epoch, when one unit was alive.)
+# record of seed 0 tests the weights of *one* epoch, when one unit of the layer was alive.)
 #
 # Can one tell whether anything still moves? The gradient norm can. If nothing of the image reaches
 # the output, its 100 biases still get a gradient. With a uniform softmax, and $n_k$ of the 32

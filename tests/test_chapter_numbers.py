@@ -432,7 +432,7 @@ def test_the_exact_model_gives_one_answer_after_two_epochs_and_not_after_one(run
         assert run.best_epoch == epoch  # of the weights that were tested
     assert runs["report-vit-hour", 0].test["top1"] == pytest.approx(0.0102)
     assert runs["report-vit-hour", 0].history["dead"][0][1] == 1 - 1 / 1024
-    assert "from its weights after *one* epoch" in prose("training")
+    assert "tests the weights of *one* epoch, when one unit" in prose("training")
 
 
 def test_the_loss_of_two_softmaxes_has_the_floor_that_the_chapter_names():
