@@ -515,8 +515,8 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 #
 # A "model" is a table of all images outside the test set, and of their labels. It looks up
 # each test image. If the image is there, the answer is its label in the table. Otherwise the
-# answer is class 0. What top-1 accuracy do you expect on CIFAR-100 if all ten
-# copies have the right label? And with the four that do?
+# answer is class 0. What top-1 accuracy do you expect on CIFAR-100 if all ten copies have
+# the right label? And if only four have it, as counted above?
 #
 # Answer with a function, `table_accuracy(images, copies, right, classes)`: of `images` test
 # images, `copies` are in the table, `right` of these with the right label, and the
@@ -930,7 +930,7 @@ def final_accuracy(history):
 checks.check_final_accuracy(final_accuracy)
 
 # %% [markdown]
-# Think of the 1,000 models that guess as 1,000 epochs. The honest number is the one at the
+# Think of the 1,000 guessing models as 1,000 epochs. The honest number is the one at the
 # dashed line in {numref}`fig-data-chosen`. The highest test accuracy promises more, and
 # means nothing.
 
