@@ -612,9 +612,9 @@ sums = weights.sum(axis=1)
 print(f"sums of the rows: {sums.min():.3f} to {sums.max():.3f}")
 
 # %% [markdown]
-# A table of 16 x 16 weights is best seen as a picture. We also draw three of its rows over the
-# image: those of the patch that is most red, of the one that is most blue, and of one in the
-# middle of this order, which is background.
+# A table of 16 x 16 weights is best seen as a picture. We also rank the patches from blue to
+# red, and draw three rows of the table over the image: that of the reddest patch, that of the
+# bluest, and that of one in the middle of the ranking, which is background.
 
 # %%
 image = dataset.test.images[chosen]
@@ -959,7 +959,7 @@ print(f"patch size 3 in place of 6: {halved:.1f} times the work")
 #
 # Let windows of 6 x 6 pixels move by 3 pixels, as on the right of
 # {numref}`fig-coverage`. How many tokens does a 72 x 72 image give, if no window may leave
-# the image? How many times the work does a block of the report's ViT then do?
+# the image? By which factor does the work of a block of the report's ViT then grow?
 #
 # Write the number of tokens as a function, `count_windows(side, window, stride)`: windows of
 # `window` x `window` pixels move by `stride` pixels over an image of `side` x `side`. The
@@ -1035,7 +1035,7 @@ for image_size, patch_size in ((32, 8), (32, 4), (32, 2), (72, 6)):
 #
 # Enlarge the small image to 64 x 64 by copying each pixel into a square of 2 x 2, and cut
 # it into patches of 8 x 8. Compare with patches of 4 x 4 of the small image: the number
-# of tokens, the numbers in a token, and the weights of a `Dense` layer on top. Can the
+# of patches, the numbers in a patch, and the weights of a `Dense` layer on top. Can the
 # larger `Dense` layer compute a token that the smaller one cannot?
 #
 # Prove your answer with a function, `small_weights(weights, size)`. It takes the weights of
@@ -1347,10 +1347,10 @@ print(f"work of a block: {ratio:.1f} times as much")
 # :class: dropdown
 # :::
 #
-# Both sequences have 64 tokens. A token of the copy has four times as many numbers, and
+# Both sequences have 64 patches. A patch of the copy has four times as many numbers, and
 # each number is in it four times. A `Dense` layer adds up the products with all four
-# copies; the sum of its four weights does the same on the original. So it has four times
-# as many weights, and cannot compute anything new.
+# copies; the sum of its four weights does the same on the original. So the larger layer
+# has four times as many weights, and cannot compute anything new.
 
 
 # %% tags=["solution"]
