@@ -282,7 +282,7 @@ print(f"1-D, difference from x + table: {gap:.4f}")
 # :::
 
 # %% [markdown]
-# **2-D.** Two small tables are joined to a large one. Rows are repeated and columns are
+# **2-D.** Two small tables are joined into a large one. Rows are repeated and columns are
 # tiled, as the middle and the right table of {numref}`fig-indices` show.
 
 
@@ -482,8 +482,8 @@ for offset in (1, 6):
 #
 # 1. Which steps lead to the offset 1 on a grid of 12 columns? Which lead to 12? Answer
 #    for any grid: `steps_of(offset, rows, columns)` returns all steps from a patch to
-#    another, or to itself, that go `offset` places on in the sequence. It gives a list
-#    of pairs; the step with the least number of rows down comes first.
+#    another, or to itself, that have this offset. It gives a list of pairs; the step with
+#    the least number of rows down comes first.
 # 2. How many different steps are there on a 12 x 12 grid, and how many vectors do they
 #    share?
 # 3. An image of the embedded data set is a grid of 4 x 4 *tiles*, each of 8 x 8 pixels. The
@@ -951,11 +951,11 @@ for name, blocks in (("equal", equal_blocks), ("own", own_blocks)):
 # %% [markdown]
 # This is enough to tell the arrangements. Attention lets the red token know which blue
 # shape there is, and the other way round, without any place. The head then has to compare
-# two places. Let it give the arrangement "left of" the column of the blue shape minus the
-# column of the red shape, a sum over the tokens, as {eq}`eq-flatten` allows. Let
-# "right of" get the negative of it, and "above" and "below" the same with rows. If red
-# is left of blue, then the first is positive, the second negative, and the other two
-# are zero. The largest names the right arrangement.
+# two places. Let the logit of "left of" be the column of the blue shape minus the column of
+# the red shape: a sum over the tokens, as {eq}`eq-flatten` allows. Let that of "right of"
+# be its negative, and those of "above" and "below" the same with rows. If red is left of
+# blue, then the first is positive, the second negative, and the other two are zero. The
+# largest names the right arrangement.
 #
 # So a model without positions *could* leave the ceiling. Does it? We train one with a
 # flatten head, for a quarter of the epochs of the others.
@@ -1077,7 +1077,8 @@ Table(columns, tuple(rows))
 # has fallen to 0 along its cosine, and in the last epoch the validation accuracy changed by
 # less than a point.
 #
-# Look at the row "none" as well. A set of patches is enough for most of what this model knows.
+# Look at the row "none" of {numref}`fig-recorded-positions` as well. A set of patches is enough
+# for most of what this model knows.
 #
 # ## What this chapter does not show
 #
@@ -1325,8 +1326,8 @@ for name, change in changes.items():
     print(f"{name}: the logits differ by up to {gap:.2f}")
 
 # %% [markdown]
-# There is one more way, without any change of the model: the accuracy on *training* images
-# has no such ceiling. The noise makes each set of tiles different from all others, so a
+# There is one more way past 25 %, without any change of the model: the accuracy on *training*
+# images has no such ceiling. The noise makes each set of tiles different from all others, so a
 # model can learn the training images by heart.
 
 # %% [markdown]
