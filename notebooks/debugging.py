@@ -103,8 +103,8 @@ print(images.shape, images.dtype)
 # ## Program 1: how are the images normalised?
 #
 # The mean and the standard deviation of the images are computed once, for each colour. Then every
-# image is normalised with them. The author works image by image, as for a set that is too large for
-# the memory.
+# image is normalised with them. The author works image by image, as one must when a set does not
+# fit into the memory.
 
 
 # %%
@@ -144,8 +144,8 @@ print("deviation:", deviation(pixels).round(2))
 #
 # This {term}`augmentation` cuts a square of 32 x 32 pixels out of the image, at a random place,
 # and flips it in half of the cases. The three random numbers from 0 to 1 that decide this are
-# arguments, so that we can repeat it. (A flip changes the class of an embedded image. Here we only
-# look at the pictures.)
+# arguments, so that we can repeat it. (A flip may change the class of an embedded image. Here we
+# only look at the pictures.)
 
 
 # %%
@@ -376,8 +376,8 @@ print("weights that differ in a second run:", changed)
 # The promise: the weights are drawn at random, and the seed decides which. Which
 # instrument compares the blocks with each other? Then write
 # `repaired_weights(width, blocks, seed)`. Each block draws its own weights by
-# `GlorotUniform`; the same seed gives the same weights, and no block of another seed has
-# any of them. (An initialiser takes a Python `int` as its seed, or a
+# `GlorotUniform`; the same seed gives the same blocks, and two different seeds have no
+# block in common. (An initialiser takes a Python `int` as its seed, or a
 # `keras.random.SeedGenerator`; put `int(...)` around a number from NumPy.)
 # `checks.check_repaired_weights(repaired_weights)` tells you whether it is right.
 # :::
@@ -654,7 +654,7 @@ for name, answers in models.items():
 # * We say what a defect does, not what it costs on CIFAR-100. That takes a study with
 #   several seeds for each.
 # * Four more defects are in other chapters: a shear of 0.2 degrees, and an epoch picked on the
-#   {term}`test set`, in [](#sec-data); in [](#sec-positions), offsets that share a number; in
+#   {term}`test set`, in [](#sec-data); in [](#sec-positions), steps that share an offset; in
 #   [](#sec-training), a {term}`weight decay` that means something else in another library.
 #
 # ## Key points
@@ -855,7 +855,7 @@ checks.check_repaired_block(repaired_block)
 
 # %% [markdown]
 # *Source.* Five Keras examples used one number as the length of a token and as the length of
-# a query in one head. A reader built ViT-Base with it, and counted 15 million parameters
+# a query in one head. A reader built ViT-Base in this way, and counted 15 million parameters
 # {cite:p}`kerasio1907`. The report extends one of these examples {cite:p}`salama2021`: that is
 # where its 527,488 parameters for one attention come from.
 #
@@ -897,7 +897,7 @@ def repaired_attention(queries, keys):
 checks.check_repaired_attention(repaired_attention)
 
 # %% [markdown]
-# *Source.* A tutorial on the ViT, with code that others have taken over, divided after the
+# *Source.* A tutorial on the ViT, with code that others have copied, divided after the
 # softmax. Readers asked about it, and the author agreed {cite:p}`zuppichini2`.
 #
 # :::{solution-end}
@@ -980,8 +980,8 @@ checks.check_repaired_mix(repaired_mix)
 # %% [markdown]
 # *Source.* A fused attention of PyTorch takes the rate of dropout as an argument and does
 # not know whether the model is being trained. PyTorch Image Models, from which many take
-# their ViT, handed over the rate in any case {cite:p}`timm1978`. In its own models the rate
-# was 0, so that nothing happened to them.
+# their ViT, always handed over the rate {cite:p}`timm1978`. In its own models the rate was 0,
+# so that nothing happened to them.
 #
 # :::{solution-end}
 # :::
