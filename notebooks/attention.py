@@ -433,8 +433,8 @@ plt.show()
 # In large trained models some heads are local. {cite:t}`dosovitskiy2021` find heads with
 # small and heads with large distances side by side in the lowest blocks, and
 # {cite:t}`raghu2021` find that heads there become local only when there is enough data to
-# train on. Our task gives no head a reason to be local, since the two shapes can be any
-# distance apart.
+# train on. Our task gives no head a reason to be local, since the two shapes can be one,
+# two or three patches apart.
 #
 # :::{exercise} A head that looks left
 # :label: ex-attention-left
@@ -700,7 +700,7 @@ plt.show()
 
 # %% [markdown]
 # How large a part of all squared weights belongs to the first five patterns, and how large
-# a part is that by chance? The untrained layer knows. And do the patterns look smooth
+# would it be by chance? The untrained layer tells. And do the patterns look smooth
 # because they are? Smooth means that pixels side by side are alike, which can be measured
 # as the correlation of each pixel with the one to its right.
 
