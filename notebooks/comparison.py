@@ -194,10 +194,10 @@ for side in sorted(set(sides), reverse=True):
 # More than two thirds of the blocks can only compare four cells with each other. Three have one
 # cell, and nothing to compare it with.
 #
-# Does this matter? {cite:t}`weiaicunzai` train many ResNets on CIFAR-100 with one recipe of
-# 200 epochs and a stem for small images. Their table gives 75.61 % for ResNet-18, 77.78 % for
-# ResNet-101, and 75.16 % for PreActResNet-101, whose order of layers is that of ResNet101V2.
-# Readers of that project put in a ResNet with the stem for large images, and report about 55 %
+# Does this matter? {cite:t}`weiaicunzai` train many ResNets on CIFAR-100 with one recipe of 200
+# epochs and a stem for small images. Their table gives 75.61 % for ResNet-18, 77.78 % for
+# ResNet-101, and 75.16 % for PreActResNet-101, whose order of layers is that of ResNet101V2. Users
+# of that project took a ResNet with the stem for large images instead, and report about 55 %
 # {cite:p}`weiaicunzai29` and about 60 % {cite:p}`weiaicunzai17`.
 #
 # So the stem probably costs a ResNet much of its accuracy, and the report's 47.93 % is not what
@@ -283,7 +283,7 @@ assert noise == 0 and middle > 1
 # ★★ · 10 minutes
 #
 # Does the small ResNet of your profile, `PROFILE_RESNETS[profile]`, have such weights? Think
-# first: what is the side of its smallest map? Then let a cell count.
+# first: what is the side of its smallest map? Then let the notebook count.
 # (`vitlib.build_small_resnet` builds it from `PROFILE_RESNETS[profile].model`. Its convolutions
 # pad by themselves, so `layer.input` is the map without padding.)
 #
@@ -310,10 +310,10 @@ assert noise == 0 and middle > 1
 # $$ (eq-operations)
 #
 # where a multiplication and an addition are two operations ({term}`FLOP`). So what counts is how
-# *often* a weight is used. `vitlib.count_flops` adds this up over all layers. Divided by twice
-# the parameters, its result is the number of multiply-adds for each weight: how often an average
-# weight is used on one image. (For a ViT the number is up to half as much again as these uses:
-# attention also multiplies tokens by tokens, without a weight.)
+# *often* a weight is used. `vitlib.count_flops` adds this up over all layers. Divided by twice the
+# parameters, its result is the number of multiply-adds for each weight: how often an average
+# weight is used on one image. (For a ViT this overstates the uses by up to a half: attention also
+# multiplies tokens by tokens, without a weight.)
 
 # %%
 names = {
@@ -795,7 +795,7 @@ if (profile, data_set) == ("quick", "shapes"):
 
 # %% [markdown]
 # On few images both models know their training images far better than others: they have learned
-# them by heart. The ResNet has kept more that holds for new images. A likely reason is its
+# them by heart. What the ResNet has learned holds better for new images. A likely reason is its
 # {term}`inductive bias`: a convolution looks at neighbours, and does so everywhere in the same
 # way, before it has seen a single image. For these images that is a good assumption, and the ViT
 # has to learn it.
@@ -885,11 +885,11 @@ assert [low > 0 for _, low, _ in leads.values()] == [True, True, False]
 assert [high < 0 for *_, high in leads.values()] == [False, False, True]
 
 # %% [markdown]
-# All three differences count: 0 lies outside each interval. A ViT that cuts its image into
-# patches is behind the ResNet under both recipes. The second of these intervals leans on a single
-# seed of the ViT, which has 28 epochs and no dropout there; the ResNet has 20 epochs and a dropout
-# of 0.1. With convolutions in front of its tokens a ViT is ahead. These runs speak for
-# convolutions, more than for either family.
+# All three differences count: 0 lies outside each interval. A ViT that cuts its image into patches
+# is behind the ResNet under both recipes. In the second pair the ViT has a single seed and so no
+# spread of its own; the interval takes that of the ResNet for both. The ViT has 28 epochs and no
+# dropout there, the ResNet 20 epochs and a dropout of 0.1. With convolutions in front of its
+# tokens a ViT is ahead. These runs speak for convolutions, more than for either family.
 #
 # How does the lead depend on the number of images? The next runs train the small pair on 2,500 to
 # 40,000 images, with the same number of steps at every size and two seeds each.

@@ -266,7 +266,7 @@ def test_the_pairs_share_their_recipe_but_for_epochs_and_dropout_of_one():
     assert differ == {"small-vit": {}, "pure-vit": expected, "compact": {}}
     text = " ".join(paragraphs("notebooks/comparison.py"))
     assert "but for epochs and dropout in one of them" in text
-    assert "28 epochs and no dropout there; the ResNet has 20 epochs" in text
+    assert "28 epochs and no dropout there, the ResNet 20 epochs" in text
 
 
 def test_a_vit_has_up_to_half_as_many_multiply_adds_again_as_uses_of_its_weights():
@@ -292,4 +292,4 @@ def test_a_vit_has_up_to_half_as_many_multiply_adds_again_as_uses_of_its_weights
         more[name] = flops / (flops - products)
     assert min(more.values()) > 1 and 1.4 < max(more.values()) < 1.51
     text = " ".join(paragraphs("notebooks/comparison.py"))
-    assert "For a ViT the number is up to half as much again" in text
+    assert "For a ViT this overstates the uses by up to a half" in text
