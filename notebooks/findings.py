@@ -109,10 +109,10 @@ print(f"the report's loss is {4.6079 - uniform:.4f} above it")
 # time, two seeds each. (With warm-up there are 300 steps, and the rate rises in the first 100 of
 # them.) The loss is that of 500 validation images.
 #
-# A {term}`dead unit` is silent for every image, so that it cannot tell one from another. Of the two
-# hidden layers of the head, the table shows the one that has more of them after the last step. A
-# layer counts as dead when more than 90 % of its units are, and a model as learning when the loss of
-# its worse seed is below $\ln 100$ by 0.1.
+# A {term}`dead unit` is silent for every image, so that it cannot tell one from another. Of the
+# two hidden layers of the head, the table shows the one with the larger share of them after the
+# last step. A layer counts as dead when more than 90 % of its units are, and a model as learning
+# when the loss of its worse seed is below $\ln 100$ by 0.1.
 
 # %%
 changes = {
@@ -287,9 +287,9 @@ print(f"of the biases alone: {bias_norm:.2f}")
 # (All 30 epochs were equally good on the validation images; the test takes the first of them.)
 # These are the numbers of a guess, and remain so: at the end of each epoch there was no gradient
 # but that of the biases. So a head that is dead as a whole can stay dead. [](#sec-training-law)
-# varies the rate and the inputs of the head in seventy-five short trainings of the narrow copy,
-# three seeds each. After two epochs seed 1 of the report's own model is in this state. Seed 0 is
-# silent, and not quite cut off.
+# varies the rate and the inputs of the head of such copies in short trainings: twenty-five
+# settings, with three seeds each. After two epochs seed 1 of the report's own model is in this
+# state. Seed 0 is silent, and not quite cut off.
 #
 # Where does the loss of 4.6079 come from? When the last hidden layer is dead, the logits are the
 # 100 biases. These see nothing but labels, so that their training can be computed without a
@@ -328,8 +328,8 @@ for name, rate, loudness, loss in cases:
 Table(("model", "rate", "loudness", "computed", "its loss"), tuple(rows))
 
 # %% [markdown]
-# Biases alone explain the losses of our two dead heads. They do not explain the report's: theirs is
-# 4.6052. Three things could lift it.
+# Biases alone explain the losses of our two dead heads. They do not explain the report's 4.6079:
+# at its rate they come to 4.6052. Three things could lift the loss.
 #
 # * **A loud constant.** A hidden layer can be the same for every image without being silent. Then the
 #   weights behind it move as the biases do, whatever their gradient, because Adam takes its size
@@ -370,13 +370,13 @@ vitlib.show_study("../results", "report")
 
 # %% [markdown]
 # After five epochs our ResNet, one seed of it, is better than a guess and far below the report's
-# number. What slows it down? We trained it on all 40,000 images once, then again with one change at a
-# time, one seed each, and read the instruments at the end. Of the two hidden layers of its head, the
-# column of dead units shows the one that has more of them.
+# number. What slows it down? We trained it on all 40,000 images once, then again with one change
+# at a time, one seed each, and read the instruments at the end. Of the two hidden layers of its
+# head, the column of dead units shows the one with the larger share of them.
 
 # %%
 words = {
-    "first-pass": "as in the report",
+    "first-pass": "as we read the report",
     "first-pass-no-dropout": "no dropout in the head",
     "first-pass-normalized": "normalised images",
     "first-pass-low-rate": "a tenth of the rate",
@@ -387,17 +387,17 @@ rows = [(recipe, *found[name]) for name, recipe in words.items()]
 Table(("recipe", *readings.columns[1:]), tuple(rows))
 
 # %% [markdown]
-# With the report's rate nearly the whole first hidden layer is dead, with dropout in the head and
-# without, on images as they are and on normalised ones. A few units are left, and through them
-# the ResNet learns, slowly. At a tenth of the rate more than half of the layer is still alive,
-# and fewer with each of the last readings. The loss is that of 500 images and one seed, so that
-# its small differences may be chance; the dead units are not.
+# At a rate of 0.001, that of the report's ViT, nearly the whole first hidden layer is dead, with
+# dropout in the head and without, on images as they are and on normalised ones. A few units are
+# left, and through them the ResNet learns, slowly. At a tenth of the rate more than half of the
+# layer is still alive, and fewer with each of the last readings. The loss is that of 500 images
+# and one seed, so that its small differences may be chance; the dead units are not.
 #
 # Do the dead units make it slow? The four rows do not say so: the one with the lowest loss has
 # nearly as many of them as the first. What slows this ResNet, we do not know. The report may have
-# trained it otherwise: it prints neither its optimiser nor the rate of its dropout. Nor does it
-# say with which weights the ResNet began. Anyone who does not ask for random ones gets those of a
-# training on ImageNet:
+# trained it otherwise: it prints no optimiser, learning rate, batch size or dropout rate of this
+# model. Nor does it say with which weights the ResNet began. Anyone who does not ask for random
+# ones gets those of a training on ImageNet:
 
 # %%
 options = inspect.signature(keras.applications.ResNet101V2).parameters
@@ -452,8 +452,9 @@ Table(("ViT", "seeds", "test top-1 (%)"), tuple(rows))
 # passes over the same images in the same number format. Batch, rate, schedule, warm-up, clipping and
 # decay differ; the images do not. (The repaired one has a single seed.)
 #
-# And the head is all but dead after *one* pass, in which no image comes twice. A larger data set looks
-# the same to it. So the recipe leads to 1.0 % without any lack of images.
+# Under the report's recipe the head is all but dead after *one* pass, in which no image comes
+# twice. A larger data set looks the same to it. So the recipe leads to 1.0 % without any lack of
+# images.
 #
 # Do more images help a ViT? They do, as the next section shows. And whether a ViT *needs* pre-training
 # to beat a ResNet, as the sentence says in general, is not what these runs ask.
@@ -646,8 +647,8 @@ print(
 print(f"time of the ViT: {resnet_speed / vit_speed:.1f} times the ResNet's")
 
 # %% [markdown]
-# The report's own log points the same way, less far, for testing: 17 ms a step with the ViT, 10 ms
-# with the ResNet, and 313 steps each.
+# In testing the report's own log points the same way, but not as far: 17 ms a step with the ViT,
+# 10 ms with the ResNet, and 313 steps each.
 #
 # **Verdict: contradicted for training the report's two models.** With nearly as many parameters, the
 # ViT takes several times the time. Of pre-training nothing can be said: none was done.
