@@ -385,9 +385,8 @@ print(f"by the square root: {1e-3 * (32 / 256) ** 0.5:.6f}")
 # ## What is one step of the training?
 #
 # All that follows is about single steps, so we write one down. Its first half is the gradient of
-# the mean loss of a batch, for each weight. It is the one thing for which Keras has no common
-# word: JAX differentiates a function of the weights, and TensorFlow records on a tape what is
-# computed.
+# the mean loss of a batch, for each weight. Keras has no function for it that both backends share:
+# JAX differentiates a function of the weights, and TensorFlow records on a tape what is computed.
 
 
 # %%
@@ -668,11 +667,11 @@ for name, score in scores.items():
     print(f"{name}: {50 * (1 + order.mean()):.0f} % of the pairs in order")
 
 # %% [markdown]
-# The product is a better guide than either of its factors, and that of the wider layer a better
-# one still. It is a guide and no law: the bound is that of one step, and these are 200. The rate
-# times the *square root* of the inputs, which is how a sum of terms with random signs grows, is as
-# good a guide, and these runs cannot tell the two apart. (The last two lines were chosen after a
-# look at the figure, and fewer tokens are also larger patches.)
+# The product is a better guide than either of its factors, and a better one still with the inputs
+# of whichever hidden layer has more of them. It is a guide and no law: the bound is that of one
+# step, and these are 200. The rate times the *square root* of the inputs, which is how a sum of
+# terms with random signs grows, is as good a guide, and these runs cannot tell the two apart. (The
+# last two lines were chosen after a look at the figure, and fewer tokens are also larger patches.)
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Books closed: collect suspects on the board, with what would clear
@@ -1097,8 +1096,9 @@ columns = ("ResNet", "first hidden layer dead (%)", "last (%)")
 Table((*columns, "validation loss"), tuple(rows))
 
 # %% [markdown]
-# At the report's rate its first layer is nearly dead as well, but a few units are left, and they
-# are enough to begin to learn. A dead layer is not yet a dead head.
+# The report names no rate for its ResNet. At 0.001, that of its ViT, the first of the two layers
+# is nearly dead as well, but a few units are left, and they are enough to begin to learn. A dead
+# layer is not yet a dead head.
 #
 # ## Does a dead head come back?
 #
@@ -1146,7 +1146,7 @@ plt.show()
 # But a head can stay dead. At the higher rate *all* units of the layer die in the first epoch,
 # none comes back in 30, and the model gives one answer to all images. After two epochs the exact
 # model is in this state with both seeds, as far as the 200 images of the instruments tell. (The
-# record of seed 0 tests the weights of *one* epoch, when one unit of the layer was alive.)
+# test of seed 0 takes the weights of the *first* epoch, when one unit of the layer was alive.)
 #
 # Can one tell whether anything still moves? The gradient norm can. If nothing of the image reaches
 # the output, its 100 biases still get a gradient. With a uniform softmax, and $n_k$ of the 32
@@ -1179,9 +1179,9 @@ print(f"{twin.name}: {len(found)} norms, at most {away:.2f} from whole")
 # With seed 1 the exact model is at a whole number, to less than a hundredth: strong evidence that
 # in its last step the biases of the output had a gradient, and nothing else did. It is no proof
 # that nothing else moved. One number in fifty is as close by chance, and Adam's running mean moves
-# a weight for some steps after its gradient has gone. The narrow twin is near a whole number after
-# each of its 30 epochs, and not quite there, because its biases have grown. With seed 0 more than
-# the biases had a gradient: that head is silent, and not quite cut off.
+# a weight for some steps after its gradient has gone. The narrow copy at the higher rate is near a
+# whole number after each of its 30 epochs, and not quite there, because its biases have grown.
+# With seed 0 more than the biases had a gradient: that head is silent, and not quite cut off.
 #
 # ## What does 4.6079 exclude?
 #
@@ -1303,8 +1303,8 @@ print(f"dead: {early:.0f} % of the first layer, {late:.0f} % of the last")
 # \end{aligned}
 # $$ (eq-decay)
 #
-# The first follows the algorithm in the paper, which has a schedule but not the
-# learning rate in this place. In the second the learning rate $\eta$ makes the decay
+# The first follows the algorithm in the paper, which multiplies the decay with the factor of a
+# schedule, but not with the learning rate. In the second the learning rate $\eta$ makes the decay
 # smaller. It is the line of our own `update`, whose weights agreed with those of Keras.
 #
 # Now the report's numbers: $\lambda = 10^{-4}$, $\eta = 10^{-3}$, and 37,500 updates. What is
@@ -1335,9 +1335,9 @@ ax.set(xlabel="updates", ylabel="share of the weight left", ylim=(0, 1.05))
 plt.show()
 
 # %% [markdown]
-# One recipe, typed the same, decays by a factor of forty in the one library and hardly at all
-# in the other. A script that moves from one to the other changes its training without
-# a sign of it. The report does not say which one it used.
+# The same recipe shrinks such a weight to a fortieth in the one library and hardly at all in the
+# other. A script that moves from one to the other changes its training without a sign of it. The
+# report does not say which one it used.
 #
 # Could it be the cause? Within the 200 updates in which the head dies even the stronger decay
 # takes off 2 % of a weight: too little to save a unit, or to kill one. In {numref}`fig-heads` the
@@ -1390,7 +1390,8 @@ plt.show()
 #   pre-activation by up to $\eta \, n \, \overline{|x|}$. With 18,432 inputs and a rate of 0.001
 #   that is 15.
 # * The product of rate and inputs is a guide to which heads die, and no law. The long sum makes
-#   its own layer say the same for all images; under the report's recipe the *next* layer dies.
+#   its own layer say mostly the same for all images; under the report's recipe the *next* layer
+#   dies.
 # * A dead unit is silent and not frozen: half of a layer has died, come back, and died again.
 # * Change one thing at a time. A model that learns clears every suspect that it shares
 #   with the one that does not. Compare rates at equal distance.

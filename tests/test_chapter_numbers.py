@@ -432,7 +432,21 @@ def test_the_exact_model_gives_one_answer_after_two_epochs_and_not_after_one(run
         assert run.best_epoch == epoch  # of the weights that were tested
     assert runs["report-vit-hour", 0].test["top1"] == pytest.approx(0.0102)
     assert runs["report-vit-hour", 0].history["dead"][0][1] == 1 - 1 / 1024
-    assert "tests the weights of *one* epoch, when one unit" in prose("training")
+    assert "takes the weights of the *first* epoch, when one unit" in prose("training")
+
+
+def test_findings_shows_the_larger_share_of_dead_units_and_not_the_larger_count(runs):
+    # The layers differ in size: one may have more dead units and the smaller share.
+    first, last = runs["first-steps", 0].history["dead"][-1]
+    assert last > first and 2_048 * first > 1_024 * last
+    assert prose("findings").count("the one with the larger share of them") == 2
+
+
+def test_no_page_gives_the_report_a_rate_for_its_resnet(runs):
+    names = ("first-pass", "first-pass-no-dropout", "first-pass-normalized")
+    assert {runs[name, 0].training["learning_rate"] for name in names} == {0.001}
+    assert "At a rate of 0.001, that of the report's ViT," in prose("findings")
+    assert "The report names no rate for its ResNet." in prose("training")
 
 
 def test_the_loss_of_two_softmaxes_has_the_floor_that_the_chapter_names():
