@@ -80,8 +80,8 @@ vitlib.show_study("../results", "diagnosis")
 
 # %% [markdown]
 # What did the instruments read at the end? Of the two hidden layers of the head, the column of
-# dead units shows the one that has more of them. {numref}`fig-heads` shows both, and the way
-# there.
+# dead units shows the one with the larger share of them. {numref}`fig-heads` shows both, and the
+# way there.
 
 # %%
 summarize_readings(vitlib.load_runs("../results", "diagnosis"))
