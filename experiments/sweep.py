@@ -28,6 +28,7 @@ import submitit
 from submitit.core.utils import FailedJobError, UncompletedJobError
 from train import BUSY, RESULTS, checkpoint_of, clear
 
+from vitlib.folders import require_own
 from vitlib.records.files import replacing
 from vitlib.records.runs import load_run, record_path
 from vitlib.studies import STUDIES
@@ -413,4 +414,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     sys.exit(main(sys.argv[1:]))

@@ -26,6 +26,7 @@ os.environ.setdefault(
 from vitlib.config.models import POSITIONS
 from vitlib.data.sets import load_data_set
 from vitlib.data.splits import limit_evaluation, limit_train
+from vitlib.folders import require_own
 from vitlib.models.build import build_model
 from vitlib.records.runs import (
     REFUSED,
@@ -269,4 +270,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     sys.exit(main(sys.argv[1:]))

@@ -15,6 +15,7 @@ _MODULES = {
     "data.sets": "load_data_set",
     "data.shapes": "load_shapes",
     "data.splits": "Dataset Split limit_train",
+    "folders": "find_folder",
     "layers.attention": "SelfAttention",
     "layers.normalize": "Normalization",
     "layers.patch_encoder": "PatchEncoder",
