@@ -15,6 +15,10 @@ import os
 import sys
 from pathlib import Path
 
+from kernel import course_kernels
+
+from vitlib.folders import require_own
+
 NOTEBOOKS = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = (
     7200  # seconds; a training on a GPU may take hours, a hang may not
@@ -75,15 +79,16 @@ def execute(source, target, profile=None):
     first = nbformat.v4.new_markdown_cell(UNFINISHED)
     marked.cells.insert(0, first)
     try:
-        notebook = papermill.execute_notebook(
-            marked,
-            str(failed),
-            parameters=_parameters(source, profile),
-            kernel_name="python3",
-            cwd=str(source.parent),
-            execution_timeout=CELL_TIMEOUT,
-            coalesce_streams=True,  # a busy kernel sends one text in pieces
-        )
+        with course_kernels():
+            notebook = papermill.execute_notebook(
+                marked,
+                str(failed),
+                parameters=_parameters(source, profile),
+                kernel_name="python3",
+                cwd=str(source.parent),
+                execution_timeout=CELL_TIMEOUT,
+                coalesce_streams=True,  # a busy kernel sends text in pieces
+            )
     except (papermill.PapermillException, RuntimeError, TimeoutError) as error:
         lines = str(error).strip().splitlines()
         # A time limit is told first, an error after the code that raised it.
@@ -154,6 +159,7 @@ def main(arguments=None):
         "--profile", type=Path, help="a file of notebooks/profiles/"
     )
     options = parser.parse_args(arguments)
+    require_own(NOTEBOOKS.parent)
     os.environ.update(QUIET)
     if importlib.util.find_spec("tensorflow") is None:
         os.environ.setdefault("KERAS_BACKEND", "jax")  # for the kernels
