@@ -40,6 +40,23 @@
 # the report's ViT did not learn.
 # :::
 
+# %% tags=["remove-cell"]
+# On Colab or Kaggle, where vitlib is missing: get the course and install it.
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+if not find_spec("vitlib"):
+    address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
+    get = ["git", "clone", "-q", "--depth=1", address, "vit-course"]
+    subprocess.run(get, check=True)
+    has_backend = find_spec("tensorflow") or find_spec("jax")
+    package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
+    pip = [sys.executable, "-m", "pip", "install", "-q", package]
+    subprocess.run(pip, check=True)
+    os.chdir("vit-course/notebooks")
+
 # %% tags=["parameters"]
 profile: str = "quick"  # "quick", "laptop" or "full"
 data_set: str = "shapes"  # "shapes" or "cifar100"
@@ -828,7 +845,7 @@ names = {
     "compact": "ViT behind convolutions, long recipe",
 }
 groups = {}
-for run in vitlib.load_runs("../results"):
+for run in vitlib.load_runs(vitlib.find_folder("results")):
     groups.setdefault(run.name, []).append(run)
 
 # %%
@@ -896,7 +913,7 @@ assert [high < 0 for *_, high in leads.values()] == [False, False, True]
 
 # %%
 groups, marks = {}, {"vit": "ViT", "small-resnet": "ResNet"}
-for run in vitlib.load_runs("../results", "data-size"):
+for run in vitlib.load_runs(vitlib.find_folder("results"), "data-size"):
     if run.scale == "laptop" and run.status == "finished":
         key = run.data["train"], marks[run.model["family"]]
         scores = 100 * run.test["top1"], 100 * run.history["top1"][-1]

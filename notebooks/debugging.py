@@ -41,6 +41,23 @@
 # along an axis.
 # :::
 
+# %% tags=["remove-cell"]
+# On Colab or Kaggle, where vitlib is missing: get the course and install it.
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+if not find_spec("vitlib"):
+    address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
+    get = ["git", "clone", "-q", "--depth=1", address, "vit-course"]
+    subprocess.run(get, check=True)
+    has_backend = find_spec("tensorflow") or find_spec("jax")
+    package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
+    pip = [sys.executable, "-m", "pip", "install", "-q", package]
+    subprocess.run(pip, check=True)
+    os.chdir("vit-course/notebooks")
+
 # %% tags=["parameters"]
 data_set: str = "shapes"  # where the images come from: "shapes" or "cifar100"
 seed: int = 0  # of everything random

@@ -49,11 +49,27 @@
 # | ["... exceed or matches the well performed models ..."](#sec-found-match) | contradicted by the report's own table |
 # | ["... even after being economical to pre train."](#sec-found-cost) | contradicted for training the report's two models |
 
+# %% tags=["remove-cell"]
+# On Colab or Kaggle, where vitlib is missing: get the course and install it.
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+if not find_spec("vitlib"):
+    address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
+    get = ["git", "clone", "-q", "--depth=1", address, "vit-course"]
+    subprocess.run(get, check=True)
+    has_backend = find_spec("tensorflow") or find_spec("jax")
+    package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
+    pip = [sys.executable, "-m", "pip", "install", "-q", package]
+    subprocess.run(pip, check=True)
+    os.chdir("vit-course/notebooks")
+
 # %%
 import inspect
 import json
 import math
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -63,7 +79,8 @@ import vitlib
 from vitlib import Table, summarize_readings
 from vitlib.records.intervals import welch_interval
 
-runs = [r for r in vitlib.load_runs("../results") if r.status == "finished"]
+records = vitlib.find_folder("results")
+runs = [r for r in vitlib.load_runs(records) if r.status == "finished"]
 uniform = math.log(100)  # the loss of a predictor that knows nothing, in nats
 
 
@@ -366,7 +383,7 @@ print(f"what it adds to the loss: {(uneven / 400) ** 2 / 2:.4f}")
 # 30 epochs in less than an hour. Here are both models as far as they are recorded:
 
 # %%
-vitlib.show_study("../results", "report")
+vitlib.show_study(records, "report")
 
 # %% [markdown]
 # After five epochs our ResNet, one seed of it, is better than a guess and far below the report's
@@ -473,7 +490,7 @@ Table(("ViT", "seeds", "test top-1 (%)"), tuple(rows))
 
 # %%
 by_size = {}
-for run in vitlib.load_runs("../results", "data-size"):
+for run in vitlib.load_runs(records, "data-size"):
     if run.scale == "laptop" and run.test:
         pair = by_size.setdefault(run.data["train"], {})
         scores = 100 * run.test["top1"], 100 * run.history["top1"][-1]
@@ -629,7 +646,7 @@ for one, other in (*pairs, ("compact-resnet", "pure-vit")):
 # %%
 def read_speed(name):
     """Images a second and arithmetic of a model of the report in training."""
-    path = Path(f"../benchmarks/records/{name}.json")
+    path = vitlib.find_folder("benchmarks/records") / f"{name}.json"
     (found,) = (
         found
         for found in json.loads(path.read_text("utf-8"))["results"]

@@ -39,6 +39,23 @@
 # keys, values, and the table of weights.
 # :::
 
+# %% tags=["remove-cell"]
+# On Colab or Kaggle, where vitlib is missing: get the course and install it.
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+if not find_spec("vitlib"):
+    address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
+    get = ["git", "clone", "-q", "--depth=1", address, "vit-course"]
+    subprocess.run(get, check=True)
+    has_backend = find_spec("tensorflow") or find_spec("jax")
+    package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
+    pip = [sys.executable, "-m", "pip", "install", "-q", package]
+    subprocess.run(pip, check=True)
+    os.chdir("vit-course/notebooks")
+
 # %% tags=["parameters"]
 profile: str = "quick"  # "quick", "laptop" or "full"
 data_set: str = "shapes"  # "shapes" or "cifar100"
@@ -1027,7 +1044,7 @@ if (profile, data_set) == ("quick", "shapes"):
 # with mean pooling, with three {term}`seeds <seed>` each.
 
 # %% mystnb={"figure": {"caption": "Test accuracy on CIFAR-100 of the recorded runs of a small ViT, by the kind of position. Open circles: the seeds. Dot and line: their mean and its 95 % interval.", "name": "fig-recorded-positions"}, "image": {"alt": "Four rows, each with three circles, a dot and a line. The rows 2-D tables and 1-D table lie together, about four points to the right of none. The row relative lies just to the right of none, and their lines overlap."}}
-recorded = vitlib.load_runs("../results", "positions")
+recorded = vitlib.load_runs(vitlib.find_folder("results"), "positions")
 small = [run for run in recorded if run.preset == "small-vit"]
 names = {run.model["position"]: run.name for run in small}
 rows = {names[kind]: WORDS[kind] for kind in ("2d", "1d", "relative", "none")}

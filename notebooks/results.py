@@ -37,6 +37,23 @@
 # clipping, no label smoothing) and `REPORT_VIT` or `REPORT_RESNET`. "In part" is a decay that
 # spares biases, norms and positions. "Other model" is a network of other sizes or of another kind.
 
+# %% tags=["remove-cell"]
+# On Colab or Kaggle, where vitlib is missing: get the course and install it.
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+if not find_spec("vitlib"):
+    address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
+    get = ["git", "clone", "-q", "--depth=1", address, "vit-course"]
+    subprocess.run(get, check=True)
+    has_backend = find_spec("tensorflow") or find_spec("jax")
+    package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
+    pip = [sys.executable, "-m", "pip", "install", "-q", package]
+    subprocess.run(pip, check=True)
+    os.chdir("vit-course/notebooks")
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
@@ -50,6 +67,7 @@ from vitlib.records.summary import (
     summarize_readings,
 )
 
+records = vitlib.find_folder("results")
 plt.style.use("vitlib.course")
 
 # %% [markdown]
@@ -59,7 +77,7 @@ plt.style.use("vitlib.course")
 # [](#sec-training) says what to look for.
 
 # %%
-vitlib.show_study("../results", "report")
+vitlib.show_study(records, "report")
 
 # %% [markdown]
 # ## `diagnosis`: what stops the one model, and slows the other?
@@ -76,7 +94,7 @@ vitlib.show_study("../results", "report")
 # those of 175. The instruments below are read after the last step, and tell more.
 
 # %%
-vitlib.show_study("../results", "diagnosis")
+vitlib.show_study(records, "diagnosis")
 
 # %% [markdown]
 # What did the instruments read at the end? Of the two hidden layers of the head, the column of
@@ -84,7 +102,7 @@ vitlib.show_study("../results", "diagnosis")
 # way there.
 
 # %%
-summarize_readings(vitlib.load_runs("../results", "diagnosis"))
+summarize_readings(vitlib.load_runs(records, "diagnosis"))
 
 # %% [markdown]
 # ## `dead-units`: at which rate, for how many inputs, does a head die?
@@ -95,7 +113,7 @@ summarize_readings(vitlib.load_runs("../results", "diagnosis"))
 # inputs of the head (rows) and the rate (columns). [](#sec-training) draws both hidden layers.
 
 # %%
-runs = vitlib.load_runs("../results", "dead-units")
+runs = vitlib.load_runs(records, "dead-units")
 rates = sorted({run.training["learning_rate"] for run in runs})
 shares = {}
 for run in runs:
@@ -119,7 +137,7 @@ Table(columns, tuple(rows))
 # warm-up`, clipping and decay. See [](#sec-training).
 
 # %%
-vitlib.show_study("../results", "repair")
+vitlib.show_study(records, "repair")
 
 # %% [markdown]
 # The instruments have read this of the exact models, under the report's recipes and the repaired
@@ -127,8 +145,8 @@ vitlib.show_study("../results", "repair")
 
 # %%
 runs = [
-    *vitlib.load_runs("../results", "report"),
-    *vitlib.load_runs("../results", "repair"),
+    *vitlib.load_runs(records, "report"),
+    *vitlib.load_runs(records, "repair"),
 ]
 summarize_readings(runs)
 
@@ -138,7 +156,7 @@ summarize_readings(runs)
 # The four variants under {term}`mean pooling`, at two sizes. See [](#sec-positions).
 
 # %%
-vitlib.show_study("../results", "positions")
+vitlib.show_study(records, "positions")
 
 # %% [markdown]
 # ## `comparison`: ViT against ResNet, fairly
@@ -147,7 +165,7 @@ vitlib.show_study("../results", "positions")
 # above, `compact-resnet` that of `compact` below. See [](#sec-comparison).
 
 # %%
-vitlib.show_study("../results", "comparison")
+vitlib.show_study(records, "comparison")
 
 # %% [markdown]
 # ## `data-size`: is it the amount of data?
@@ -155,7 +173,7 @@ vitlib.show_study("../results", "comparison")
 # Both families on fewer and fewer training images. See [](#sec-comparison).
 
 # %%
-vitlib.show_study("../results", "data-size")
+vitlib.show_study(records, "data-size")
 
 # %% [markdown]
 # ## `compact`: what can half an hour of two processor cores do?
@@ -172,7 +190,7 @@ vitlib.show_study("../results", "data-size")
 # smoothing and its warm-up are not those of `small-vit` either.
 
 # %%
-vitlib.show_study("../results", "compact")
+vitlib.show_study(records, "compact")
 
 # %% [markdown]
 # Which of these differences count? Welch's interval holds the true difference in nineteen cases of
@@ -187,7 +205,7 @@ names = {
     "compact-half-hour": "stronger decay, 45 epochs",
     "pure-vit": "patches, no convolutions",
 }
-runs = [r for r in vitlib.load_runs("../results", "compact") if r.test]
+runs = [r for r in vitlib.load_runs(records, "compact") if r.test]
 points = {}
 for run in runs:
     points.setdefault(run.name, []).append(100 * run.test["top1"])
@@ -266,7 +284,7 @@ def draw(ax, run, color, label, with_training):
 
 
 # %% mystnb={"figure": {"caption": "Top-1 accuracy in per cent against epochs: on the validation images (solid), and in the last two panels on the training images as they went by (dashed). A line for each seed; the scales differ. Training images are augmented and seen with dropout, so that a dashed line may run below the solid one.", "name": "fig-results-curves"}, "image": {"alt": "Six panels with few lines each. Under the repaired recipe the report's ViT rises to 10 per cent, its ResNet to 4, and under the report's recipe the ViT stays at 1. A narrow copy reaches 34 per cent at one rate and stays at 1 at a higher one. A ViT behind convolutions is above a ResNet, and that above a plain ViT. Two kinds of position lie above two others. On 2,500 images the training accuracy leaves the validation accuracy far below. More epochs add a little."}}
-runs = [r for r in vitlib.load_runs("../results") if r.status == "finished"]
+runs = [r for r in vitlib.load_runs(records) if r.status == "finished"]
 fig, axes = plt.subplots(3, 2, figsize=(5.6, 8))
 for place, (title, lines) in enumerate(panels.items()):
     ax = axes.flat[place]
@@ -289,7 +307,7 @@ plt.show()
 # [](#sec-how-to-record) has the commands, and says what to do after them.
 
 # %%
-list_open_runs("../results")
+list_open_runs(records)
 
 # %% [markdown]
 # ## Where do the numbers come from?
@@ -298,4 +316,4 @@ list_open_runs("../results")
 # the fingerprint of the data, the history of every epoch, versions, memory and seconds.
 
 # %%
-list_records(vitlib.load_runs("../results"))
+list_records(vitlib.load_runs(records))

@@ -43,6 +43,23 @@
 # {term}`constant predictor` scores is derived in [](#sec-data).
 # :::
 
+# %% tags=["remove-cell"]
+# On Colab or Kaggle, where vitlib is missing: get the course and install it.
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+if not find_spec("vitlib"):
+    address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
+    get = ["git", "clone", "-q", "--depth=1", address, "vit-course"]
+    subprocess.run(get, check=True)
+    has_backend = find_spec("tensorflow") or find_spec("jax")
+    package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
+    pip = [sys.executable, "-m", "pip", "install", "-q", package]
+    subprocess.run(pip, check=True)
+    os.chdir("vit-course/notebooks")
+
 # %% tags=["parameters"]
 profile: str = "quick"  # "quick", "laptop" or "full"
 data_set: str = "shapes"  # "shapes" or "cifar100"
@@ -74,7 +91,7 @@ else:
 
 def recorded(study, name):
     """Returns the recorded runs of this name, one a seed."""
-    runs = vitlib.load_runs("../results", study)
+    runs = vitlib.load_runs(vitlib.find_folder("results"), study)
     return [run for run in runs if run.name == name]
 
 
@@ -601,7 +618,7 @@ Table(("input of the head", "numbers", "rate", "largest jump"), tuple(rows))
 # the mean of the tokens, 64 numbers. With three seeds these are 75 trainings.
 
 # %%
-runs = vitlib.load_runs("../results", "dead-units")
+runs = vitlib.load_runs(vitlib.find_folder("results"), "dead-units")
 models = [vitlib.PRESETS[run.preset].model for run in runs]
 inputs = np.array([model.head_inputs for model in models])
 rate = np.array([run.training["learning_rate"] for run in runs])

@@ -319,8 +319,8 @@ def test_few_outputs_are_left_out_of_the_comparison():
 
 
 @each_chapter
-def test_the_first_code_cell_holds_the_parameters_and_the_next_checks_them(path):
-    first, second = code_cells(path)[:2]
+def test_parameters_come_before_all_but_the_installation_and_are_checked(path):
+    _, first, second = code_cells(path)[:3]
     assert first.metadata.tags == ["parameters"]
     assert "check_parameters(globals())" in second.source
 
@@ -386,7 +386,7 @@ def test_an_unknown_parameter_stops_a_notebook_before_it_does_anything(tmp_path,
     assert "Received: 'sede'." in capfd.readouterr().err.splitlines()[-1]
     failed = read(tmp_path / f"out/{CHAPTERS[0].stem}.failed.ipynb")
     ran = [c for c in failed.cells if c.cell_type == "code" and c.execution_count]
-    assert len(ran) == 3  # the parameters, what papermill put in, and the check
+    assert len(ran) == 4  # installation, parameters, what papermill put in, and check
 
 
 @pytest.mark.parametrize(
