@@ -1,16 +1,21 @@
-"""The bank of questions: whole, with right answers, and the same in both files."""
+"""The bank of questions: whole, with right answers, and the same in all files."""
 
 import html
 import math
 import re
+import xml.etree.ElementTree as ET
+import zipfile
 from collections import Counter
 from copy import deepcopy
 from html.parser import HTMLParser
 from pathlib import Path
 
+import bank
 import keras
+import moodle
 import numpy as np
 import pytest
+import qti
 import questions
 import yaml
 from flips import ceiling
@@ -46,7 +51,7 @@ def folder(tmp_path_factory):
 def test_there_are_enough_questions_on_each_chapter():
     of = Counter(question["chapter"] for question in BANK)
     assert len(BANK) >= 48
-    assert all(of[chapter] >= 7 for chapter in questions.CHAPTERS)
+    assert all(of[chapter] >= 7 for chapter in bank.CHAPTERS)
     assert len(BY_ID) == len(BANK)
 
 
@@ -77,8 +82,8 @@ def test_section_and_objective_stand_in_the_sources(question):
 
 def test_every_objective_of_a_chapter_is_asked_for():
     asked = {question.get("objective") for question in BANK}
-    for name in questions.CHAPTERS:
-        objectives = questions.read_chapter(name).objectives
+    for name in bank.CHAPTERS:
+        objectives = bank.read_chapter(name).objectives
         assert len(objectives) >= 4
         assert asked >= set(objectives), name
 
@@ -98,9 +103,7 @@ def test_the_right_choice_is_not_told_by_its_length():
 
 def test_the_right_choice_is_not_told_by_its_place():
     four = [q for q in BANK if len(q["choices"]) == 4]
-    places = Counter(
-        ["right" in c for c in questions.mixed(q)].index(True) for q in four
-    )
+    places = Counter(["right" in c for c in bank.mixed(q)].index(True) for q in four)
     assert len(four) >= 40
     assert all(
         0.15 * len(four) <= places[place] <= 0.35 * len(four) for place in range(4)
@@ -358,32 +361,167 @@ def parse_gift(text):
     return found
 
 
+def expected(asked):
+    """The choices of a question: whether it is right, its text, what is said then."""
+    return {
+        (True, c["right"], asked["explanation"])
+        if "right" in c
+        else (False, c["wrong"], c["misconception"])
+        for c in asked["choices"]
+    }
+
+
+def assert_is_the_bank(found, category="{}"):
+    """Of questions as `{id: (category, question, [(right, text, feedback)])}`."""
+    assert found.keys() == BY_ID.keys()
+    for name, (of, question, choices) in found.items():
+        asked = BY_ID[name]
+        assert of == category.format(bank.read_chapter(asked["chapter"]).title)
+        assert question == asked["question"]
+        assert set(choices) == expected(asked) and len(choices) == len(set(choices))
+
+
 def test_the_gift_file_parses_back_to_the_bank(folder):
     found = parse_gift((folder / "questions.gift").read_text("utf-8"))
-    assert found.keys() == BY_ID.keys()
-    for name, (category, question, choices) in found.items():
-        asked = BY_ID[name]
-        title = questions.read_chapter(asked["chapter"]).title
-        assert category == f"Vision Transformers/{title}"
-        assert question == asked["question"]
-        expected = {
-            (True, c["right"], asked["explanation"])
-            if "right" in c
-            else (False, c["wrong"], c["misconception"])
-            for c in asked["choices"]
-        }
-        assert set(choices) == expected and len(choices) == len(expected)
-        assert not any(text.startswith("%") for _, text, _ in choices)  # a weight
+    assert_is_the_bank(found, "Vision Transformers/{}")
+    texts = [text for *_, choices in found.values() for _, text, _ in choices]
+    assert not any(text.startswith("%") for text in texts)  # a weight
 
 
-def test_what_gift_reads_as_a_sign_comes_back(folder):
+def parse_moodle(text):
+    """Reads Moodle's XML, in the form that `parse_gift` returns."""
+    found, category = {}, None
+    for element in ET.fromstring(text):
+        if element.get("type") == "category":
+            category = element.findtext("category/text")
+            continue
+        assert element.findtext("single") == "true"
+        choices = [
+            (
+                {"100": True, "0": False}[answer.get("fraction")],
+                source_of(answer.findtext("text")),
+                source_of(answer.findtext("feedback/text")),
+            )
+            for answer in element.findall("answer")
+        ]
+        asked = source_of(element.findtext("questiontext/text"))
+        name = element.findtext("name/text")
+        assert name == element.findtext("idnumber") and name not in found
+        found[name] = category, asked, choices
+    return found
+
+
+def test_the_xml_for_moodle_parses_back_to_the_bank(folder):
+    text = (folder / "questions.xml").read_text("utf-8")
+    assert_is_the_bank(parse_moodle(text), "$course$/top/Vision Transformers/{}")
+    levels = [tag.text for tag in ET.fromstring(text).iterfind(".//tag/text")]
+    assert levels == [
+        q["level"] for part in bank.by_chapter(BANK).values() for q in part
+    ]
+
+
+def read_package(path):
+    """The files of a package, as elements without their namespaces."""
+    with zipfile.ZipFile(path) as package:
+        assert package.testzip() is None
+        texts = {name: package.read(name).decode() for name in package.namelist()}
+    roots = {name: ET.fromstring(text) for name, text in texts.items()}
+    for root in roots.values():
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
+    return roots
+
+
+def written(element):
+    """The text of an element, as the bank has it."""
+    inner = "".join(ET.tostring(part, "unicode") for part in element)
+    return source_of(html.escape(element.text or "", quote=False) + inner)
+
+
+def play(item, letter):
+    """Answers an item, and runs its processing: dict of the outcomes.
+
+    It knows the four rules that the items use, and fails at any other.
+    """
+    key = item.findtext("responseDeclaration/correctResponse/value")
+    outcomes = {
+        declared.get("identifier"): declared.findtext("defaultValue/value")
+        for declared in item.findall("outcomeDeclaration")
+    }
+    for rule in item.find("responseProcessing"):
+        if rule.tag == "responseCondition":
+            ((test, rule),) = rule
+            assert [part.tag for part in test] == ["variable", "correct"]
+            if letter != key:
+                continue
+        (value,) = rule
+        assert rule.tag == "setOutcomeValue" and value.tag in ("variable", "baseValue")
+        outcomes[rule.get("identifier")] = value.text or letter
+    return outcomes
+
+
+def parse_item(item):
+    """An item of QTI: its question, and what playing each choice says."""
+    interaction, choices = item.find("itemBody/choiceInteraction"), []
+    assert interaction.get("responseIdentifier") == "RESPONSE"
+    said = {f.get("identifier"): written(f) for f in item.findall("modalFeedback")}
+    for choice in interaction.findall("simpleChoice"):
+        outcomes = play(item, choice.get("identifier"))
+        right = {"1": True, "0": False}[outcomes["SCORE"]]
+        choices.append((right, written(choice), said[outcomes["FEEDBACK"]]))
+    return written(interaction.find("prompt")), choices
+
+
+def test_the_package_of_qti_plays_as_the_bank_says(folder):
+    files, found = read_package(folder / "questions.zip"), {}
+    for section in files["test.xml"].iter("assessmentSection"):
+        for reference in section.findall("assessmentItemRef"):
+            item = files[reference.get("href")]
+            assert item.get("identifier") == reference.get("identifier")
+            found[item.get("identifier")] = section.get("title"), *parse_item(item)
+    assert_is_the_bank(found)
+
+
+def test_the_manifest_of_the_package_lists_its_files_and_what_they_need(folder):
+    files = read_package(folder / "questions.zip")
+    resources = files.pop("imsmanifest.xml").findall("resources/resource")
+    assert {r.get("href") for r in resources} == files.keys()
+    assert all(r.find("file").get("href") == r.get("href") for r in resources)
+    of = {r.get("type"): r for r in resources}
+    assert of.keys() == {"imsqti_test_xmlv2p1", "imsqti_item_xmlv2p1"}
+    needed = [d.get("identifierref") for d in resources[0].findall("dependency")]
+    assert needed == [r.get("identifier") for r in resources[1:]]
+
+
+# In what order the schema of QTI 2.1, imsqti_v2p1p2.xsd, wants the parts that we use.
+ORDERED = {
+    "assessmentItem": "responseDeclaration outcomeDeclaration itemBody "
+    "responseProcessing modalFeedback",
+    "choiceInteraction": "prompt simpleChoice",
+    "assessmentTest": "outcomeDeclaration testPart outcomeProcessing",
+    "testPart": "itemSessionControl assessmentSection",
+}
+
+
+def test_the_parts_of_the_package_stand_in_the_order_of_the_schema(folder):
+    for name, root in read_package(folder / "questions.zip").items():
+        for tag, parts in ORDERED.items():
+            for element in root.iter(tag):
+                places = [parts.split().index(part.tag) for part in element]
+                assert places == sorted(places), (name, tag)
+
+
+def test_what_a_format_reads_as_a_sign_comes_back():
     question = deepcopy(BANK[0])
-    question["question"] = r"Is `{a: 1} = {b}` ~ #1, \n or <b> & *not*: why?"
+    question["question"] = r"Is `{a: 1} = {b}` ~ #1, \n or <b> & *not*: \"why\"?"
     question["choices"][1]["wrong"] = r"`x = {}` ~> #2 \\ : `a*b`"
-    text = questions.gift([question], questions.read_chapters())
-    _, asked, choices = parse_gift(text)[question["id"]]
-    assert asked == question["question"]
-    assert question["choices"][1]["wrong"] in [words for _, words, _ in choices]
+    chapters = bank.read_chapters()
+    _, *in_gift = parse_gift(moodle.gift([question], chapters))[question["id"]]
+    _, *in_xml = parse_moodle(moodle.moodle_xml([question], chapters))[question["id"]]
+    root = ET.fromstring(re.sub(' xmlns="[^"]+"', "", qti.item(question)))
+    for asked, choices in (in_gift, in_xml, parse_item(root)):
+        assert asked == question["question"]
+        assert set(choices) == expected(question)
 
 
 class Page(HTMLParser):
@@ -440,9 +578,11 @@ def test_the_page_needs_no_other_file_and_folds_every_answer(folder):
     assert links and links <= {f"#{name}" for name in names}
 
 
-def test_both_files_are_the_same_each_time(folder, tmp_path):
+def test_the_files_are_the_same_each_time(folder, tmp_path):
     assert questions.main(["--out", str(tmp_path)]) == 0
-    for name in ("questions.html", "questions.gift"):
+    names = [f"questions.{ending}" for ending in ("html", "gift", "xml", "zip")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    for name in names:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
@@ -487,7 +627,7 @@ BROKEN = [
 @pytest.mark.parametrize(("question", "sentence"), BROKEN)
 def test_a_broken_question_is_refused_with_one_sentence(question, sentence):
     with pytest.raises(ValueError) as refused:
-        questions.check([question], questions.read_chapters())
+        bank.check([question], bank.read_chapters())
     text = str(refused.value)
     assert sentence in text and "Received: " in text
     assert len(text.splitlines()) == 1
@@ -495,13 +635,13 @@ def test_a_broken_question_is_refused_with_one_sentence(question, sentence):
 
 def test_an_id_that_is_there_twice_is_refused():
     with pytest.raises(ValueError, match="Received: data-three-numbers, 2 times"):
-        questions.check([BANK[0], BANK[1], BANK[0]], questions.read_chapters())
+        bank.check([BANK[0], BANK[1], BANK[0]], bank.read_chapters())
 
 
 def test_every_broken_rule_has_a_line_of_its_own():
-    bank = [broken(level="hard", chapter="biology"), BANK[1] | {"section": "no"}]
+    both = [broken(level="hard", chapter="biology"), BANK[1] | {"section": "no"}]
     with pytest.raises(ValueError) as refused:
-        questions.check(bank, questions.read_chapters())
+        bank.check(both, bank.read_chapters())
     assert len(str(refused.value).splitlines()) == 3
 
 
