@@ -50,8 +50,8 @@ $(VENV)/installed-browser $(VENV)/installed-grading: $(VENV)/installed-%: setup
 	cat requirements-$*.txt constraints.txt > $@; }
 
 run: setup ## run every notebook on the embedded data into runs/quick, then build the book
-book: setup ## build the book from the committed notebooks, warnings are errors
-pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chrome)
+book: setup ## build the book from the committed notebooks, warnings are errors (SOLUTIONS=no: without them)
+pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chrome; SOLUTIONS=no as for the book)
 editions: setup ## write the chapters for students, tutors and instructors, slides and questions into editions/
 assignment: $(VENV)/installed-grading ## make the students' version of the graded assignment
 test: setup ## tests that compute on JAX, then all tests and every notebook's outputs on TensorFlow

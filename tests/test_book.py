@@ -225,20 +225,82 @@ def test_dead_links_and_images_without_a_text_are_found(tmp_path):
     assert undescribed_images(pages) == [f"page.html: {image}" for image in images]
 
 
-def test_a_link_to_no_section_breaks_the_build_of_the_book(tmp_path):
-    """In a book of one page, which is built as the whole is."""
+def book_of_one_page(root, text):
+    """Writes what is built as the whole book is, with one page."""
     for name in ("_config.yml", "book/references.bib"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
     for name in ("book/_extensions", "book/images", "book/_static"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "book/_toc.yml").write_text("format: jb-book\nroot: index\n")
-    (tmp_path / "book/index.md").write_text("# A page\n\n[](#sec-nowhere)\n")
+        shutil.copytree(ROOT / name, root / name)
+    (root / "book/_toc.yml").write_text("format: jb-book\nroot: index\n")
+    (root / "book/index.md").write_text(text)
+
+
+def test_a_link_to_no_section_breaks_the_build_of_the_book(tmp_path):
+    book_of_one_page(tmp_path, "# A page\n\n[](#sec-nowhere)\n")
     done = build(tmp_path, tmp_path / "out")
     assert done.returncode != 0
     warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
     assert len(warnings) == 1, done.stderr
     assert re.search(r"index\.md:\d+: WARNING: .*sec-nowhere", warnings[0])
+
+
+SOLVED = """# A page
+
+:::{exercise} How much?
+:label: ex-much
+
+What is six times seven?
+:::
+
+[](#sec-solved)
+
+(sec-solved)=
+## Solutions
+
+:::{solution-start} ex-much
+:class: dropdown
+:::
+
+It is *forty-two*.
+
+```python
+print("forty-two")
+```
+
+:::{solution-end}
+:::
+
+## References
+
+None at all.
+"""
+
+
+@pytest.mark.parametrize("solutions", ["yes", "no"])
+def test_a_book_without_solutions_has_them_in_no_file(tmp_path, monkeypatch, solutions):
+    monkeypatch.setenv("SOLUTIONS", solutions)
+    book_of_one_page(tmp_path, SOLVED)
+    done = build(tmp_path, tmp_path / "out")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    files = [p for p in (tmp_path / "out/_build/html").rglob("*") if p.is_file()]
+    found = {
+        path.name for path in files if re.search(b"fort[iy]-two", path.read_bytes())
+    }
+    shown = (tmp_path / "out/_build/html/index.html").read_text("utf-8")
+    assert "six times seven" in shown and "None at all." in shown
+    assert ("without the solutions" in shown) == (solutions == "no")
+    assert found == (set() if solutions == "no" else {"index.html", "index.md"})
+    assert dead_links(read_pages((tmp_path / "out/_build/html").resolve())) == []
+
+
+def test_solutions_are_a_matter_of_yes_or_no(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOLUTIONS", "none")
+    book_of_one_page(tmp_path, SOLVED)
+    done = build(tmp_path, tmp_path / "out")
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "SOLUTIONS must be yes or no. Received: 'none'." in said
 
 
 def test_without_a_public_address_there_is_no_button_that_leads_to_one(pages):

@@ -68,10 +68,17 @@ def run(options):
     book(options)
 
 
+def place(options):
+    """Where the book is built: without solutions in a folder with nothing of them."""
+    is_whole = os.environ.get("SOLUTIONS", "yes") == "yes"
+    return options.out if is_whole else options.out / "_build/without-solutions"
+
+
 def book(options):
     """Builds the pages of the committed notebooks; warnings are errors."""
-    python(options, *BOOK, "--all", "--path-output", options.out)
-    print(f"Open {options.out / '_build/html/index.html'}")
+    out = place(options)
+    python(options, *BOOK, "--all", "--path-output", out)
+    print(f"Open {out / '_build/html/index.html'}")
 
 
 def pdf(options):
@@ -82,9 +89,10 @@ def pdf(options):
             "make pdf prints with Chromium, and finds none. Install it (Debian: apt "
             "install chromium), or name it: make pdf CHROMIUM=/path/to/chrome"
         )
-    build, target = options.out / "_build", options.out / "_build/book.pdf"
+    build = place(options) / "_build"
+    target = build / "book.pdf"
     python(
-        options, *BOOK, "--builder", "singlehtml", "--path-output", options.out
+        options, *BOOK, "--builder", "singlehtml", "--path-output", build.parent
     )
     page = f"file://{build / 'singlehtml/index.html'}"
     flags = "--headless --no-sandbox --disable-gpu --no-first-run"
