@@ -60,7 +60,7 @@ test-grading: $(VENV)/installed-grading ## grade the assignment of made-up stude
 lint: setup ## check style and format
 gpu-check: setup ## say whether Keras sees a GPU
 full: setup ## run every notebook at the report's sizes on a GPU into runs/full
-notebooks: setup ## for authors: bring each .ipynb up to its .py, run it, strip the noise (NAME=patches: one)
+notebooks: setup ## for authors: bring each .ipynb up to its .py, format both, run it, strip the noise (NAME=patches: one)
 
 run book pdf editions assignment test test-browser test-grading lint gpu-check full notebooks:
 	@$(COURSE) $@ $(NAME)

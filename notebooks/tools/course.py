@@ -217,10 +217,14 @@ def full(options):
 
 
 def notebooks(options):
-    """Brings each .ipynb up to its .py, runs it, strips the noise."""
-    jupytext = ("-m", "jupytext", "--quiet", "--to", "ipynb", "--update")
-    python(options, *jupytext, *paths(options, ".py"))
-    python(options, EXECUTE, "--in-place", *paths(options, ".ipynb"))
+    """Brings each .ipynb up to its .py, formats both, runs it, strips the noise."""
+    scripts, pairs = paths(options, ".py"), paths(options, ".ipynb")
+    jupytext = ("-m", "jupytext", "--quiet", "--to")
+    python(options, *jupytext, "ipynb", "--update", *scripts)
+    python(options, "-m", "ruff", "format", "--quiet", *pairs)
+    # As JupyterLab would write it, which refuses to open a pair that differs.
+    python(options, *jupytext, "py:percent", *pairs)
+    python(options, EXECUTE, "--in-place", *pairs)
 
 
 PROGRAMS = (run, book, pdf, editions, assignment, test, test_alone)
