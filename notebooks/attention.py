@@ -90,11 +90,11 @@ data = vitlib.load_data_set(data_set)
 print("patches:", config.num_patches)
 print("blocks:", config.num_layers, "  heads in each:", config.num_heads)
 
+
 # %% [markdown]
 # The last digits of a training depend on the processor and on the number of threads. This
 # chapter therefore prints what it measures on trained models in few digits, often rounded
 # down, as "over" so many per cent.
-
 
 # %%
 def over(share, step=10):
@@ -226,6 +226,7 @@ axes[1].grid(visible=False)
 pictures.show_map(axes[2], images[0], weights[0].reshape(grid), query=place)
 plt.show()
 
+
 # %% [markdown]
 # Compare the rows of the table in the middle. Do the queries look at different places, or
 # all at the same one?
@@ -261,7 +262,6 @@ plt.show()
 # one number for each patch, the share of the attention that it receives; even shares are
 # $1 / N$. {numref}`fig-trained-maps` draws the shares of three images.
 
-
 # %%
 def draw_heads(axes, picture, attention, limit=None):
     """Draws an image, and over it the attention `(heads, N)` of each head."""
@@ -283,10 +283,10 @@ for line, image, each in zip(
     draw_heads(line, image, each)
 plt.show()
 
+
 # %% [markdown]
 # Three pictures are an impression. The embedded data can give us a number, because its
 # images come with masks that tell which pixels belong to each shape.
-
 
 # %%
 def mean_by_patch(pixels):
@@ -304,10 +304,10 @@ if data_set == "shapes":
     on_shapes = (red | blue).mean()
     print(f"patches that hold a shape: {100 * on_shapes} %")
 
+
 # %% [markdown]
 # A model that looks everywhere equally spends this share on the shapes. What do ours spend?
 # {numref}`fig-pointing` shows it for each head, split into the red and the blue shape.
-
 
 # %%
 def share_on(received, patches):
@@ -441,6 +441,7 @@ left.legend(loc="lower right")
 right.set(xlabel="distance of a query (pixels)", ylabel="queries")
 plt.show()
 
+
 # %% [markdown]
 # {numref}`fig-attention-distance` shows both sides: the same means, and quite different
 # single distances. **Two very different behaviours can have the same mean.** A head that
@@ -537,7 +538,6 @@ plt.show()
 #
 # The code is as short as the formula.
 
-
 # %%
 def rollout(maps):
     """Follows maps `(L, B, heads, N, N)` through all blocks: `(B, N, N)`."""
@@ -618,6 +618,7 @@ for line, i, query_at in zip(axes, (0, 2), (None, place), strict=True):
         ax.set_xlabel(name)
 plt.show()
 
+
 # %% [markdown]
 # In {numref}`fig-rollout` the rollout is a blend of the maps, and the identity adds a share for
 # the query itself: in the lower row its patch is lit, as in no single map.
@@ -630,7 +631,6 @@ plt.show()
 # Rollout counts every block. Is every block needed? We take the attention of one block out, by
 # an output matrix and a bias of zero, and measure the accuracy. The cell also prints which
 # share of the block's attention falls on the shapes.
-
 
 # %%
 def accuracy_without(model, *blocks):
@@ -715,12 +715,12 @@ for line, (name, patterns) in zip(axes, filters.items(), strict=True):
     line[0].set_ylabel(name)
 plt.show()
 
+
 # %% [markdown]
 # How large a part of all squared weights belongs to the first five patterns, and how large
 # would it be by chance? The untrained layer tells. And do the patterns look smooth
 # because they are? Smooth means that pixels side by side are alike, which can be measured
 # as the correlation of each pixel with the one to its right.
-
 
 # %%
 def smoothness(patterns):
@@ -786,6 +786,7 @@ if is_quick:
     assert first["untrained"] < 0.2 and first["trained"] > 0.7
     assert 0.55 < often < 0.7
 
+
 # %% [markdown]
 # The untrained model points at a shape five times as often as chance, which is right in one
 # image of eight. It need not know what a shape is. A likely reason is that patches with
@@ -800,13 +801,11 @@ if is_quick:
 # patch is taken away by painting it over with the median colour of its image, which is
 # nearly the background.
 
-
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Curves first, on paper: accuracy against the number of patches
 # > erased, for most attention, least attention, and a random choice. Then the figure. Ask what
 # > a curve below the random one would mean, and whether erasing makes images that the model has
 # > never seen.
-
 
 # %%
 def erase(pictures, chosen, color=None):
@@ -835,7 +834,6 @@ def top1(pictures):
 #
 # Attention means the rollout here. With one block it ranks like the map itself, since the
 # identity adds the same to each patch. {numref}`fig-erase` shows what is left of the accuracy.
-
 
 # %%
 def rank(score):
@@ -936,6 +934,7 @@ print(f"attention here, before: {before:.1f}, black: {over(after, 50)}")
 # %% tags=["remove-cell"]
 assert not is_quick or (before < 0.01 and after > 0.5)
 
+
 # %% [markdown]
 # The patch was ignored because of what it showed, not because of where it was. **An
 # attention map belongs to one image**: it says where the model looked, not where it would look
@@ -971,7 +970,6 @@ assert not is_quick or (before < 0.01 and after > 0.5)
 #
 # Here is a head made by hand, for tokens of three elements. A key is 30 times the first
 # element, and every query is 1. A value is the second element. Nobody reads the third.
-
 
 # %%
 def by_hand(tokens):
@@ -1041,6 +1039,7 @@ for ax, name in zip(axes, names, strict=True):
     ax.set_xlabel(name)
 plt.show()
 
+
 # %% [markdown]
 # The block looks hard at single patches, as {numref}`fig-idle` shows, and **has no influence
 # on any {term}`logit`**. Its map is a true map of its attention, and says nothing about the
@@ -1107,7 +1106,6 @@ plt.show()
 # weights change. If the table of positions is shuffled like the patches, each patch keeps its
 # own vector, and the table of weights is shuffled as in the first case.
 
-
 # %% tags=["solution"]
 def shuffle_map(weights, order):
     """Takes weights (N, N) and a permutation; returns weights (N, N)."""
@@ -1145,6 +1143,7 @@ for name, rows in (("old", table), ("shuffled", table[order])):
     print(f"{name} positions: a weight differs by {gap}")
 encoder.add_position.set_weights([table])
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1157,7 +1156,6 @@ encoder.add_position.set_weights([table])
 # In each row of the grid, $G - 1$ queries look one patch to the left, which is $P$ pixels
 # away, and one looks at itself. The mean is $P \, (G - 1) / G$. For $G = 4$ and $P = 8$ this
 # is 6 pixels, far below even attention: a local head.
-
 
 # %% tags=["solution"]
 def left_weights(rows, columns):
@@ -1173,6 +1171,7 @@ checks.check_look_left(left_weights)
 # %%
 leftward = left_weights(4, 4)[None, None, None]  # block, image, head
 print(introspect.mean_attention_distance(leftward, (4, 4), patch_size=8))
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1194,7 +1193,6 @@ print(introspect.mean_attention_distance(leftward, (4, 4), patch_size=8))
 # and a step is $S / G$ pixels wide. The product is $\frac{S}{3} (1 - 1 / G^2)$. For the true
 # distance we ask the ruler. With a side of 1 the patches have a side of $1 / G$.
 
-
 # %% tags=["solution"]
 def row_distance(side, columns):
     """Takes a side and a count; returns the mean distance along the rows."""
@@ -1211,6 +1209,7 @@ for G in (2, 4, 8, 16, 32):
     full = introspect.patch_distances((G, G), 1 / G).mean()
     print(f"G = {G}: rows {formula:.3f}, ruler {rows:.3f}, true {full:.3f}")
 
+
 # %% [markdown]
 # The true distance goes to about 0.52, the mean distance of two random points in a square.
 # The exact value is $(2 + \sqrt 2 + 5 \ln(1 + \sqrt 2)) / 15$, which is 0.521.
@@ -1226,7 +1225,6 @@ for G in (2, 4, 8, 16, 32):
 # Patch $n$ lies in row $n // G$ and column $n \bmod G$ of the grid. With the distances of all
 # pairs in a table like the weights, the rest is one product and two sums.
 
-
 # %% tags=["solution"]
 def mean_distance(weights, columns, patch_size):
     """Takes weights (N, N) and two counts; returns a distance in pixels."""
@@ -1238,6 +1236,7 @@ def mean_distance(weights, columns, patch_size):
 
 # %% tags=["check"]
 checks.check_mean_distance(mean_distance)
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1255,7 +1254,6 @@ checks.check_mean_distance(mean_distance)
 # 3. Patch 0. Each path, followed backwards, drifts to the left until it arrives there. The
 #    rollout of a deep model can become alike for all tokens, however different they are: it
 #    takes a block for a mean of the token and what it looks at, which a real block is not.
-
 
 # %% tags=["solution"]
 def without_identity(maps):
@@ -1279,6 +1277,7 @@ print(f"half and half differs from the rollout by {difference:.3f}")
 deep = rollout(np.broadcast_to(look_left, (100, 1, 1, 8, 8)))[0]
 print(f"100 blocks: each token has at least {deep[:, 0].min():.3f} of patch 0")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1291,7 +1290,6 @@ print(f"100 blocks: each token has at least {deep[:, 0].min():.3f} of patch 0")
 # We silence the heads of the last block one after the other. On the embedded data they
 # matter very differently, though they all look at the shapes. Where a head looks is one
 # question. What it reads there, and whether another head reads the same, is a second one.
-
 
 # %% tags=["solution"]
 def silence(weights, head, key_dim):

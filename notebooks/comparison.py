@@ -207,6 +207,7 @@ sides = [layer.input.shape[1] - 2 for layer in windows]  # less the padding
 for side in sorted(set(sides), reverse=True):
     print(f"blocks on a map of {side} x {side}: {sides.count(side)}")
 
+
 # %% [markdown]
 # More than two thirds of the blocks can only compare four cells with each other. Three have one
 # cell, and nothing to compare it with.
@@ -227,7 +228,6 @@ for side in sorted(set(sides), reverse=True):
 # not exist, and zeros take their place: the padding. On a large map this concerns few places,
 # on a small one most of them. We count how often each of the nine weights meets a cell of the
 # map.
-
 
 # %%
 def meetings(side, stride=1):
@@ -429,6 +429,7 @@ rows = (
 )
 Table(("", "ViT", "ResNet"), rows)
 
+
 # %% [markdown]
 # The {term}`augmentation` `report_vit` flips, turns by up to 7 degrees and zooms.
 # `report_resnet` turns by up to 20 degrees, moves by up to a fifth of the image, zooms and
@@ -491,12 +492,10 @@ Table(("", "ViT", "ResNet"), rows)
 # This is its *standard error*. A simulation checks the formula: 100,000 tests of the same model,
 # each on 10,000 new images.
 
-
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Ask for a guess first: two models differ by one point on 10,000
 # > images; is the second better? Then the standard error. The paired exercise shows that the
 # > same two numbers can mean different things; do it in pairs, one for each case.
-
 
 # %%
 def standard_error(p, n):
@@ -1095,11 +1094,11 @@ for layer in model.layers:
 print("side of the smallest map:", side)
 print("cells that a weight meets in one direction, at least:", min(least))
 
+
 # %% [markdown]
 # In each direction the centre of the window stays on the map, so that its weights reach $s - 1$
 # cells to either side of it and no further. It meets the map with $2 s - 1$ of its weights, or
 # with all of them.
-
 
 # %% tags=["solution"]
 def count_idle(side, kernel):
@@ -1150,6 +1149,7 @@ def conv_growth(filters, side):
 # %% tags=["check"]
 checks.check_conv_growth(conv_growth)
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1165,7 +1165,6 @@ checks.check_conv_growth(conv_growth)
 # What belongs to the architecture may differ, and so may what was chosen for each side with
 # the same effort, such as the learning rate. The images, the split, and the budget may not.
 
-
 # %% tags=["solution"]
 def count_unequal(first, second):
     """Counts the settings in which two dicts differ."""
@@ -1177,6 +1176,7 @@ def count_unequal(first, second):
 
 # %% tags=["check"]
 checks.check_count_unequal(count_unequal)
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1198,7 +1198,6 @@ checks.check_count_unequal(count_unequal)
 # error is smaller, because images that are easy or hard for both cancel. So keep the answer of
 # each model to each image, and compare image by image.
 
-
 # %% tags=["solution"]
 def paired_error(first_only, second_only, images):
     """Takes three counts; returns the standard error of the difference."""
@@ -1218,6 +1217,7 @@ scatter = 100 * (draws[:, 0] - draws[:, 1]).std() / n
 print(f"same images: {paired:.2f} points, simulated {scatter:.2f}")
 print(f"different images: {apart:.2f} points")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1230,7 +1230,6 @@ print(f"different images: {apart:.2f} points")
 # By nearly a point, from luck alone. This is why both sides need the same number of trials,
 # and why the test set is not used to choose: the best of many on the validation images is
 # too good to be true, and only a fresh set tells how good the choice is.
-
 
 # %% tags=["solution"]
 def seeming_gap(many, one):
@@ -1247,6 +1246,7 @@ alone = rng.normal(0, spread, size=100_000)
 luck = seeming_gap(trials, alone)
 print(f"the best of 20 against one: {luck:.1f} points better")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1257,7 +1257,6 @@ print(f"the best of 20 against one: {luck:.1f} points better")
 # :::
 #
 # About 250,000: 25 times the test set of CIFAR-100, for an error five times smaller.
-
 
 # %% tags=["solution"]
 def images_needed(accuracy, error):
@@ -1270,6 +1269,7 @@ checks.check_images_needed(images_needed)
 
 # %%
 print(f"{images_needed(0.4793, 0.001):,.0f}")
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1291,7 +1291,6 @@ print(f"{images_needed(0.4793, 0.001):,.0f}")
 # Of the six sentences, 2 and 6 can be read off the report, and 1 follows from its three numbers,
 # within their rounding ([](#sec-data)). The others name a need, a cause or a rank. Nobody varied
 # the number of images, and one side of the race did not run.
-
 
 # %% tags=["solution"]
 def is_supported(number):

@@ -333,6 +333,7 @@ ax.set(xlabel="top-1 accuracy (%)", ylabel="models")
 fig.legend(loc="outside upper center", ncols=2)
 plt.show()
 
+
 # %% [markdown]
 # How far apart are the two lines? The spread of such scores is known. When each of $n$
 # images is right with probability $a$, the accuracy varies with the *standard error*
@@ -340,7 +341,6 @@ plt.show()
 # $$
 # \sigma = \sqrt{\frac{a \, (1 - a)}{n}} .
 # $$ (eq-data-error)
-
 
 # %%
 def standard_error(accuracy, images):
@@ -571,6 +571,7 @@ axes[0, 0].set_ylabel("ViT")
 axes[1, 0].set_ylabel("ResNet")
 plt.show()
 
+
 # %% [markdown]
 # How strong is each change? The recipes give their ranges in different units: a share of a
 # turn, degrees, a share of the side. To compare them, we ask one thing of all: how many
@@ -578,7 +579,6 @@ plt.show()
 # 15.5 pixels to the side of the middle, and 15.5 above it. A rotation and a zoom are
 # matrices, and the shift is added. A zoom of 0.2 shows between 0.8 and 1.2 times as much of
 # the image; the corner moves farthest at 0.8, where all becomes 1 / 0.8 times as large.
-
 
 # %%
 def rotation(degrees):
@@ -664,6 +664,7 @@ names = ["no shear", "0.2 degrees", "0.2 radians"]
 pictures.show_images(panels, variants, names)
 plt.show()
 
+
 # %% [markdown]
 # Look at what the augmentation does to an image, one step at a time. A step that you cannot
 # see is a mistake or a waste.
@@ -709,11 +710,9 @@ plt.show()
 # shape. From the boxes we can read the arrangement without looking at the label, and we can
 # mirror them as the image is mirrored.
 
-
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Ask for the flip in three tasks before the figure: digits, road
 # > signs, X-rays of a chest. Then let them say which of the embedded classes survive.
-
 
 # %%
 def read_arrangement(boxes):
@@ -825,6 +824,7 @@ Table(columns, tuple(rows))
 exact = images.mean(axis=(0, 1, 2))  # of whole numbers, added up in float64
 np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 
+
 # %% [markdown]
 # The last column is wrong, and no error was raised: on the embedded set it is too large in
 # each row. Three channels with exactly the same mean should make you look.
@@ -908,7 +908,6 @@ np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 #    fine labels, the superclass is right for $a + (1 - a) \cdot 4 / 99$. We expect a
 #    real model to do better than that: an oak looks more like a maple than like a shark.
 
-
 # %% tags=["solution"]
 def superclass_accuracy(accuracy, classes, members):
     """Takes a share in % and two numbers of labels; returns a share in %."""
@@ -921,6 +920,7 @@ checks.check_superclass_accuracy(superclass_accuracy)
 
 # %%
 print(f"superclass: {superclass_accuracy(47.93, 100, 5):.2f} %")
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -935,7 +935,6 @@ print(f"superclass: {superclass_accuracy(47.93, 100, 5):.2f} %")
 # highest test accuracy of all epochs would be a choice made on the test set, and too
 # good. If the program had looked at the test images only once, after the choice, nobody
 # could be tempted.
-
 
 # %% tags=["solution"]
 def final_accuracy(history):
@@ -959,6 +958,7 @@ for name, accuracy in ("honest", honest), ("highest", test.max()):
     far = (accuracy - 1) / sigma
     print(f"{name}: {accuracy:.2f} %, {far:.1f} standard errors above chance")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -970,7 +970,6 @@ for name, accuracy in ("honest", honest), ("highest", test.max()):
 #
 # Mix the rows, sort them by label without changing the order inside a class, and cut. All
 # classes have the same size, so that a reshape puts each in a row of its own.
-
 
 # %% tags=["solution"]
 def stratified_split(labels, per_class, rng):
@@ -990,6 +989,7 @@ print("rows in common:", len(np.intersect1d(ten, rest)))
 print(f"rows used: {len(ten) + len(rest)} of {len(labels)}")
 print("images of each class:", np.unique(np.bincount(labels[ten])))
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1005,7 +1005,6 @@ print("images of each class:", np.unique(np.bincount(labels[ten])))
 #
 # The code plants 20 images in random places. The formula gives $20 + (n - 20) / 100$ hits
 # for $n$ test images, on average over the places.
-
 
 # %% tags=["solution"]
 def table_accuracy(images, copies, right, classes):
@@ -1033,6 +1032,7 @@ formula = table_accuracy(len(images), 20, 20, 100) / 100 * len(images)
 print("planted images that are hits:", np.sum((answers == truth)[rows]))
 print(f"hits: {hits}, by the formula: {formula:.1f}")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1044,7 +1044,6 @@ print(f"hits: {hits}, by the formula: {formula:.1f}")
 #
 # The top row is 15.5 pixels above the middle, so a move by one pixel takes an angle of
 # $\arctan(1 / 15.5)$. The tutorial's 0.2 radians are $0.2 \cdot 180 / \pi$ degrees.
-
 
 # %% tags=["solution"]
 def shear_angle(pixels, side):
@@ -1061,6 +1060,7 @@ print(f"one pixel: {shear_angle(1, 32):.2f} degrees")
 print(f"0.2 radians: shear_range={np.degrees(0.2):.1f}")
 sheared = apply_affine_transform(line, shear=shear_angle(1, 32), **axes)
 print(f"the line in the top row: {sheared[0, :, 0] @ np.arange(32):.1f}")
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1082,7 +1082,6 @@ print(f"the line in the top row: {sheared[0, :, 0] @ np.arange(32):.1f}")
 # 2. No. The red and the blue shape move together, and 20 degrees are not enough to turn
 #    *left of* into *above*.
 # 3. No. A shape near the right border loses columns, or leaves the image.
-
 
 # %% tags=["solution"]
 def flip_ceiling(left_right, top_bottom):
@@ -1112,6 +1111,7 @@ for degrees in (-20, 20):
 cut = (scenes.boxes[:, :, 3] + 6 > 32).any(axis=1)
 print(f"images with a shape cut or lost: {100 * cut.mean():.0f} %")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1124,7 +1124,6 @@ print(f"images with a shape cut or lost: {100 * cut.mean():.0f} %")
 # The mean is taken over images, rows and columns, so that each channel keeps its own. With
 # `float64` the sums are exact enough. The mean of the test images is not quite that of the
 # training images, so that what is left is near 0, but not 0.
-
 
 # %% tags=["solution"]
 def normalize(images, training):

@@ -116,13 +116,13 @@ data = vitlib.load_data_set(data_set)
 images = data.train.images[:2000]
 print(images.shape, images.dtype)
 
+
 # %% [markdown]
 # ## Program 1: how are the images normalised?
 #
 # The mean and the standard deviation of the images are computed once, for each colour. Then every
 # image is normalised with them. The author works image by image, as one must when a set does not
 # fit into the memory.
-
 
 # %%
 def deviation(images):
@@ -134,6 +134,7 @@ def deviation(images):
 pixels = images / 255
 print("mean:     ", pixels.mean(axis=(0, 1, 2)).round(2))
 print("deviation:", deviation(pixels).round(2))
+
 
 # %% [markdown]
 # The three deviations are between 0 and 1, and much alike. Nobody would stop at them in a
@@ -164,7 +165,6 @@ print("deviation:", deviation(pixels).round(2))
 # arguments, so that we can repeat it. (A flip may change the class of an embedded image. Here we
 # only look at the pictures.)
 
-
 # %%
 def variant(image, random):
     """Returns a random cut (32, 32, 3) of an image, perhaps flipped."""
@@ -183,6 +183,7 @@ fig, axes = plt.subplots(2, 4, figsize=(6.4, 3.7))
 names = ["image", *(f"variant {number}" for number in range(1, 8))]
 pictures.show_images(axes, [images[0], *variants[:7]], names)
 plt.show()
+
 
 # %% [markdown]
 # Neighbours often differ, and the training sees something new in every {term}`epoch`. Or
@@ -216,7 +217,6 @@ plt.show()
 # The image is cut into {term}`patches <patch>`, and each patch is laid out as a row of
 # numbers. The author comes from a library that keeps the colours in front.
 
-
 # %%
 def make_patches(image, size):
     """Cuts an image (H, W, 3) into patches (N, 3 * size * size)."""
@@ -232,6 +232,7 @@ patches = make_patches(images[0], size=8)
 print(patches.shape)
 pairs = np.sort(patches, axis=None), np.sort(images[0], axis=None)
 print("numbers that are lost:", np.count_nonzero(np.subtract(*pairs)))
+
 
 # %% [markdown]
 # 16 patches of $8 \cdot 8 \cdot 3 = 192$ numbers, and none is lost. A dense layer takes
@@ -264,7 +265,6 @@ print("numbers that are lost:", np.count_nonzero(np.subtract(*pairs)))
 # the {term}`MLP` has 3,072 hidden units, and there are 12 such blocks
 # {cite:p}`dosovitskiy2021`.
 
-
 # %%
 def block(head_size, heads, hidden):
     """Returns the number of parameters of a Transformer block."""
@@ -278,6 +278,7 @@ def block(head_size, heads, hidden):
 
 
 print(f"12 blocks of ViT-Base: {12 * block(64, 12, 3072):,} parameters")
+
 
 # %% [markdown]
 # Seven million parameters. The model is small, fits everywhere and trains fast. Is it
@@ -310,7 +311,6 @@ print(f"12 blocks of ViT-Base: {12 * block(64, 12, 3072):,} parameters")
 # {term}`keys <key>` are compared, the {term}`softmax` turns the products into weights, and
 # the scale is there, too.
 
-
 # %%
 def softmax(x):
     """Turns numbers into positive ones that sum to 1 along the last axis."""
@@ -323,7 +323,6 @@ def softmax(x):
 # > tick off the scale, which is there. Do not point. Ask what the weights of a query must sum
 # > to, and let them measure it; the place of the defect follows from the number.
 
-
 # %%
 def attention(queries, keys):
     """Returns the weights (heads, N, N) of arrays (heads, N, d)."""
@@ -335,6 +334,7 @@ rng = np.random.default_rng(seed)
 queries, keys = rng.normal(size=(2, 3, 16, 64))
 weights = attention(queries, keys)
 print(weights.shape, "negative weights:", (weights < 0).sum())
+
 
 # %% [markdown]
 # Each query even listens most to the key with which its product is largest, as it should.
@@ -363,7 +363,6 @@ print(weights.shape, "negative weights:", (weights < 0).sum())
 # A stack of blocks gets its first weights. The author wants runs that can be repeated, and
 # hands a {term}`seed` to the initialiser.
 
-
 # %%
 def first_weights(width, blocks, seed):
     """Returns the first weights (blocks, width, width) of a stack."""
@@ -380,6 +379,7 @@ start = first_weights(width=64, blocks=6, seed=seed)
 changed = (start != first_weights(64, 6, seed)).sum()
 print(f"deviation of a weight: {start.std():.3f}, on paper: {1 / 8:.3f}")
 print("weights that differ in a second run:", changed)
+
 
 # %% [markdown]
 # The deviation is close to that of the initialiser's formula, $1 / \sqrt{64}$, and the run
@@ -414,7 +414,6 @@ print("weights that differ in a second run:", changed)
 # `noise` holds uniform random numbers, new for each call; to keep the program short, both steps
 # use the same.
 
-
 # %%
 def drop(x, noise, rate):
     """Sets numbers to 0 where the noise is low, and scales the rest."""
@@ -433,7 +432,6 @@ def mix(weights, values, noise, rate, training):
 # We run it on 200 images, whose values are random here. The mean of the 16 tokens has ten
 # numbers, and the largest of them names the class.
 
-
 # %%
 def name_classes(rng, rate=0.2):
     """Returns the classes (200,) that are named when nothing is trained."""
@@ -450,6 +448,7 @@ values = rng.normal(size=(200, 16, 10))
 answers = name_classes(rng)
 right = values.mean(axis=1).argmax(axis=1)
 print(f"share of right answers: {np.mean(answers == right):.2f}")
+
 
 # %% [markdown]
 # Most answers are those of the plain mean, and nobody would doubt a test accuracy like
@@ -485,7 +484,6 @@ print(f"share of right answers: {np.mean(answers == right):.2f}")
 # Here the model is a single number, and the loss is half its squared distance to a target. So the
 # gradient is the number minus the target.
 
-
 # %%
 def path(target, peak, warmup, steps):
     """Returns where the number is, before the first and after each step."""
@@ -509,6 +507,7 @@ ax.plot(places)
 ax.axhline(3, color="black", linestyle=":")
 ax.set(xlabel="step", ylabel="number")
 plt.show()
+
 
 # %% [markdown]
 # The number arrives at its target. The message about the rate is true, too: that is what
@@ -539,7 +538,6 @@ plt.show()
 # with `tasks.score`. We skip the training: the features name the right class without a
 # doubt, and the weights grow, as they do in a training that goes well.
 
-
 # %%
 def classify(features, kernel):
     """Returns the probability of each class, (B, C)."""
@@ -556,6 +554,7 @@ features = np.eye(100)[labels]
 for strength in (1, 3, 5, 10, 20):
     value = loss(features, strength * np.eye(100), labels)
     print(f"weights of {strength:2}: loss {value:.2f}")
+
 
 # %% [markdown]
 # The loss begins near $\ln 100 = 4.61$ and falls, in the end ever more slowly, as losses do at the
@@ -586,7 +585,6 @@ for strength in (1, 3, 5, 10, 20):
 #
 # A test set has 25 images of a pizza, 19 of a steak and 31 of sushi, in this order. The
 # accuracy is measured in {term}`batches <batch>` of 32 images, and the mean is taken.
-
 
 # %%
 def accuracy(answers, labels, batch_size):
@@ -704,12 +702,12 @@ print("mean:     ", abs(normalised.mean(axis=(0, 1, 2))).round(2))
 print("deviation:", normalised.std(axis=(0, 1, 2)).round(2))
 print("deviation of the means of the images:", spread_of_means.round(2))
 
+
 # %% [markdown]
 # The deviation comes out above 1, so the divisor was too small. Some images are bright as
 # a whole and some dark. The deviation *inside* an image does not know of that, because it
 # is measured from the image's own mean. The variance over all pixels has both parts: the
 # mean of the variances inside the images, and the variance of their means.
-
 
 # %% tags=["solution"]
 def repaired_deviation(images):
@@ -744,11 +742,11 @@ for place, name in enumerate(("row", "column", "flip")):
     print(f"{name}: spread {instruments.spread(rows):.0f}")
 print("different pictures:", len(np.unique(variants, axis=0)))
 
+
 # %% [markdown]
 # The first two numbers have no effect. A cut of 32 pixels out of 32 has one place only:
 # `height - size + 1` is 1, and `int` makes 0 of every number below 1. What is left is the
 # flip. It makes two pictures of an image, and it makes the defect hard to see.
-
 
 # %% tags=["solution"]
 def repaired_variant(image, random):
@@ -799,11 +797,11 @@ for ax, counts, name in zip(axes, (taken, promised), names, strict=True):
     ax.set_xlabel(name)
 plt.show()
 
+
 # %% [markdown]
 # The first patch has the red values of three squares, and no green or blue ones. The
 # colours are in front, so that the first 192 numbers are all red. The axis of the colours
 # has to move to the end before the patches are laid out.
-
 
 # %% tags=["solution"]
 def repaired_patches(image, size):
@@ -816,6 +814,7 @@ def repaired_patches(image, size):
 
 # %% tags=["check"]
 checks.check_repaired_patches(repaired_patches)
+
 
 # %% [markdown]
 # *Source.* A ViT in PyTorch unfolded the image and flattened it with the colours still in
@@ -833,7 +832,6 @@ checks.check_repaired_patches(repaired_patches)
 #
 # The paper gives a token of ViT-Base the length 768, which is 12 heads of 64. We count.
 
-
 # %%
 def dense(inputs, outputs):
     """Returns the number of parameters of a dense layer."""
@@ -847,12 +845,12 @@ for length in (64, 768):
     print(f"token of {length}: {total:,} a block, {12 * total:,} in all")
 print(f"the program: {block(64, 12, 3072):,} a block")
 
+
 # %% [markdown]
 # The program has the first of the two: it makes a token as long as *one* head, so that every layer
 # that takes or returns tokens is too small. With the length of all heads, the twelve blocks have
 # 85 million parameters. The patch embedding, the positions and the classifier make up the rest of
 # the 86 million.
-
 
 # %% tags=["solution"]
 def repaired_block(head_size, heads, hidden):
@@ -895,13 +893,13 @@ for name, scale in (("without the scale", 1), ("with it", 8)):
     largest = softmax(products / scale).max(axis=-1).mean()
     print(f"largest weight {name}, on average: {largest:.2f}")
 
+
 # %% [markdown]
 # The sum is 1/8, and 8 is the root of 64. The program divides the weights by the scale, and not
 # the products. So both halves of the promise are broken. The token gets an eighth of a mean, which
 # the layers after it can make up for. And the softmax works on products of the size 8: most of the
 # weight goes to one key, and little gradient flows to the others. That is what the scale is there
 # to prevent {cite:p}`vaswani2017`.
-
 
 # %% tags=["solution"]
 def repaired_attention(queries, keys):
@@ -934,6 +932,7 @@ others = rng.uniform(by_block.min(), by_block.max(), by_block.shape)
 print(f"spread over the blocks: {instruments.spread(by_block):.2f}")
 print(f"over independent draws: {instruments.spread(others):.2f}")
 
+
 # %% [markdown]
 # All six blocks start as the same block. An initialiser of Keras that was given a whole number as
 # its seed returns the same numbers at each call, as JAX does for the same key. What is needed is a
@@ -941,7 +940,6 @@ print(f"over independent draws: {instruments.spread(others):.2f}")
 #
 # Counting the seeds up, `seed + block`, is no repair. Block 1 of the run with seed 0 and
 # block 0 of the run with seed 1 are then the same, and the two runs are not independent.
-
 
 # %% tags=["solution"]
 def repaired_weights(width, blocks, seed):
@@ -977,10 +975,10 @@ for rate in (0.2, 0):
     changed = (first != second).sum()
     print(f"rate {rate}: the answer changes for {changed} of 200 images")
 
+
 # %% [markdown]
 # The rate matters, and it must not when nothing is trained. The second dropout looks at
 # `training`; the first does not.
-
 
 # %% tags=["solution"]
 def repaired_mix(weights, values, noise, rate, training):
@@ -1027,9 +1025,9 @@ ax.set(xlabel="step", ylabel="learning rate", ylim=(0, 0.11))
 ax.legend()
 plt.show()
 
+
 # %% [markdown]
 # The schedule is made, and a line about it is printed. But the optimiser gets `peak`.
-
 
 # %% tags=["solution"]
 def repaired_path(target, peak, warmup, steps):
@@ -1144,6 +1142,7 @@ for name, answers in models.items():
     print(f"model {name}: different answers: {len(np.unique(answers))}")
 Table(("batch size", *models), tuple(rows))
 
+
 # %% [markdown]
 # With batches of 32 the third batch has 11 images, and counts as much as the others. Its images
 # are all sushi, because the images are in the order of their classes. The mean is right where all
@@ -1152,7 +1151,6 @@ Table(("batch size", *models), tuple(rows))
 # And each model has one answer. They are {term}`constant predictors <constant predictor>`: A says
 # pizza, B steak, C sushi. None has learned anything. Model A is right for one image in three, as a
 # guess is; it only looked worse because of the mean.
-
 
 # %% tags=["solution"]
 def repaired_accuracy(answers, labels, batch_size):

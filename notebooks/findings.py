@@ -300,6 +300,7 @@ norms = dead_run.history["gradient_norm"]
 print(f"{len(norms)} gradients, one an epoch: {between(norms, 2)}")
 print(f"of the biases alone: {bias_norm:.2f}")
 
+
 # %% [markdown]
 # (All 30 epochs were equally good on the validation images; the test takes the first of them.)
 # These are the numbers of a guess, and remain so: at the end of each epoch there was no gradient
@@ -311,7 +312,6 @@ print(f"of the biases alone: {bias_norm:.2f}")
 # Where does the loss of 4.6079 come from? When the last hidden layer is dead, the logits are the
 # 100 biases. These see nothing but labels, so that their training can be computed without a
 # model, from Adam and the labels of two epochs in batches of 32.
-
 
 # %%
 def loss_of_biases(rate, loudness=0):
@@ -623,6 +623,7 @@ for one, other in (*pairs, ("compact-resnet", "pure-vit")):
     low, high = welch_interval(*sides)
     print(f"{one} leads {other} by {low:.1f} to {high:.1f} points")
 
+
 # %% [markdown]
 # All three differences count; in the last one `pure-vit` has one seed, and the spread of its
 # rival takes the place of its own. `compact-resnet` is behind `compact`. It is ahead of
@@ -641,7 +642,6 @@ for one, other in (*pairs, ("compact-resnet", "pure-vit")):
 #
 # What is economical is a matter of arithmetic and of time. Both of the report's models are in the
 # benchmarks of [](#sec-speed): one training step each, in `float32`, on the same kind of machine.
-
 
 # %%
 def read_speed(name):

@@ -219,10 +219,10 @@ swapped[0, 1]
 # %%
 swapped.reshape(4, 4)  # (patch, element)
 
+
 # %% [markdown]
 # These are the four lists that we wanted. With a batch axis in front and a channel axis
 # at the end, the same three lines cut any stack of images.
-
 
 # %%
 def cut(images, size):
@@ -669,6 +669,7 @@ if data_set == "shapes":
     assert set(np.argwhere(weights > 0.5)[:, 1]) <= set(queries[:2])
     assert set(weights[queries].argmax(axis=1)) <= set(queries[:2])
 
+
 # %% [markdown]
 # Read the table in {numref}`fig-qkv` row by row: a row says where one token looks. The rows
 # differ, because what a token looks for depends on what it holds. Most of the table is dark.
@@ -714,7 +715,6 @@ if data_set == "shapes":
 # to what went in. A block thus changes its tokens, in place of making new ones. It is called
 # *pre-norm*, because the norm comes before attention and MLP and not after the sum.
 
-
 # %%
 def draw_boxes(ax, names, places):
     """Draws words in boxes at some places of a line; returns the boxes."""
@@ -741,10 +741,10 @@ ax.set(xlim=(-0.02, 5.68), ylim=(-0.2, 0.7))
 ax.set_axis_off()
 plt.show()
 
+
 # %% [markdown]
 # In Keras that is a function of six lines. `vitlib.SelfAttention` is the attention of Keras with
 # queries, keys and values from the same tokens; it keeps its weights as plain matrices.
-
 
 # %%
 def encoder_block(x, config):
@@ -791,7 +791,6 @@ def encoder_block(x, config):
 #
 # The next cell puts the parts together as the report does. Its first layers scale the pixels
 # and enlarge the images.
-
 
 # %%
 def assemble(config):
@@ -885,7 +884,6 @@ def block_cost(num_patches, key_dim=key_dim, hidden=report.mlp_units[0]):
 # one that the report leaves out. `vitlib.count_flops` goes through the layers of a block that
 # has been built, takes the shapes of the matrices that they multiply, and counts a
 # multiply-add as two operations.
-
 
 # %%
 def count_block(num_patches):
@@ -1040,6 +1038,7 @@ for image_size, patch_size in ((32, 8), (32, 4), (32, 2), (72, 6)):
     print(f"{image_size} pixels, patches of {patch_size}:", end=" ")
     print(f"{count} tokens, {cost:.0f} million a block")
 
+
 # %% [markdown]
 # Enlarging chooses a sequence length that 32 pixels do not offer: 144 tokens. That may help a
 # model or not. It is a choice about the sequence, not about the information, and every block
@@ -1106,7 +1105,6 @@ for image_size, patch_size in ((32, 8), (32, 4), (32, 2), (72, 6)):
 # Inside it come $4 \cdot 6 + 1 = 25$ pixels first, with 3 values each, and then red. Green
 # is element $25 \cdot 3 + 1 = 76$.
 
-
 # %% tags=["solution"]
 def green_place(row, column, width, size):
     """Takes four numbers of pixels; returns the numbers (patch, element)."""
@@ -1124,6 +1122,7 @@ print("patch:", patch, "  element:", element)
 there, here = patches[0, patch, element], photo[0, 40, 13, 1]
 print(f"green in the patch: {there:.1f}, in the photograph: {here:.1f}")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1135,7 +1134,6 @@ print(f"green in the patch: {there:.1f}, in the photograph: {here:.1f}")
 #
 # Swapping two axes twice changes nothing, so the same permutation leads back. Only the
 # shapes before and after change places.
-
 
 # %% tags=["solution"]
 def join(patches, height, width, size):
@@ -1153,6 +1151,7 @@ checks.check_join(join)
 again = join(cut(images, 6), 24, 36, 6)
 print(f"numbers that differ: {(again != images).sum()} of {images.size:,}")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1164,7 +1163,6 @@ print(f"numbers that differ: {(again != images).sum()} of {images.size:,}")
 #
 # The first reshape names six axes: batch, channel, patch row, row inside, patch column and
 # column inside. Which patch comes first, then where inside it, and the channel last.
-
 
 # %% tags=["solution"]
 def cut_planes(images, size):
@@ -1184,6 +1182,7 @@ planes = images.transpose(0, 3, 1, 2)  # (B, C, H, W)
 differ = (cut_planes(planes, 6) != cut(images, 6)).sum()
 print(f"numbers that differ: {differ} of {planes.size:,}")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1198,7 +1197,6 @@ print(f"numbers that differ: {differ} of {planes.size:,}")
 # swaps height and width would pass. And all numbers must be compared at their places: the
 # shapes of wrong patches are right, and so is the set of their numbers.
 
-
 # %% tags=["solution"]
 def is_right(cut):
     """Says whether `cut(images, size)` cuts `(B, H, W, C)` images rightly."""
@@ -1209,6 +1207,7 @@ def is_right(cut):
 
 # %% tags=["check"]
 checks.check_is_right(is_right)
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1222,7 +1221,6 @@ checks.check_is_right(is_right)
 # The four axes are moved to (row, column, channel, output). After that the first three
 # become one, as in the third line of the cut.
 
-
 # %% tags=["solution"]
 def from_torch(kernel):
     """Turns a kernel `(D, C, P, P)` into weights `(P * P * C, D)`."""
@@ -1231,6 +1229,7 @@ def from_torch(kernel):
 
 # %% tags=["check"]
 checks.check_from_torch(from_torch)
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1246,7 +1245,6 @@ checks.check_from_torch(from_torch)
 # from each row of scores its largest number, so that no exponential is too large for the
 # computer. That divides all exponentials of the row by one number, which cancels in the weights.
 
-
 # %% tags=["solution"]
 def attend(queries, keys, values):
     """Takes three arrays (heads, N, d); returns one of that shape."""
@@ -1257,6 +1255,7 @@ def attend(queries, keys, values):
 
 # %% tags=["check"]
 checks.check_attend(attend)
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1269,7 +1268,6 @@ checks.check_attend(attend)
 #
 # The sums take the tokens as they were before the norm. The second half takes what the first
 # half returns, both for its norm and for its sum.
-
 
 # %% tags=["solution"]
 def layer_norm(tokens):
@@ -1288,6 +1286,7 @@ def pre_norm(tokens, attention, mlp):
 # %% tags=["check"]
 checks.check_pre_norm(pre_norm)
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1304,7 +1303,6 @@ checks.check_pre_norm(pre_norm)
 #
 # In general $h d = D$ turns {eq}`eq-cost` into $4 N D^2 + 2 N^2 D + 2 N D M$. The number of
 # heads has dropped out: narrow heads cost the same, however many there are.
-
 
 # %% tags=["solution"]
 def narrow_cost(tokens, width, heads, hidden):
@@ -1325,6 +1323,7 @@ again = sum(block_cost(144, key_dim=16))
 print(f"narrow: {narrow:,}, by block_cost: {again:,}")
 print("as N and as N² at 512 tokens:", block_cost(512, key_dim=16))
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1336,7 +1335,6 @@ print("as N and as N² at 512 tokens:", block_cost(512, key_dim=16))
 #
 # The first window starts at pixel 0, the last at pixel 66. That makes
 # $66 / 3 + 1 = 23$ places in each direction. A convolution with this stride confirms it.
-
 
 # %% tags=["solution"]
 def count_windows(side, window, stride):
@@ -1355,6 +1353,7 @@ ratio = sum(block_cost(count)) / sum(block_cost(144))
 print("grid of tokens:", tuple(tokens), "  tokens:", count)
 print(f"work of a block: {ratio:.1f} times as much")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1368,7 +1367,6 @@ print(f"work of a block: {ratio:.1f} times as much")
 # each number is in it four times. A `Dense` layer adds up the products with all four
 # copies; the sum of its four weights does the same on the original. So the larger layer
 # has four times as many weights, and cannot compute anything new.
-
 
 # %% tags=["solution"]
 def small_weights(weights, size):

@@ -183,11 +183,11 @@ print(f"with the output shuffled: {gap:.4f}")
 gap = difference(of_shuffled.mean(axis=1), output.mean(axis=1))
 print(f"of the means: {gap:.4f}")
 
+
 # %% [markdown]
 # The output has changed, but only in its order, and the mean not at all. Now we try the whole
 # model, from pixels to logits, on the two images of {numref}`fig-shuffled`: once without
 # positions, and once with a vector for each place, which the next section explains.
-
 
 # %%
 def change_by_shuffle(position):
@@ -274,6 +274,7 @@ layer.set_weights([table])
 gap = difference(layer(x), x + table)
 print(f"1-D, difference from x + table: {gap:.4f}")
 
+
 # %% [markdown]
 # :::{exercise} From patches to tokens
 # :label: ex-positions-encode
@@ -301,7 +302,6 @@ print(f"1-D, difference from x + table: {gap:.4f}")
 # %% [markdown]
 # **2-D.** Two small tables are joined into a large one. Rows are repeated and columns are
 # tiled, as the middle and the right table of {numref}`fig-indices` show.
-
 
 # %%
 def join_tables(rows, columns):
@@ -572,6 +572,7 @@ plt.show()
 sets = [sorted(map(tuple, sequence.tolist())) for sequence in sequences]
 print("different sets of tiles:", len({str(tiles) for tiles in sets}))
 
+
 # %% [markdown]
 # A model that reads a set gives all four images the same answer, and at most one of the four
 # is right.
@@ -582,7 +583,6 @@ print("different sets of tiles:", len({str(tiles) for tiles in sets}))
 # the arrangement. The arrangement only chooses the two tiles on which they are, and each
 # of the 24 choices is equally likely. Mirroring and swapping turn the choices of one
 # arrangement exactly into those of another, as the next cell counts.
-
 
 # %%
 def as_set(places):
@@ -683,7 +683,6 @@ def train_with(position, recipe=recipe, **changes):
 # The ceiling holds for the embedded data alone. Nobody knows one for CIFAR-100, so there we
 # print only the accuracy.
 
-
 # %%
 def tell(name, run):
     """Prints the accuracy of a run, beside the ceiling where there is one."""
@@ -730,6 +729,7 @@ ax.set_xticks(epochs)
 ax.legend()
 plt.show()
 
+
 # %% [markdown]
 # On the embedded data, the model without positions stops where the argument says it must.
 # The other three leave the ceiling far behind. Look also at the height from which they
@@ -737,7 +737,6 @@ plt.show()
 #
 # A model that stops at 25 % may also have trained badly. To find out, we ask: how often does
 # the model name the right *pair* of shapes, whatever the arrangement?
-
 
 # %% tags=["nbval-ignore-output"]
 def predict(model, pictures):
@@ -838,7 +837,6 @@ plt.show()
 # mean similarity of patches that touch, above, below, left or right, with that of all
 # other pairs.
 
-
 # %% tags=["nbval-ignore-output"]
 distance = introspect.patch_distances(size, patch_size=1)
 
@@ -853,12 +851,12 @@ for when in ("before", "after"):
     gap = gap_between_near_and_far(maps["1d", when])
     print(f"1-D {when}: neighbours more alike by {gap:.2f}")
 
+
 # %% [markdown]
 # Nobody told the 1-D table that its places lie on a grid. Has it found out? Its vectors
 # have many elements, so we draw them in the plane in which they spread most: the first two
 # directions of a principal component analysis. {numref}`fig-plane` joins the patches of a
 # row with a line, and the patches of a column with another.
-
 
 # %% tags=["nbval-ignore-output"]
 def in_plane(table):
@@ -1072,6 +1070,7 @@ for kind in ("2d", "1d", "relative"):
 columns = ("position", "seeds", "gain (points)", "from", "to")
 Table(columns, tuple(rows))
 
+
 # %% [markdown]
 # **Positions also help on photographs: a table of one or of two dimensions is worth about four
 # points.** The study cannot tell these two apart. Our relative kind gains less than a point,
@@ -1137,7 +1136,6 @@ Table(columns, tuple(rows))
 # inverse says for each old place where its token is now. Sorting the places by `order`
 # gives just that.
 
-
 # %% tags=["solution"]
 def undo(order):
     """Returns the inverse of a permutation, both arrays of N integers."""
@@ -1146,6 +1144,7 @@ def undo(order):
 
 # %% tags=["check"]
 checks.check_undo(undo)
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1160,7 +1159,6 @@ checks.check_undo(undo)
 # $(x_n + t_n) W = x_n W + t_n W$: each place still gets a vector of its own, so the model
 # could tell the places. But the vectors would be tied to the weights of the projection,
 # and change with them.
-
 
 # %% tags=["solution"]
 def encode(patches, kernel, bias, table):
@@ -1182,6 +1180,7 @@ learned = ops.convert_to_numpy(positions.table)
 ours = encode(pixels, *dense.get_weights(), learned)
 print(f"difference of the tokens: {difference(tokens, ours):.4f}")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1197,7 +1196,6 @@ print(f"difference of the tokens: {difference(tokens, ours):.4f}")
 # grows by this factor, and relative by nearly the same, as $2 N - 1$ is nearly $2 N$. 2-D
 # grows like the side of the grid, by $16 / 12 = 1.33$. The lengths $D$ and $d$ and the
 # number of blocks drop out of each factor. We can also ask the layers themselves.
-
 
 # %% tags=["solution"]
 def growth(side, larger):
@@ -1221,6 +1219,7 @@ for layer in (one, two, attention):
 print(f"1-D: {one.count_params():,}   2-D: {two.count_params():,}")
 print(f"relative: {10 * np.prod(attention.offset_embedding.shape):,}")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1242,7 +1241,6 @@ print(f"relative: {10 * np.prod(attention.offset_embedding.shape):,}")
 #    would be mixed up with them, such as one row down and three columns to the left, do not
 #    occur between the two shapes.
 
-
 # %% tags=["solution"]
 def steps_of(offset, rows, columns):
     """Takes an offset along the sequence; returns pairs (down, right)."""
@@ -1263,6 +1261,7 @@ ahead = number[..., 1] - number[..., 0]  # from red to blue
 for arrangement, steps in zip(shapes.ARRANGEMENTS, ahead, strict=True):
     print(f"{arrangement}: {np.unique(steps)}")
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1277,7 +1276,6 @@ for arrangement, steps in zip(shapes.ARRANGEMENTS, ahead, strict=True):
 # second. The report's grid needs $23 \cdot 23 = 529$ vectors, one for each step. Separate
 # tables for rows and columns need $23 + 23 = 46$. They cannot give a step a value that is
 # not a sum of its two parts.
-
 
 # %% tags=["solution"]
 def grid_offsets(rows, columns):
@@ -1295,6 +1293,7 @@ checks.check_grid_offsets(grid_offsets)
 steps = grid_offsets(12, 12)
 print("vectors:", len(np.unique(steps)), "  largest index:", steps.max())
 print("right neighbour:", steps[0, 1], "  next row, far left:", steps[11, 12])
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -1315,7 +1314,6 @@ print("right neighbour:", steps[0, 1], "  next row, far left:", steps[11, 12])
 # 4. No. The largest of $N$ values does not depend on their order, just like their mean.
 # 5. Yes. Its windows reach over the borders of tiles, so that a patch knows something of its
 #    neighbours. And the zeros with which it continues the image mark the border.
-
 
 # %% tags=["solution"]
 def can_pass(change):
@@ -1341,6 +1339,7 @@ for name, change in changes.items():
     logits = vitlib.build_vit(config)(four / 255)
     gap = difference(logits, logits[:1])
     print(f"{name}: the logits differ by up to {gap:.2f}")
+
 
 # %% [markdown]
 # There is one more way past 25 %, without any change of the model: the accuracy on *training*
@@ -1371,7 +1370,6 @@ for name, change in changes.items():
 #    cosine falls. The sum has to be computed; the cell below does it.
 # 2. The waves are the columns; sine and cosine are stacked side by side.
 # 3. In the joined table, the patch below is as much alike as the one to the right.
-
 
 # %% tags=["solution"]
 def sinusoid(num_places, width):
@@ -1410,6 +1408,7 @@ for ax, (name, table) in zip(axes, fixed.items(), strict=True):
 fig.colorbar(ax.get_images()[0], ax=axes, label="cosine similarity")
 plt.show()
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1425,7 +1424,6 @@ plt.show()
 # flattened tokens meet other weights at each place. A convolution gives the neighbour on
 # the left other weights than the one on the right, so that its outputs say what stood next
 # to what.
-
 
 # %% tags=["solution"]
 def notices(number):

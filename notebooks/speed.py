@@ -75,7 +75,6 @@ def read(name):
 # in place of the large head. The PyTorch models get images of the final size and
 # augment nothing. GFLOP/s allows for the sizes, images/s does not.
 
-
 # %%
 shown = (  # heading, entry of the record, and what to multiply it with
     ("images/s", "images_per_second", 1),
@@ -101,11 +100,11 @@ def show_speeds(name):
 # %%
 show_speeds("report")
 
+
 # %% [markdown]
 # Each row of the next table is a peer, and each column one of this course's models: how many times
 # as many images a second does it train on? Compare within one number format, and remember that
 # transformers computes a fifth.
-
 
 # %%
 def show_ratios(name):
@@ -140,13 +139,13 @@ show_ratios("compact")
 # %%
 show_ratios("resnet")
 
+
 # %% [markdown]
 # ## Where does the time of a step go?
 #
 # `python benchmarks/profile_step.py` lets TensorFlow's profiler watch one step on a CPU,
 # and adds up the time of each kind of operation over all calls and both threads. The first
 # table has the layers of Keras in `float32`, the second those of this course in `bfloat16`.
-
 
 # %%
 def show_profile(name, top=10):
@@ -162,10 +161,10 @@ show_profile("profile-keras")
 # %%
 show_profile("profile-vitlib")
 
+
 # %% [markdown]
 # Between these two profiles two things change at once, the layers and the number format. The timings
 # of whole steps at the top of this page changed one at a time, and tell them apart:
-
 
 # %%
 def show_changes(name):

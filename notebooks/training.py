@@ -179,6 +179,7 @@ width = np.sqrt(2 * excess)
 print(f"ln 100 = {uniform:.5f}")
 print(f"excess = {excess:.4f}, so s = {width:.3f}")
 
+
 # %% [markdown]
 # The 100 logits differ by 0.07 or so, in the same way for every image. We come back to this
 # number.
@@ -227,7 +228,6 @@ print(f"excess = {excess:.4f}, so s = {width:.3f}")
 # to the data beforehand. The report prints how many there are in each layer. We derive
 # every count from the report's settings, which `vitlib` keeps as `REPORT_VIT`. A dense layer from
 # $a$ to $b$ numbers has a weight for each pair and a bias for each output: $a b + b$.
-
 
 # %%
 def dense(inputs, outputs):
@@ -391,6 +391,7 @@ print("weight decay:", recipe.weight_decay)
 print(f"rate for 32 images, in proportion: {1e-3 * 32 / 256:.6f}")
 print(f"by the square root: {1e-3 * (32 / 256) ** 0.5:.6f}")
 
+
 # %% [markdown]
 # The report doubles much of its example: the number of heads, the length of a token, and with it
 # the width of the head's input. One thing it divides by eight. The example has a {term}`batch` of
@@ -404,7 +405,6 @@ print(f"by the square root: {1e-3 * (32 / 256) ** 0.5:.6f}")
 # All that follows is about single steps, so we write one down. Its first half is the gradient of
 # the mean loss of a batch, for each weight. Keras has no function for it that both backends share:
 # JAX differentiates a function of the weights, and TensorFlow records on a tape what is computed.
-
 
 # %%
 def differentiate(model, images, labels):
@@ -433,7 +433,6 @@ def differentiate(model, images, labels):
 #
 # The decay takes a share off the weight itself, not by way of the gradient. Clipping, if it is
 # asked for, comes first and scales all gradients down together.
-
 
 # %%
 def update(weights, grads, means, squares, t, recipe):
@@ -858,13 +857,13 @@ assert (jumps < 1.001 * bounds).all()
 if profile == "quick":
     assert jumps.max() > 0.5 * bounds.mean()
 
+
 # %% [markdown]
 # The mean size is what we derived. The largest jump is more than half of the bound, and the bound
 # reaches about as far as the edge of the GELU.
 #
 # Now the training. `observe` makes the same steps as `vitlib.train` would, and reads the
 # instruments every few steps.
-
 
 # %%
 def watch(config, recipe):
@@ -888,6 +887,7 @@ if profile == "quick":
     assert np.mean(high["logit_spread"][-5:]) < 0.1
     assert abs(high["loss"][-1] - uniform) < 0.03
 
+
 # %% [markdown]
 # Most of the last hidden layer is dead, the logits hardly differ between images, and
 # the loss is next to $\ln 100$, close to what the report printed after 37,500 steps.
@@ -895,7 +895,6 @@ if profile == "quick":
 # Have the blocks collapsed, or do the tokens still know the *class*? We ask them: a linear
 # classifier, fitted by least squares to 1,000 training images, reads the tokens, or what the last
 # hidden layer makes of them.
-
 
 # %%
 def tell(model, pictures, layer):
@@ -1154,6 +1153,7 @@ below.set(xlabel="epoch", ylabel="top-1 accuracy (%)", ylim=(0, 40))
 above.legend(loc="center right")
 plt.show()
 
+
 # %% [markdown]
 # At the report's rate the narrow copy *revives*. Most of its last layer is dead for two epochs,
 # but the model learns through the few living units. In the third epoch the layer comes back, and
@@ -1178,7 +1178,6 @@ plt.show()
 # where *pairs* counts the pairs of images in the batch that share a class: a whole number, about 5
 # on average. So the norm can have a few values only. We solve for the pairs.
 
-
 # %%
 def pairs(norm):
     """Returns how many pairs would give this norm, if only biases have one."""
@@ -1191,6 +1190,7 @@ for run in exact:
 found = pairs(np.array(twin.history["gradient_norm"]))
 away = np.abs(found - np.rint(found)).max()
 print(f"{twin.name}: {len(found)} norms, at most {away:.2f} from whole")
+
 
 # %% [markdown]
 # With seed 1 the exact model is at a whole number, to less than a hundredth: strong evidence that
@@ -1206,7 +1206,6 @@ print(f"{twin.name}: {len(found)} norms, at most {away:.2f} from whole")
 # above $\ln 100$, and how far could they get? Where only the biases of the output move, they are
 # pushed about by the noise of the batches. We let Adam move 100 biases for 5,000 steps, with 32
 # random labels in each.
-
 
 # %%
 def noise_alone(rate, steps):
@@ -1446,6 +1445,7 @@ def lowest_loss(shares):
 # %% tags=["check"]
 checks.check_lowest_loss(lowest_loss)
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1458,7 +1458,6 @@ checks.check_lowest_loss(lowest_loss)
 # The probability is $e^{z_k} / \sum_j e^{z_j}$, and $e^{1000}$ is no floating-point number.
 # The probabilities stay the same when a number is taken off all logits of an image. Take off
 # the largest, and no power is above 1.
-
 
 # %% tags=["solution"]
 def mean_loss(logits, labels):
@@ -1529,6 +1528,7 @@ def same_bound(rate, inputs, new_inputs):
 # %% tags=["check"]
 checks.check_same_bound(same_bound)
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1544,7 +1544,6 @@ checks.check_same_bound(same_bound)
 # For *the head dies* and *the blocks collapse*: with another head, all else the same, the
 # model would learn in the first case alone. More images would help in neither. So another head
 # decides, and more images do not.
-
 
 # %% tags=["solution"]
 def decisive(outcomes, first, second):
@@ -1563,6 +1562,7 @@ checks.check_decisive(decisive)
 outcomes = np.array([[True, False], [True, True], [False, False]])
 print("runs that decide:", decisive(outcomes, 0, 1))
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1575,7 +1575,6 @@ print("runs that decide:", decisive(outcomes, 0, 1))
 # Take the loudest image of each unit, and ask whether it is silent. The student's line
 # counts pairs of a unit and an image. It says 0.5 for units that are silent for half of the
 # images, which is what a useful unit may well do.
-
 
 # %% tags=["solution"]
 def dead_units(activations, threshold):
@@ -1593,6 +1592,7 @@ useful = np.array([[0.0, 1.0], [1.0, 0.0]])
 of_pairs = np.mean(np.abs(useful) < 1e-3)
 print("student:", of_pairs, "  dead:", dead_units(useful, 1e-3))
 
+
 # %% [markdown]
 # :::{solution-end}
 # :::
@@ -1604,7 +1604,6 @@ print("student:", of_pairs, "  dead:", dead_units(useful, 1e-3))
 #
 # It begins at the end of the warm-up, not at step 0. So it gets the share of the way from
 # there to the end.
-
 
 # %% tags=["solution"]
 def planned_rate(step, peak, warmup, steps):
