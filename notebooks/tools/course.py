@@ -71,7 +71,9 @@ def run(options):
 def place(options):
     """Where the book is built: without solutions in a folder with nothing of them."""
     is_whole = os.environ.get("SOLUTIONS", "yes") == "yes"
-    return options.out if is_whole else options.out / "_build/without-solutions"
+    return (
+        options.out if is_whole else options.out / "_build/without-solutions"
+    )
 
 
 def book(options):
@@ -91,9 +93,8 @@ def pdf(options):
         )
     build = place(options) / "_build"
     target = build / "book.pdf"
-    python(
-        options, *BOOK, "--builder", "singlehtml", "--path-output", build.parent
-    )
+    single = ("--builder", "singlehtml", "--path-output", build.parent)
+    python(options, *BOOK, *single)
     page = f"file://{build / 'singlehtml/index.html'}"
     flags = "--headless --no-sandbox --disable-gpu --no-first-run"
     flags += " --no-pdf-header-footer --generate-pdf-document-outline"
@@ -104,7 +105,9 @@ def pdf(options):
     ]
     command = [browser, *flags.split(), *files, page]
     if not options.dry_run:
+        target.unlink(missing_ok=True)  # the browser may fail without a word
         subprocess.run(command, stderr=subprocess.DEVNULL, check=True)
+        target.stat()
     print(f"Open {target}")
 
 
@@ -269,11 +272,8 @@ def main(arguments=None):
     )
     parser.add_argument("--dry-run", action="store_true", help="only show it")
     options = parser.parse_args(arguments)
-    if options.names and COMMANDS[options.command] not in (
-        run,
-        full,
-        notebooks,
-    ):
+    takes_names = run, full, notebooks
+    if options.names and COMMANDS[options.command] not in takes_names:
         parser.error(f"{options.command} takes no names of notebooks")
     check_environment()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # no banner in the outputs
