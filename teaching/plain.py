@@ -9,14 +9,18 @@ import re
 from html import escape
 from pathlib import Path
 
+import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pybtex.database import parse_file
 from pybtex.richtext import Text
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
-CHAPTERS = ("data", "patches", "positions", "training")
-CHAPTERS += ("comparison", "attention", "debugging")
+# The chapters, in their order: the notebooks of the first part of the book.
+COURSE = yaml.safe_load((BOOK / "_toc.yml").read_text("utf-8"))["parts"][0]["chapters"]
+CHAPTERS = tuple(
+    Path(page["file"]).name for page in COURSE if page["file"].startswith("notebooks/")
+)
 TITLE = re.compile(r"^(?:# )?\((sec-[\w-]+)\)=\n(?:# )?#+ (.+)", re.MULTILINE)
 EXERCISE = re.compile(
     r":::\{exercise\} (?P<title>.+)\n:label: (?P<label>\S+)\n\n(?P<text>(?s:.+?))\n:::"

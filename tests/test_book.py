@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from plain import CHAPTERS
 
 import vitlib
 from vitlib.studies import MODULES
@@ -20,9 +21,6 @@ ROOT = Path(__file__).resolve().parents[1]
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 # Links in a page's head that only tell where something is.
 TOLD = {"canonical", "next", "prev", "search", "index", "author", "copyright"}
-
-CHAPTERS = ["data", "patches", "positions", "training", "comparison", "attention"]
-CHAPTERS += ["debugging"]
 
 
 class Page(HTMLParser):
@@ -98,11 +96,6 @@ def test_every_notebook_is_a_chapter_and_every_chapter_has_a_file():
     for name in chapters():
         found = [(ROOT / "book" / name).with_suffix(end) for end in (".md", ".ipynb")]
         assert any(path.is_file() for path in found), name
-
-
-def test_the_chapters_stand_in_the_order_in_which_they_are_read():
-    listed = [Path(name).name for name in chapters() if name.startswith("notebooks/")]
-    assert listed == [*CHAPTERS, "findings", "results", "speed"]
 
 
 def test_the_reference_has_every_module_of_vitlib():

@@ -10,6 +10,7 @@ import keras
 import nbformat
 import numpy as np
 import pytest
+from plain import CHAPTERS
 
 from vitlib import PRESETS, load_runs
 from vitlib.records.intervals import welch_interval
@@ -18,15 +19,6 @@ ROOT = Path(__file__).parents[1]
 NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)"
 EPSILON = 1e-7  # of Keras' Adam
 MAX_VERDICTS = 5  # printed lines of a chapter that end in a bare True or False
-CHAPTERS = (
-    "data",
-    "patches",
-    "positions",
-    "training",
-    "comparison",
-    "attention",
-    "debugging",
-)
 
 
 def printed(chapter):
