@@ -37,7 +37,7 @@ def make_history(epochs):
 def as_first_version(run):
     """The record of a run as the first version of the schema had it, without digest."""
     record = asdict(run) | {"schema_version": 1, "profile": run.scale}
-    for name in ("scale", "task", "initial"):
+    for name in ("scale", "task", "initial", "weights"):
         del record[name]
     for part, name in (("training", "steps_per_epoch"), ("model", "head_init_scale")):
         record[part] = {k: v for k, v in record[part].items() if k != name}

@@ -78,6 +78,7 @@ FIELDS = {
     "test.loss": NUMBER,
     "test.top1": SHARE,
     "test.top5": SHARE,
+    "weights": or_none(HEX),
     "seconds": AT_LEAST_0,
     "images_per_second": or_none(POSITIVE),
     "peak_memory_bytes": or_none(COUNT),
@@ -99,7 +100,7 @@ FIELDS = {
     "task": one_of(["classification"]),
     "model.family": one_of(["vit", "resnet", "small-resnet"]),
     "command": TEXT,
-    "schema_version": Field("", st.just(3), COUNT.invalid | st.integers(4)),
+    "schema_version": Field("", st.just(4), COUNT.invalid | st.integers(5)),
 }
 # Settings are checked against their config; a record takes what is plain enough.
 SETTING = Field(

@@ -14,6 +14,8 @@ from vitlib.records.files import digest
 from vitlib.records.run import Run, images_at_epochs, steps_at_epochs
 from vitlib.records.runs import load_run, load_runs, record_path, save_run
 from vitlib.records.schema import SCHEMA_PATH
+from vitlib.studies import PRESETS
+from vitlib.studies.experiment import plan
 from vitlib.training.draws import draw_order
 
 FAILED = {"status": "failed", "error": "It broke.", "test": None, "best_epoch": None}
@@ -126,6 +128,7 @@ INVALID = {
     "a failed run without an error": {**FAILED, "error": None},
     "a failed run with an empty error": {**FAILED, "error": ""},
     "a failed run with a test": {**FAILED, "test": make_run().test},
+    "a failed run with weights": {**FAILED, "weights": "0" * 64},
     "an unknown status": {"status": "stopped"},
     "a study outside of the folder": {"study": "../elsewhere"},
     "one instrument without the others": {
@@ -284,6 +287,32 @@ def test_other_files_beside_the_records_are_no_runs(tmp_path):
     assert load_runs(tmp_path) == [make_run()]
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_record_gives_back_the_configs_of_its_run(tmp_path, preset):
+    planned = plan(preset, seed=3)
+    training = in_json(asdict(planned.training))
+    run = make_run(model=planned.about()["model"], training=training)
+    again = load_run(save_run(tmp_path, run))
+    assert again.model_config == planned.model
+    assert again.train_config == planned.training
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {}}, "family of a run's model must be one of .* Received: None."),
+        (sample("model", depth=3), "field of ViTConfig, .* differs in depth."),
+        (sample("model", dropout=2), "ViTConfig.dropout must be .* Received: 2."),
+        ({"training": {"epochs": 1}}, "field of TrainConfig, .* batch_size, clip_n"),
+    ],
+)
+def test_settings_that_make_no_config_are_told(changes, message):
+    run = make_run(**changes)
+    with pytest.raises(ValueError, match=message):
+        run.model_config  # noqa: B018
+        run.train_config  # noqa: B018
+
+
 def test_a_run_cannot_be_changed_and_is_made_anew_by_replace():
     run = make_run()
     with pytest.raises(AttributeError, match="cannot assign"):
@@ -350,6 +379,8 @@ def test_another_layout_of_the_same_record_is_no_edit(tmp_path):
 RUN = make_run()
 FIRST = as_first_version(RUN)
 SECOND = FIRST | {"schema_version": 2, "training": RUN.training, "model": RUN.model}
+THIRD = asdict(RUN) | {"schema_version": 3}
+del THIRD["weights"]
 TWIN = {"preset": "data-size-vit", "name": "data-size-vit-train-images-2500"}
 TWIN |= {"command": "python experiments/train.py data-size-vit --train-images=2500"}
 TWIN |= {"overrides": {"train_images": 2500}, "data": RUN.data | {"train": 2500}}
@@ -365,9 +396,10 @@ NOW |= {"data": TWIN["data"] | {"repeated_to": 40_000}}
         (FIRST, RUN),  # the first records may have no digest
         (FIRST | {"digest": digest(FIRST)}, RUN),
         (SECOND | {"digest": digest(SECOND)}, RUN),
+        (THIRD | {"digest": digest(THIRD)}, RUN),
         (SECOND | TWIN | {"digest": digest(SECOND | TWIN)}, replace(RUN, **NOW)),
     ],
-    ids=["first", "first-with-digest", "second", "renamed"],
+    ids=["first", "first-with-digest", "second", "third", "renamed"],
 )
 def test_an_older_record_is_read_as_one_of_today(tmp_path, record, run):
     path = tmp_path / "old.json"
@@ -383,6 +415,7 @@ def test_an_older_record_is_read_as_one_of_today(tmp_path, record, run):
         FIRST | {"digest": "0" * 64},
         asdict(RUN) | {"schema_version": 1},
         FIRST | {"schema_version": 3},
+        THIRD,
         FIRST | {"schema_version": True},
         FIRST | {"training": [], "model": 3},
         SECOND | TWIN | {"name": None, "digest": "0" * 64},

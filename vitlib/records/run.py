@@ -1,7 +1,8 @@
 """What is known of one experiment."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
+from vitlib.config.models import MODEL_CONFIGS
 from vitlib.config.training import TrainConfig
 from vitlib.records.upgrade import SCHEMA_VERSION
 
@@ -39,6 +40,9 @@ class Run:
     history: dict
     best_epoch: int | None  # counted from 1: the best validation score, first of equals
     test: dict | None  # the scores of the weights of best_epoch
+    # SHA-256 of the file beside the record that holds these weights; None where they
+    # were not kept.
+    weights: str | None = None
     seconds: float  # of all epochs, those before a restart included
     images_per_second: float | None  # training images, validation time excluded
     peak_memory_bytes: int | None  # of the process, on the host
@@ -50,6 +54,46 @@ class Run:
     git_commit: str | None
     utc: str  # when the run ended
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def model_config(self):
+        """The config of its model, as `vitlib.build_model` takes it.
+
+        Raises:
+            ValueError: When the fields are not those of a config of today, as in a run
+                of `vitlib.train` that was told nothing of its model.
+        """
+        values = dict(self.model)
+        family = values.pop("family", None)
+        for kind in MODEL_CONFIGS:
+            if kind.family == family:
+                return _config(kind, values)
+        families = [kind.family for kind in MODEL_CONFIGS]
+        raise ValueError(
+            f"The family of a run's model must be one of {families}. "
+            f"Received: {family!r}."
+        )
+
+    @property
+    def train_config(self):
+        """The config of its training, as `vitlib.train` takes it.
+
+        Raises:
+            ValueError: When the fields are not those of a `TrainConfig` of today.
+        """
+        return _config(TrainConfig, self.training)
+
+
+def _config(kind, values):
+    """A config of the values of a record, where a tuple is a list."""
+    names = {field.name for field in fields(kind)}
+    if wrong := sorted(names ^ values.keys()):
+        raise ValueError(
+            f"A run must have every field of {kind.__name__}, and no other. "
+            f"Received: one that differs in {', '.join(wrong)}."
+        )
+    lists = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+    return kind(**(values | lists))
 
 
 def steps_at_epochs(run):

@@ -5,7 +5,8 @@ from vitlib.data.sets import DATA_SETS
 # 2: steps_per_epoch and head_init_scale in the configs; the instruments in the history;
 # the digest of the file.
 # 3: `scale` in place of `profile`; `task` and `initial`; `repeated_to` of the data.
-SCHEMA_VERSION = 3
+# 4: `weights`.
+SCHEMA_VERSION = 4
 
 # What a preset was called while a study had presets of its own for the same runs.
 RENAMED = {
@@ -26,7 +27,7 @@ def upgrade(record):
     Returns:
         The record, or a new dict.
     """
-    steps = {1: _from_first, 2: _from_second}
+    steps = {1: _from_first, 2: _from_second, 3: _from_third}
     while (version := _version(record)) in steps:
         record = steps[version](record) | {"schema_version": version + 1}
     return record
@@ -58,3 +59,7 @@ def _from_second(record):
             rest["data"] = {"repeated_to": source.train} | data
     added = {"scale": record.get("profile"), "task": "classification", "initial": None}
     return rest | added
+
+
+def _from_third(record):
+    return {"weights": None} | record
