@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorFlow
@@ -28,6 +29,7 @@ from vitlib.data.sets import load_data_set
 from vitlib.data.splits import limit_evaluation, limit_train
 from vitlib.folders import require_own
 from vitlib.models.build import build_model
+from vitlib.models.weights import keep_weights, weights_path
 from vitlib.records.runs import (
     REFUSED,
     keep_refused,
@@ -83,6 +85,11 @@ def parse_arguments(arguments):
     parser.add_argument("--data-dir", help="folder of cifar-100-binary.tar.gz")
     parser.add_argument("--out", default=RESULTS, type=Path, help="default: results")
     parser.add_argument("--force", action="store_true", help="repeat a recorded run")
+    parser.add_argument(
+        "--keep-weights",
+        action="store_true",
+        help="write them beside the record, for vitlib.load_model",
+    )
     return parser.parse_args(arguments)
 
 
@@ -190,21 +197,28 @@ def execute(experiment, options, path):
         if options.force and not (checkpoint / REFUSED).exists():
             # To start anew; the claim itself must stay.
             (checkpoint / PROGRESS).unlink(missing_ok=True)
-        run = train_experiment(experiment, options, checkpoint)
+        model, run = train_experiment(experiment, options, checkpoint)
         if number == 0:
-            save(options.out, run, checkpoint)
+            is_kept = options.keep_weights and run.status == "finished"
+            save(options.out, run, checkpoint, model if is_kept else None)
         shutil.rmtree(checkpoint, ignore_errors=True)
     return run
 
 
-def save(out, run, checkpoint):
-    """Records a run, or keeps it where the one sentence says.
+def save(out, run, checkpoint, model=None):
+    """Records a run, with the weights of a model, or keeps it where the sentence says.
 
     Raises:
         ValueError: When the run could not be recorded.
     """
+    path = record_path(out, run.study, run.name, run.seed)
     try:
+        if model is not None:  # first, for the record has their digest
+            try_save(out, run)
+            run = replace(run, weights=keep_weights(model, path))
         save_run(out, run)
+        if model is None:  # those of a record that was replaced
+            weights_path(path).unlink(missing_ok=True)
     except (ValueError, OSError) as error:
         kept = checkpoint
         with suppress(OSError):
@@ -218,14 +232,14 @@ def save(out, run, checkpoint):
 
 
 def train_experiment(experiment, options, checkpoint):
-    """Trains what the command line asks for. Returns the `Run`."""
+    """Trains what the command line asks for. Returns the model and the `Run`."""
     data = load_images(experiment, options.data_dir)
     model = build_model(experiment.model, experiment.training)
     about = experiment.about() | {"command": command_of(experiment, options.devices)}
     if process()[0] == 0:  # who records the run tries that before the first step
         first = draft(model, data, experiment.training, about=about)
         try_save(options.out, first)
-    return train(
+    return model, train(
         model,
         data,
         experiment.training,
@@ -264,7 +278,9 @@ def main(arguments):
         return BUSY if isinstance(error, BlockingIOError) else 2
     if recorded:
         clear(path)
-        print("This run is recorded already; --force repeats it.")
+        without = options.keep_weights and run.weights is None
+        words = ", without its weights" if without else ""
+        print(f"This run is recorded already{words}; --force repeats it.")
     print(f"{path}: {describe_result(run)}")
     return 0 if run.status == "finished" else 1
 

@@ -19,6 +19,7 @@ from sample_run import in_json, make_history, make_run
 
 from vitlib.config.models import POSITIONS
 from vitlib.data.sets import load_data_set
+from vitlib.models.weights import weights_path
 from vitlib.records.runs import load_run, load_runs, save_run
 from vitlib.studies import PRESETS, STUDIES
 from vitlib.studies.recipes import REPORT_RESNET, REPORT_VIT
@@ -152,7 +153,7 @@ def test_help_lists_every_option(script, capsys):
     assert caught.value.code == 0
     options = ("--seed", "--position", "--epochs", "--steps-per-epoch")
     options += ("--train-images",)
-    options += ("--devices", "--data-dir", "--out", "--force")
+    options += ("--devices", "--data-dir", "--out", "--force", "--keep-weights")
     assert all(option in said for option in options)
 
 
@@ -574,6 +575,78 @@ def test_a_run_whose_checkpoint_is_gone_is_kept_in_the_temporary_folder(
     (kept,) = (tmp_path / "temporary").iterdir()
     assert f"the run is kept in {kept}, and" in said
     assert json.loads(kept.read_text())["preset"] == "report-vit"
+
+
+@pytest.fixture
+def kept(script, monkeypatch):
+    """Which models had their weights kept, by the names of their records."""
+    found = {}
+
+    def keep_weights(model, record):
+        found[record.name] = model
+        record.parent.mkdir(parents=True, exist_ok=True)
+        weights_path(record).write_text("weights")
+        return 64 * "a"
+
+    monkeypatch.setattr(script, "keep_weights", keep_weights)
+    return found
+
+
+def test_weights_are_kept_where_they_are_asked_for(script, tmp_path, trained, kept):
+    script.main(["report-vit", "--seed=1", f"--out={tmp_path}"])
+    script.main(["report-vit", "--keep-weights", f"--out={tmp_path}"])
+    assert kept == {"report-vit-seed0.json": trained[1][0]}
+    assert [run.weights for run in load_runs(tmp_path)] == [64 * "a", None]
+    assert "weights" not in load_runs(tmp_path)[0].command
+
+
+def test_a_run_that_failed_keeps_no_weights(
+    script, tmp_path, trained, kept, monkeypatch
+):
+    changes = {"status": "failed", "error": "x", "test": None, "best_epoch": None}
+    spoil(script, monkeypatch, "train", **changes)
+    assert script.main(["report-vit", "--keep-weights", f"--out={tmp_path}"]) == 1
+    assert kept == {} and load_runs(tmp_path)[0].weights is None
+
+
+def test_the_weights_of_a_replaced_record_go_with_it(script, tmp_path, trained, kept):
+    command = ["report-vit", f"--out={tmp_path}"]
+    script.main([*command, "--keep-weights"])
+    path = tmp_path / "report/report-vit-seed0.json"
+    assert weights_path(path).exists()
+    script.main([*command, "--force"])
+    assert [run.weights for run in load_runs(tmp_path)] == [None]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_recorded_run_without_its_weights_says_so(script, tmp_path, executed, capsys):
+    save_run(tmp_path, make_run())
+    save_run(tmp_path, make_run(seed=1, weights=64 * "a"))
+    for seed in ("0", "1"):
+        command = ["report-vit", f"--seed={seed}", "--keep-weights"]
+        assert script.main([*command, f"--out={tmp_path}"]) == 0
+    said = capsys.readouterr().out.splitlines()[::2]
+    assert said == [
+        "This run is recorded already, without its weights; --force repeats it.",
+        "This run is recorded already; --force repeats it.",
+    ]
+    assert executed == []
+
+
+def test_a_run_whose_weights_the_disk_does_not_take_is_kept_until_it_is(
+    script, tmp_path, trained, kept, monkeypatch, capsys
+):
+    command = ["report-vit", "--keep-weights", f"--out={tmp_path}"]
+    with monkeypatch.context() as patch:
+
+        def fail(*_):
+            raise NO_SPACE
+
+        patch.setattr(script, "keep_weights", fail)
+        assert "Nothing is lost" in refuse(script, capsys, *command)
+    assert load_runs(tmp_path) == []
+    assert script.main(command) == 0
+    assert [run.weights for run in load_runs(tmp_path)] == [64 * "a"]
 
 
 def test_a_forced_run_takes_the_place_of_the_old_record(script, tmp_path, trained):

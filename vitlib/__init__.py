@@ -27,6 +27,7 @@ _MODULES = {
     "models.flops": "count_flops",
     "models.resnet": "build_resnet build_small_resnet",
     "models.vit": "build_encoder build_vit",
+    "models.weights": "load_model",
     "notebook": "check_parameters",
     "records.run": "Run",
     "records.runs": "load_run load_runs save_run",
