@@ -17,9 +17,11 @@ from vitlib import (
     TINY_VIT,
     SmallResNetConfig,
     build_model,
+    build_vit,
     evaluate,
     load_model,
     load_run,
+    resize_positions,
     save_run,
 )
 from vitlib.models.weights import keep_weights, weights_path
@@ -89,6 +91,21 @@ def test_a_run_finds_its_weights_in_the_folder_of_all_records(tmp_path):
     np.testing.assert_array_equal(model(IMAGES), again(IMAGES))
     with pytest.raises(ValueError, match="Received: a Run without a folder."):
         load_model(load_run(path))
+
+
+def test_a_model_is_loaded_for_another_grid(tmp_path):
+    model, path = kept_run(tmp_path, TINY, "mixed_bfloat16")
+    larger = load_model(path, image_size=48)
+    assert larger.dtype_policy.name == "mixed_bfloat16"
+    expected = build_vit(replace(TINY, image_size=48))
+    resize_positions(model, expected)
+    for old, new in zip(expected.weights, larger.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+    with pytest.raises(ValueError, match="image_size must be a multiple of"):
+        load_model(path, image_size=50)
+    _, path = kept_run(tmp_path, RESNET)
+    with pytest.raises(ValueError, match="go with a ViT. Received: a small-resnet."):
+        load_model(path, image_size=48)
 
 
 def cut(path):

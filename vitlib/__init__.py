@@ -26,6 +26,7 @@ _MODULES = {
     "models.build": "build_model",
     "models.flops": "count_flops",
     "models.resnet": "build_resnet build_small_resnet",
+    "models.resize": "resize_positions",
     "models.vit": "build_encoder build_vit",
     "models.weights": "load_model",
     "notebook": "check_parameters",

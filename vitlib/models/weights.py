@@ -2,12 +2,15 @@
 
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 import keras
 
+from vitlib.config.models import ViTConfig
 from vitlib.models.build import BUILDERS
+from vitlib.models.resize import resize_positions
 from vitlib.records.files import digest_of_file, replacing
 from vitlib.records.runs import load_run, record_path
 
@@ -41,7 +44,7 @@ def keep_weights(model, record):
     return digest_of_file(path)
 
 
-def load_model(record, folder=None):
+def load_model(record, folder=None, image_size=None):
     """Builds the model of a recorded run, with the weights that saw its test images.
 
     Sets no seed, and leaves the precision policy of the process as it is.
@@ -50,6 +53,9 @@ def load_model(record, folder=None):
         record: Path of the record of a run that was trained with `--keep-weights`, or
             its `Run`.
         folder: Path of the folder of all records, to find the weights of a `Run`.
+        image_size: Integer, another `image_size` for a ViT: the side in pixels to which
+            the model itself resizes its images. Its positions are resized as
+            `vitlib.resize_positions` says.
 
     Returns:
         `keras.Model` from images to logits, in the precision of its training.
@@ -57,7 +63,8 @@ def load_model(record, folder=None):
     Raises:
         FileNotFoundError: When there is no such record, or no file of weights.
         ValueError: When the weights were not kept, the file was cut, changed or is of
-            another run, or does not fit the model that vitlib builds today.
+            another run, or does not fit the model that vitlib builds today; or when
+            the model cannot be resized.
 
     Example:
         `model = vitlib.load_model("results/tiny/tiny-seed0.json")`
@@ -79,9 +86,11 @@ def load_model(record, folder=None):
             f"{path} must be as the run wrote it. Received: a file that was cut or "
             "changed since, or is of another run."
         )
-    model = _build(run)
+    model = _build(run, run.model_config)
     _fill(model, path)
-    return model
+    if image_size is None:
+        return model
+    return resize_positions(model, _build(run, _resized(run.model_config, image_size)))
 
 
 def _find(record, folder):
@@ -96,8 +105,13 @@ def _find(record, folder):
     return record, record_path(folder, record.study, record.name, record.seed)
 
 
-def _build(run):
-    config = run.model_config
+def _resized(config, image_size):
+    if not isinstance(config, ViTConfig):
+        raise ValueError(f"image_size must go with a ViT. Received: a {config.family}.")
+    return replace(config, image_size=image_size)
+
+
+def _build(run, config):
     with _precision(run.train_config.precision):
         return BUILDERS[type(config)](config)
 
