@@ -44,6 +44,35 @@ def test_a_model_inside_a_model_is_counted():
     assert count_flops(keras.Model(inputs, outputs)) == 2 * (7 * 3 + 3 * 2)
 
 
+def test_each_call_of_a_layer_counts_with_its_own_shape():
+    """In a model, and in one that is called twice itself, once a token."""
+    short, long = keras.Input((3, 7)), keras.Input((5, 7))
+    dense = keras.layers.Dense(2)
+    joined = keras.ops.sum(dense(short), 1) + keras.ops.sum(dense(long), 1)
+    both = keras.Model([short, long], joined)
+    assert count_flops(both) == 2 * (3 + 5) * 7 * 2
+    one, other = keras.Input((3, 7)), keras.Input((5, 7))
+    twice = keras.Model([one, other], both([one, other]) + both([one, other]))
+    assert count_flops(twice) == 2 * count_flops(both)
+
+
+def test_a_call_beside_a_model_does_not_count_in_it():
+    inputs = keras.Input((7,))
+    dense = keras.layers.Dense(7)
+    model = keras.Model(inputs, dense(inputs))
+    dense(dense(inputs))
+    assert count_flops(model) == 2 * 7 * 7
+
+
+def test_a_model_that_is_not_made_of_inputs_and_outputs_is_refused():
+    class Own(keras.Model):
+        pass
+
+    for model in (Own(name="own"), keras.Sequential(name="own")):
+        with pytest.raises(ValueError, match="of inputs and outputs.*'own'"):
+            count_flops(model)
+
+
 class Counted:
     """A number that counts how often numbers of its kind are multiplied."""
 

@@ -2,22 +2,22 @@
 
 import math
 
+import keras
 from keras import layers
 
 from vitlib.layers.attention import SelfAttention
 from vitlib.layers.patch_encoder import PatchEncoder
-from vitlib.models.walk import walk
 
 
-def _kernel(layer):
+def _kernel(layer, shape):
     """Dense layers and convolutions use each weight of the kernel once a position."""
-    positions = math.prod(layer.output.shape[1:-1])
+    positions = math.prod(shape[1:-1])
     return 2 * positions * math.prod(layer.kernel.shape)
 
 
-def _attention(layer):
+def _attention(layer, shape):
     """Four projections, the products of queries and keys, and the weighted values."""
-    num_patches = layer.output.shape[1]
+    num_patches = shape[1]
     kernels = [w for w in layer.weights if w.name == "kernel"]
     projections = sum(math.prod(kernel.shape) for kernel in kernels)
     width = kernels[0].shape[1]  # heads * length in a head
@@ -30,27 +30,44 @@ def count_flops(model):
 
     A multiply-add counts as two. Dense layers, convolutions and attention are counted;
     activations, norms, additions, pooling and augmentation, together about 1 % of a
-    Vision Transformer, are not. A training step costs about three times as much.
+    Vision Transformer, are not. A layer or a model that is called twice counts twice. A
+    training step costs about three times as much.
 
     Args:
-        model: `keras.Model` made of the layers that this course uses, built.
+        model: `keras.Model` of inputs and outputs, or `keras.Sequential`, built of the
+            layers that this course uses.
 
     Returns:
         Integer, operations an image.
 
     Raises:
-        ValueError: When a layer has a matrix of weights and is none of these.
+        ValueError: When a layer has a matrix of weights and is none of these, or the
+            model is none that was built from its inputs.
     """
-    return sum(map(_layer_flops, walk(model)))
+    graph = getattr(model, "_functional", model)  # a Sequential has it inside
+    if not hasattr(graph, "_nodes_by_depth"):
+        raise ValueError(
+            "count_flops needs a keras.Model of inputs and outputs, or a "
+            f"keras.Sequential, built. Received: {type(model).__name__} "
+            f"{model.name!r}."
+        )
+    # One node a call: Keras tells the calls of a layer nowhere else.
+    nodes = [node for depth in graph._nodes_by_depth.values() for node in depth]
+    return sum(_call_flops(node.operation, node.outputs[0].shape) for node in nodes)
 
 
-def _layer_flops(layer):
+def _call_flops(layer, shape):
+    """The operations of one call of a layer, whose output has this shape."""
+    if isinstance(layer, keras.Model):
+        return count_flops(layer)
     if isinstance(layer, layers.Dense | layers.Conv2D):
-        return _kernel(layer)
+        return _kernel(layer, shape)
     if isinstance(layer, SelfAttention):
-        return _attention(layer)
+        return _attention(layer, shape)
     if isinstance(layer, PatchEncoder):
-        return 2 * layer.output.shape[1] * math.prod(layer.projection.kernel.shape)
+        return 2 * shape[1] * math.prod(layer.projection.kernel.shape)
+    if not isinstance(layer, layers.Layer):  # an operation such as addition
+        return 0
     if any(len(weight.shape) > 1 for weight in layer.weights):
         raise ValueError(
             "count_flops counts Dense, Conv2D, SelfAttention and PatchEncoder. "
