@@ -19,7 +19,7 @@
 # # Without positions, a Transformer sees a set
 #
 # Shuffle the {term}`patches <patch>` of an image, and people can hardly tell what it shows. A
-# Transformer does not even notice, unless each token says where its patch was. This chapter
+# Transformer does not even notice, unless some part of it knows the places. This chapter
 # proves it. Then it compares three kinds of position with none at all, and looks at what a
 # model has learned about places.
 #
@@ -578,7 +578,7 @@ print("different sets of tiles:", len({str(tiles) for tiles in sets}))
 # is right.
 #
 # That was one image. For the whole data set, the four images must also be equally likely.
-# They are, by the way in which the data are drawn. Dots and noise are
+# They are, because of how the data are drawn. Dots and noise are
 # drawn for each tile alike, wherever it lies. The two shapes are drawn without looking at
 # the arrangement. The arrangement only chooses the two tiles on which they are, and each
 # of the 24 choices is equally likely. Mirroring and swapping turn the choices of one
@@ -819,7 +819,7 @@ maps = {
     for key, table in tables.items()
 }
 
-# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, their mean subtracted, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself has 1, the darkest red, which its neighbours may come close to.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: nearly white but for one red cell a map. 2-D before training: a pale red cross through the patch, on pale blue. 1-D and 2-D after training: a red area around each patch fades and turns blue towards the far side of the grid."}}
+# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, their mean subtracted, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself has 1, the darkest red, which its neighbours may come close to.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: one dark red cell a map, and pale cells in no order. 2-D before training: a red cross through the patch, on blue. 1-D and 2-D after training: a red area around each patch fades and turns blue towards the far side of the grid."}}
 fig, axes = plt.subplots(2, 2, figsize=(5.6, 5))
 fig.get_layout_engine().set(wspace=0.08, hspace=0.08)
 for ax, (key, similarity) in zip(axes.flat, maps.items(), strict=True):
@@ -898,8 +898,8 @@ if (profile, data_set) == ("quick", "shapes"):
 # From the labels alone, the 1-D table has found rows and columns. That it did so *here* is no
 # law: these data ask for rows and columns, and for nothing else.
 #
-# The relative kind has no place to draw, since each of its vectors belongs to an offset. These
-# vectors need the same care: a vector $c$ added to all of them adds the same
+# The relative kind has no table of places to draw, since each of its vectors belongs to an
+# offset. These vectors need the same care: a vector $c$ added to all of them adds the same
 # $q_n \cdot c / \sqrt{d}$ to all logits of query $n$, and softmax does not see it.
 #
 # :::{exercise} A table that needs no training
@@ -1117,7 +1117,7 @@ Table(columns, tuple(rows))
 # * The tables of 1-D and 2-D are as good as free. Only the relative kind costs multiply-adds.
 # * A model of sets has a ceiling of 25 % on the embedded data. All three kinds pass it by
 #   far, and the model without positions does not.
-# * A ceiling that follows from an argument is a test: a model that passes it has got the
+# * A ceiling that follows from an argument is a test: a model above the ceiling has got the
 #   information from somewhere.
 # * A flatten head knows the places. Compare positions with a head that does not.
 # * Subtract the mean of a table before you read it: a vector common to all places has no
@@ -1313,7 +1313,7 @@ print("right neighbour:", steps[0, 1], "  next row, far left:", steps[11, 12])
 #    and so at a set.
 # 4. No. The largest of $N$ values does not depend on their order, just like their mean.
 # 5. Yes. Its windows reach over the borders of tiles, so that a patch knows something of its
-#    neighbours. And the zeros with which it continues the image mark the border.
+#    neighbours. And the zeros that the convolution sets around the image mark where it ends.
 
 # %% tags=["solution"]
 def can_pass(change):
@@ -1363,10 +1363,10 @@ for name, change in changes.items():
 #    $$
 #
 #    The sum over $i$ depends on $m - n$ alone. The patch to the right has $m - n = 1$, the
-#    one below has $m - n = 12$. All vectors are equally long, so the right one is more alike if
+#    one below has $m - n = 12$. All vectors are equally long, so the first is more alike if
 #    $\sum_i \cos \omega_i > \sum_i \cos 12 \omega_i$. Term by term this is not so: the fast
 #    waves have turned about once or twice within 12 places, and three of the 64 terms are
-#    larger on the right-hand side. Most waves are slow, with $12 \omega_i < \pi$, and their
+#    larger for the patch below. Most waves are slow, with $12 \omega_i < \pi$, and their
 #    cosine falls. The sum has to be computed; the cell below does it.
 # 2. The waves are the columns; sine and cosine are stacked side by side.
 # 3. In the joined table, the patch below is as much alike as the one to the right.
