@@ -137,8 +137,7 @@ print("deviation:", deviation(pixels).round(2))
 
 
 # %% [markdown]
-# The three deviations are between 0 and 1, and much alike. Nobody would stop at them in a
-# paper.
+# The three deviations are between 0 and 1, and much alike. In a paper nobody would doubt them.
 #
 # :::{exercise} The deviation
 # :label: ex-debugging-deviation
@@ -409,10 +408,10 @@ print("weights that differ in a second run:", changed)
 #
 # ## Program 7: what does dropout drop?
 #
-# Dropout sets random numbers to 0 during the training, and makes the others larger, so that the
-# sum stays the same on average. The author drops attention weights, and then parts of the result.
-# `noise` holds uniform random numbers, new for each call; to keep the program short, both steps
-# use the same.
+# Dropout sets some numbers, chosen at random, to 0 during the training, and makes the others
+# larger, so that the sum stays the same on average. The author drops attention weights, and then
+# parts of the result. `noise` holds uniform random numbers, new for each call; to keep the program
+# short, both steps use the same.
 
 # %%
 def drop(x, noise, rate):
@@ -473,9 +472,9 @@ print(f"share of right answers: {np.mean(answers == right):.2f}")
 # :::
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Ask here who would have found this one by reading. A switch that one of
-# > two lines obeys reads as if both did. It shows when the same question is asked twice, and that
-# > takes no knowledge of the code at all.
+# > **For the instructor.** Ask here who would have found this one by reading. Where one of two
+# > lines obeys a switch, a reader takes it that both do. The defect shows when the same question
+# > is asked twice, and that takes no knowledge of the code at all.
 
 # %% [markdown]
 # ## Program 8: how fast does it learn?
@@ -568,8 +567,8 @@ for strength in (1, 3, 5, 10, 20):
 # The promise: this is the {term}`cross-entropy`, the mean of $-\ln p$ over the images,
 # where $p$ is the probability of the right class. Read the loss together with the accuracy,
 # and with the probability that `classify` gives to the right class. Which loss belongs to
-# it? What is the lowest loss that this program can ever show for 100 classes? Then write
-# `repaired_loss(features, kernel, labels)`.
+# that probability? What is the lowest loss that this program can ever show for 100 classes?
+# Then write `repaired_loss(features, kernel, labels)`.
 # `checks.check_repaired_loss(repaired_loss)` tells you whether it is right.
 # :::
 #
@@ -818,9 +817,9 @@ checks.check_repaired_patches(repaired_patches)
 
 # %% [markdown]
 # *Source.* A ViT in PyTorch unfolded the image and flattened it with the colours still in
-# front, until a reader asked {cite:p}`pytorchvit7`. As he writes, it need not hurt a model of
-# one image size. But what is drawn over a patch afterwards, an attention map for instance,
-# lies over the wrong place.
+# front, until a reader asked {cite:p}`pytorchvit7`. He writes that this order need not hurt a
+# model of one image size. But what is drawn over a patch afterwards, an attention map for
+# instance, lies over the wrong place.
 #
 # :::{solution-end}
 # :::
