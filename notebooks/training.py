@@ -500,7 +500,7 @@ print(f"its slope is negative up to {x[slope < 0].max():.2f}")
 for place in (-4, -6, -8):
     print(f"size of the slope at {place}: {np.interp(place, x, -slope):.0e}")
 
-# %% mystnb={"figure": {"caption": "The GELU and its slope. In the shaded range the unit is silent. The inset has the size of the slope there on a logarithmic axis: it is never zero, and falls by powers of ten.", "name": "fig-gelu"}, "image": {"alt": "A curve that is almost zero on the left, dips slightly below zero around minus one and rises like a straight line on the right. Its slope goes from zero, by way of small negative numbers, to about one. The range below minus 3.4 is shaded. An inset shows the size of the slope: about one half at 0, with a notch at minus 0.75, and to the left of it down to less than ten to the minus sixteen at minus 9."}}
+# %% mystnb={"figure": {"caption": "The GELU and its slope. In the shaded range the unit is silent. The inset has the size of the slope on a logarithmic axis: in the shaded range it is never zero, but falls to the left by powers of ten.", "name": "fig-gelu"}, "image": {"alt": "A curve that is almost zero on the left, dips slightly below zero around minus one and rises like a straight line on the right. Its slope goes from zero, by way of small negative numbers, to about one. The range below minus 3.4 is shaded. An inset shows the size of the slope: about one half at 0, with a notch at minus 0.75, and to the left of it down to less than ten to the minus sixteen at minus 9."}}
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
 ax.plot(x, gelu, label="GELU")
 ax.plot(x, slope, "--", color="C2", label="its slope")
@@ -521,8 +521,8 @@ plt.show()
 # layer are dead, nothing of the image gets through, and what is left is a constant predictor.
 # {cite:t}`lu2020` study the same for the ReLU, where the silence is complete.
 #
-# Silence is not a freeze, though. A gradient on its way back is multiplied with the slope, and so
-# it becomes small. What does Adam make of a small gradient? We give our own `update` the same
+# Silence is not a freeze, though. A gradient on its way back is multiplied by the slope, and so it
+# becomes small. What does Adam make of a small gradient? We give our own `update` the same
 # gradient a hundred times, and ask how far the weight went.
 
 # %%
@@ -668,8 +668,8 @@ plt.show()
 # models, and {eq}`eq-jump` holds for each layer.
 #
 # How good a guide is the product? We take all pairs of runs in which one has clearly more dead
-# units in its worse layer, and ask how often that run also has the larger product, or another
-# number (a tie counts half).
+# units in its worse layer. How often does that run also have the larger product, or the larger
+# value of another guide? (A tie counts half.)
 
 # %%
 wider = np.maximum(inputs, [model.head_units[0] for model in models])
@@ -687,7 +687,8 @@ for name, score in scores.items():
 # of whichever hidden layer has more of them. It is a guide and no law: the bound is that of one
 # step, and these are 200. The rate times the *square root* of the inputs, which is how a sum of
 # terms with random signs grows, is as good a guide, and these runs cannot tell the two apart. (The
-# last two lines were chosen after a look at the figure, and fewer tokens are also larger patches.)
+# last two lines were chosen after a look at the figure. In these flatten heads fewer inputs also
+# mean larger patches.)
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Books closed: collect suspects on the board, with what would clear
@@ -702,11 +703,11 @@ for name, score in scores.items():
 #
 # | suspect | what one would see | what decides |
 # |---|---|---|
-# | **The head dies** by steps that are too large for its many inputs | dead units in the head, while the class can still be read from the tokens before it | another head, all else the same; a lower rate with as many times the steps |
+# | **The head dies** by steps that are too large for its many inputs | dead units in the head, while the class can still be read from the tokens before it | another head, all else the same; a tenth of the rate with ten times the steps |
 # | **The blocks collapse**: all images become the same tokens | tokens from which no classifier can read the class | a linear classifier on the tokens; another head, which would not help then |
 # | **The input is wrong**: pixels of up to 255 come in, as the normalisation was never fitted | mean 0 and variance 1 in the normalisation layer | read the layer |
 # | **Loss and logits do not fit**, for instance a softmax too many | a loss with a floor: a second softmax over 100 classes keeps it above $\ln(1 + 99 / e) = 3.62$ | train any other model with the same loss, until it is below the floor |
-# | **Labels do not belong to the images** | a training loss that falls, by heart, or just a constant answer | train any other model on the same data |
+# | **Labels do not belong to the images** | a training loss that falls only as the labels are learned by heart, or a constant answer | train any other model on the same data |
 # | **The wrong model was tested**, for instance one never trained | the loss and the accuracies of an untrained model | test an untrained model |
 # | **Too little weight decay** | slow growth of the weights over thousands of steps | the same run with another decay |
 # | **Too few data** (the report) | a training loss that falls, a test loss far above $\ln 100$, an accuracy above 1 % | cleared by the first two sections |
@@ -981,7 +982,7 @@ if (profile, data_set) == ("quick", "shapes"):
     assert scores["mean"]["top1"] > 0.03
     assert scores["mean"]["loss"] < np.log(1 + 99 / np.e)
 
-# %% mystnb={"figure": {"caption": "What the instruments read during the first steps of three trainings of the copy: dead units of the last hidden layer; distinct answers for the 200 watched images; the spread of the logits over these images, on a logarithmic axis; and their loss. Dotted: ln 100, the loss of a constant predictor.", "name": "fig-readings"}, "image": {"alt": "Four panels with three lines each, against the step of the training. With the flatten head at the rate of 0.001 the share of dead units rises from zero to most of the layer, and the distinct answers and the spread of the logits fall; at 0.0001, and with the mean of the tokens, no unit is dead. The loss of both flatten heads flattens next to the dotted line at 4.6, that of the mean falls far below it."}}
+# %% mystnb={"figure": {"caption": "What the instruments read during the first steps of three trainings of the copy: dead units of the last hidden layer; distinct answers for the 200 watched images; the spread of the logits over these images, on a logarithmic axis; and their loss. Dotted: ln 100, the lowest loss of a constant predictor.", "name": "fig-readings"}, "image": {"alt": "Four panels with three lines each, against the step of the training. With the flatten head at the rate of 0.001 the share of dead units rises from zero to most of the layer, and the distinct answers and the spread of the logits fall; at 0.0001, and with the mean of the tokens, no unit is dead. The loss of both flatten heads flattens next to the dotted line at 4.6, that of the mean falls far below it."}}
 fig, axes = plt.subplots(2, 2, figsize=(6.4, 5.2), sharex=True)
 names = ("dead", "answers", "logit_spread", "loss")
 for ax, name in zip(axes.flat, names, strict=True):
@@ -1055,7 +1056,7 @@ plt.show()
 # %% [markdown]
 # * **The last layer dies** under the report's recipe, while a quarter of the first is alive.
 #   Neither clipping nor a stronger decay saves the last layer.
-# * **The first layer dies in its place**, the one with 2,048 units and 18,432 inputs, after a
+# * **The first layer dies in its place**, the one with 2,048 units and 18,432 inputs, during a
 #   short warm-up, and with a batch of 256 images, that of the example. (This run is in `bfloat16`,
 #   which alone does not change which layer dies.) With the large batch a few units are left, and
 #   through them the model begins to learn. Small first weights are at the edge: one seed loses the
@@ -1238,11 +1239,11 @@ print("exact model with warm-up, steps 100, 125, 150:", losses)
 # and that was tested at the end of an epoch, although the report's two accuracies would fit one.
 #
 # What could lift the loss? A constant answer that is *louder*, from a hidden layer that is
-# constant and not silent. The last line comes close to one: with warm-up, where the *first* layer
-# dies, the loss of one of two seeds stays at just this height for a while. Another candidate is an
-# early epoch in which a unit is still alive, as the example keeps the epoch that was best on the
-# validation images. A random split, in which the classes are not quite equally frequent, would add
-# only 0.00025. The report does not let us choose.
+# constant and not silent. The last printed line comes close to such an answer: with warm-up, where
+# the *first* layer dies, the loss of one of two seeds stays at just this height for a while.
+# Another candidate is an early epoch in which a unit is still alive, as the example keeps the
+# epoch that was best on the validation images. A random split, in which the classes are not quite
+# equally frequent, would add only 0.00025. The report does not let us choose.
 #
 # ## What does the repaired recipe change?
 #
@@ -1319,8 +1320,8 @@ print(f"dead: {early:.0f} % of the first layer, {late:.0f} % of the last")
 # \end{aligned}
 # $$ (eq-decay)
 #
-# The first follows the algorithm in the paper, which multiplies the decay with the factor of a
-# schedule, but not with the learning rate. In the second the learning rate $\eta$ makes the decay
+# The first follows the algorithm in the paper, which multiplies the decay by the factor of a
+# schedule, but not by the learning rate. In the second the learning rate $\eta$ makes the decay
 # smaller. It is the line of our own `update`, whose weights agreed with those of Keras.
 #
 # Now the report's numbers: $\lambda = 10^{-4}$, $\eta = 10^{-3}$, and 37,500 updates. What is

@@ -292,6 +292,8 @@ def test_the_rows_of_the_figure_say_which_layer_is_dead(runs, name):
 def test_what_the_text_says_beside_the_figure(runs):
     for seed in (0, 1):
         assert np.max(runs["first-steps-pooled", seed].history["dead"]) == 0
+        warming = runs["first-steps-warmup", seed].history["dead"][:4]  # 100 steps
+        assert warming[2][0] > 0.7 and warming[3][0] > 0.9  # "during a short warm-up"
         wide = runs["bfloat16-steps-batch-256", seed]
         assert wide.history["dead"][-1][0] < 1  # "a few of its units are left"
         assert wide.training["precision"] == "mixed_bfloat16"
