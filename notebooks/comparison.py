@@ -537,7 +537,7 @@ plt.show()
 # of them seem better by more than a point? The difference of two means of $k$ seeds each
 # scatters with $\sqrt{2 / k}$ times the spread.
 
-# %% mystnb={"figure": {"caption": "Two recipes that are equally good, compared 100,000 times: the difference between the means of 1 seed each, and of 5 seeds each. Assumed: a spread of half a point between seeds.", "name": "fig-comparison-seeds"}, "image": {"alt": "Two bell-shaped histograms around 0. The one for single seeds is wide and has a good part beyond one point on either side. The one for five seeds is narrow and stays within one point."}}
+# %% mystnb={"figure": {"caption": "Two recipes that are equally good, compared 100,000 times: the difference between the means of 1 seed each, and of 5 seeds each. Assumed: a spread of half a point between seeds. Grey: differences of up to a point.", "name": "fig-comparison-seeds"}, "image": {"alt": "Two bell-shaped histograms around 0. The one for single seeds is wide and has a good part beyond one point on either side. The one for five seeds is narrow and stays within one point, which a grey band marks."}}
 spread, chances = 0.5, {}
 fig, ax = plt.subplots(figsize=(5.6, 3.0))
 bins = np.linspace(-3, 3, 121)
@@ -623,7 +623,7 @@ for seeds, chance in chances.items():
 # :::{admonition} A first hint
 # :class: dropdown hint
 #
-# Square both sides of the equation first. A tenth of a point is no tenth: write it as a share.
+# Square both sides of the equation first. A tenth of a point is not 0.1 here: write it as a share.
 # :::
 #
 # ## What is held equal?
@@ -784,7 +784,7 @@ for name in runs:  # first trained on few images, then on all
     pair = few_runs[name], runs[name]
     test[name] = [100 * run.test["top1"] for run in pair]
 
-# %% mystnb={"figure": {"caption": "Accuracy of each family after equally many steps on a twentieth of the images and on all of them, one seed each. Dot: on the test images. Ring: on the few images, on which all four were trained. The bar between them is what was learned by heart.", "name": "fig-comparison-amount"}, "image": {"alt": "Four rows, each with a dot and a ring on an axis from 0 to 100 per cent. For the ViT and the ResNet on few images the ring is near 100 per cent and a long bar leads to a dot far below. For both on all images dot and ring lie close together."}}
+# %% mystnb={"figure": {"caption": "Accuracy of each family after training on a twentieth of the images and, for as many steps, on all of them; one seed each. Dot: on the test images. Ring: on the few images, on which all four were trained. The bar between them is what was learned by heart.", "name": "fig-comparison-amount"}, "image": {"alt": "Four rows, each with a dot and a ring on an axis from 0 to 100 per cent. For the ViT and the ResNet on few images the ring is near 100 per cent and a long bar leads to a dot far below. For both on all images dot and ring lie close together."}}
 fig, ax = plt.subplots(figsize=(5.6, 3.0))
 words = []
 for name, color in zip(runs, ("C0", "C1"), strict=True):
@@ -860,8 +860,8 @@ Table(("trained", "PFLOP", *columns), tuple(rows))
 # %% [markdown]
 # The last column is what differs from the report; the one before it names the epoch that was best
 # in validation, whose weights were tested. After two epochs of its recipe the ViT scores 1 % here
-# as well, in both of its seeds. The ResNet of the report has one seed and is slow in its first five
-# epochs; [](#sec-training) finds most of its first hidden layer dead.
+# as well, in both of its seeds. The ResNet of the report has one seed and is slow in its first
+# five epochs; [](#sec-training) finds most of its first hidden layer dead.
 #
 # The last five rows give three pairs, each trained on the same images under one recipe, but for
 # epochs and dropout in one of them. The small ViT and the small ResNet have nearly the same
@@ -883,7 +883,7 @@ for words, sides in pairs.items():
     seeds = " and ".join(str(len(side)) for side in scores)
     leads[words] = (seeds, *welch_interval(*scores))
 
-# %% mystnb={"figure": {"caption": "By how many points of test accuracy a small ResNet leads three ViTs on CIFAR-100, with Welch's interval. Beside each: the seeds of the ResNet and of the ViT. Left of 0 the ViT leads.", "name": "fig-comparison-leads"}, "image": {"alt": "Three intervals on an axis of points, with a line at 0. Against the small ViT the interval lies right of 0 under both recipes, wider under the long one. Against the ViT behind convolutions it lies left of 0."}}
+# %% mystnb={"figure": {"caption": "By how many points of test accuracy a small ResNet leads a ViT on CIFAR-100, in three pairs, with Welch's interval. Above each: the lead, and the seeds of the ResNet and of the ViT. Left of 0 the ViT leads.", "name": "fig-comparison-leads"}, "image": {"alt": "Three intervals on an axis of points, with a line at 0. Against the small ViT the interval lies right of 0 under both recipes, wider under the long one. Against the ViT behind convolutions it lies left of 0."}}
 fig, ax = plt.subplots(figsize=(5.6, 2.8))
 for row, (seeds, low, high) in enumerate(leads.values()):
     middle = (low + high) / 2
@@ -954,9 +954,9 @@ columns += ("ViT in training (%)", "ResNet in training (%)")
 Table(columns, tuple(rows))
 
 # %% [markdown]
-# The interval of the lead excludes 0 on the fewest images and on all of them. In between, two seeds
-# are too few to tell by themselves; [](#sec-findings) lets the five sizes share their spread, and
-# measures how far the lead falls.
+# The interval of the lead excludes 0 on the fewest images and on all of them. In between, two
+# seeds are too few to tell by themselves; [](#sec-findings) lets the five sizes share their
+# spread, and measures how far the lead falls.
 #
 # The last two columns are measured in the last epoch, with shifted images and with dropout. On the
 # fewest images both models know what they were shown far better than what is new; the ViT has
@@ -993,8 +993,8 @@ Table(columns, tuple(rows))
 # **"... but for larger datasets the inductive bias inherent to CNN's is irrelevant as the
 # Transformer learns the relevant patterns by itself."** The report trained on one data set of one
 # size. This is a result of {cite:t}`dosovitskiy2021`, who pre-train on up to 300 million images
-# and find that the order of the two families turns as the data grow. A report may cite it, but
-# this one has not shown it. Nothing in this course is large enough to show it.
+# and find that the order of the two families is reversed as the data grow. A report may cite it,
+# but this one has not shown it. Nothing in this course is large enough to show it.
 #
 # **"Requires high end TPUv3 in order to pretrain the network on large datasets (JFT-300)."** No
 # pre-training was run. {cite:t}`dosovitskiy2021` did theirs on TPUv3, and say that eight such
@@ -1096,9 +1096,9 @@ print("cells that a weight meets in one direction, at least:", min(least))
 
 
 # %% [markdown]
-# In each direction the centre of the window stays on the map, so that its weights reach $s - 1$
-# cells to either side of it and no further. It meets the map with $2 s - 1$ of its weights, or
-# with all of them.
+# In each direction the centre of the window stays on the map. So a weight can meet the map only if
+# it is at most $s - 1$ cells away from the centre. That makes $2 s - 1$ weights, or all of them
+# when the window has fewer.
 
 # %% tags=["solution"]
 def count_idle(side, kernel):
