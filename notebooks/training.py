@@ -667,9 +667,9 @@ plt.show()
 # of the mean, which has 64 inputs. The last layer has inputs of its own, 1,024 in all these
 # models, and {eq}`eq-jump` holds for each layer.
 #
-# How good a guide is the product? We take all pairs of runs in which one has clearly more dead
-# units in its worse layer. How often does that run also have the larger product, or the larger
-# value of another guide? (A tie counts half.)
+# How good a guide is the product? We take all pairs of runs in which one has a clearly larger
+# share of dead units in its worse layer. How often does that run also have the larger product, or
+# the larger value of another guide? (A tie counts half.)
 
 # %%
 wider = np.maximum(inputs, [model.head_units[0] for model in models])
