@@ -26,6 +26,8 @@ from vitlib import (
 from vitlib.training import checkpoints
 from vitlib.training.draws import draw_order
 from vitlib.training.instruments import READINGS
+from vitlib.training.prepare import prepare
+from vitlib.training.tasks import Classification
 
 pytestmark = pytest.mark.backend
 
@@ -355,6 +357,28 @@ def test_a_model_of_another_precision_is_refused(data):
     training = replace(TRAINING, precision="mixed_bfloat16")
     with pytest.raises(ValueError, match="Received: a model in 'float32'"):
         train(build_model(MODEL, TRAINING), data, training)
+
+
+class Untold(Classification):
+    """Takes any labels."""
+
+    def require(self, *_):
+        pass
+
+
+def test_the_precision_is_that_of_the_layers_whatever_the_policy_was_later(data):
+    half = replace(TRAINING, precision="mixed_bfloat16")
+    model = build_model(MODEL, half)
+    keras.config.set_dtype_policy("float32")
+    joined = keras.Model(model.input, model.output)
+    assert joined.dtype_policy.name == "float32"
+    with pytest.raises(ValueError, match="Received: a model in 'mixed_bfloat16'"):
+        train(joined, data, TRAINING)
+    prepare(joined, data, half)
+    features = keras.layers.Dense(9, dtype="bfloat16")(model.layers[-2].output)
+    mixture = keras.Model(model.input, features)
+    with pytest.raises(ValueError, match="a model in 'bfloat16' and 'mixed_bfloat16'"):
+        prepare(mixture, data, half, task=Untold())
 
 
 def test_a_batch_larger_than_the_training_images_is_refused(data):

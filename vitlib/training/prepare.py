@@ -10,13 +10,24 @@ from vitlib.training.optimizer import AdamW, make_optimizer
 from vitlib.training.tasks import CLASSIFICATION
 
 
+def _precisions(model):
+    """What the layers of a model compute in, but for those that always take float32.
+
+    The policy of the model itself is no help: it is the one that the process had when
+    input and output were joined, whatever the layers between them were built under.
+    """
+    policies = {layer.dtype_policy.name for layer in walk(model) if layer.weights}
+    return sorted(policies - {"float32"}) or ["float32"]
+
+
 def _check(model, data, config):
-    policy, images = model.dtype_policy.name, len(data.train.labels)
+    precisions, images = _precisions(model), len(data.train.labels)
     devices = parallel.count_devices()
-    if policy != config.precision:
+    if precisions != [config.precision]:
         raise ValueError(
             f"The model must compute in config.precision={config.precision!r}: "
-            f"build it with build_model. Received: a model in {policy!r}."
+            "build it with build_model. Received: a model in "
+            f"{' and '.join(map(repr, precisions))}."
         )
     if images < config.batch_size:
         raise ValueError(
