@@ -338,3 +338,99 @@ def test_bfloat16_gives_nearly_the_same(layer, arguments, shape):
     batch = batch_of(shape)
     result = ops.convert_to_numpy(ops.cast(half(batch), "float32"))
     np.testing.assert_allclose(result, ops.convert_to_numpy(full(batch)), atol=0.05)
+
+
+def given_to(layer):
+    """All keywords that a layer and the classes below it name, but for its own."""
+    classes = [kind for kind in layer.__mro__ if issubclass(kind, keras.layers.Layer)]
+    names = {n for kind in classes for n in inspect.signature(kind.__init__).parameters}
+    return names - {"self", "args", "kwargs"} - set(ARGUMENTS[layer])
+
+
+def called_with(layer):
+    """The keywords of a call; the first one is the input."""
+    return set([*inspect.signature(layer.call).parameters][2:])
+
+
+def regularizes(layer, arguments, shape):
+    made = make(layer, arguments, shape, activity_regularizer="l1")
+    result = ops.convert_to_numpy(made(batch_of(shape)))
+    penalty = 0.01 * np.abs(result).sum() / len(result)  # Keras' mean over the batch
+    np.testing.assert_allclose(sum(made.losses), penalty, rtol=1e-4)
+    again = layer.from_config(made.get_config())
+    assert again.activity_regularizer is not None
+
+
+def freezes(layer, arguments, shape):
+    made = make(layer, arguments, shape, trainable=False)
+    assert made.trainable_weights == []
+    assert len(made.weights) == len(make(layer, arguments, shape).weights)
+    assert layer.from_config(made.get_config()).trainable is False
+
+
+def computes_in(layer, arguments, shape):
+    made = make(layer, arguments, shape, dtype="bfloat16")
+    assert dtype_of(made(batch_of(shape))) == "bfloat16"
+    floats = {w.dtype for w in made.weights if not w.dtype.startswith("int")}
+    assert floats <= {"bfloat16"}
+
+
+def is_called(layer, arguments, shape):
+    made = make(layer, arguments, shape, name="mine")
+    assert made.name == layer.from_config(made.get_config()).name == "mine"
+
+
+def leaves_inputs_as_they_are(layer, arguments, shape):
+    class Seeing(layer):
+        def call(self, inputs, **options):
+            self.seen = dtype_of(inputs)
+            return super().call(inputs, **options)
+
+    for autocast, dtype in ((True, "float32"), (False, "bfloat16")):
+        made = make(Seeing, arguments, shape, autocast=autocast)
+        made(batch_of(shape, "bfloat16"))
+        assert made.seen == dtype
+
+
+# What each keyword of Keras' base classes must do in every layer, or None where the
+# layer must refuse it. A new one has to be entered here.
+KEYWORDS = {
+    "activity_regularizer": regularizes,
+    "trainable": freezes,
+    "dtype": computes_in,
+    "name": is_called,
+    "autocast": leaves_inputs_as_they_are,
+    **dict.fromkeys(["axis", "mean", "variance", "invert", "kernel_constraint"]),
+}
+ONCE = {layer: (arguments, shape) for layer, arguments, shape in EXAMPLES}
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+@each_layer
+def test_a_keyword_of_keras_is_honoured_or_refused(layer, name):
+    assert given_to(layer) <= set(KEYWORDS)
+    arguments, shape = ONCE[layer]
+    if (check := KEYWORDS[name]) is not None:
+        check(layer, arguments, shape)
+        return
+    message = refusal(lambda: layer(**arguments, **{name: 1}))
+    assert layer.__name__ in message and name in message and "\n" not in message
+
+
+@each_layer
+def test_a_keyword_of_a_call_is_honoured_or_refused(layer):
+    assert called_with(layer) <= {"training", "return_attention_scores"}
+    arguments, shape = ONCE[layer]
+    rates = {"dropout", "rate"} & set(ARGUMENTS[layer])
+    made = make(layer, arguments | dict.fromkeys(rates, 0.5), shape)
+    batch = batch_of(shape)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'mask'"):
+        made(batch, mask=batch)
+    usual, varied = (
+        ops.convert_to_numpy(made(batch, training=t)) for t in (False, True)
+    )
+    assert np.array_equal(usual, varied) == ("training" not in called_with(layer))
+    if "return_attention_scores" in called_with(layer):
+        result, scores = made(batch, return_attention_scores=True)
+        np.testing.assert_allclose(ops.sum(scores, -1), 1, rtol=1e-5)
+        np.testing.assert_allclose(result, usual, rtol=1e-4, atol=1e-6)

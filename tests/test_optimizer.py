@@ -65,12 +65,15 @@ def test_clipping_scales_all_gradients_together():
     np.testing.assert_allclose(np.array(clipped).ravel(), [0.6, 0.8], rtol=1e-5)
 
 
-def path_of(kind):
+def path_of(kind, **options):
     """The weights after each of six steps, one of them with a gradient of zero."""
     weights = [keras.Variable(np.ones((5, 3), "float32"), name="kernel")]
     weights.append(keras.Variable(np.ones(3, "float32"), name="bias"))
     optimizer = kind(
-        WarmupSchedule(0.1, 3, 6, True), weight_decay=0.3, global_clipnorm=1.0
+        WarmupSchedule(0.1, 3, 6, True),
+        weight_decay=0.3,
+        global_clipnorm=1.0,
+        **options,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     optimizer.build(weights)
@@ -86,6 +89,17 @@ def test_its_steps_are_those_of_adamw_of_keras():
     path = path_of(keras.optimizers.AdamW)
     assert np.abs(np.diff(path, axis=0)).min() > 1e-4
     np.testing.assert_allclose(path_of(AdamW), path, rtol=1e-5)
+
+
+def test_amsgrad_is_that_of_keras():
+    options = {
+        "beta_2": 0.5,
+        "amsgrad": True,
+    }  # so low that the largest is not the last
+    path = path_of(AdamW, **options)
+    assert np.abs(path - path_of(AdamW, beta_2=0.5)).max() > 1e-2
+    expected = path_of(keras.optimizers.AdamW, **options)
+    np.testing.assert_allclose(path, expected, rtol=1e-5)
 
 
 def test_a_gradient_of_some_rows_moves_the_others_by_their_momentum():

@@ -6,6 +6,7 @@ from keras import ops
 from vitlib.layers.inputs import require_numbers, require_shape
 
 PIECE = 1000  # images whose sums fit float32
+OF_KERAS = ("axis", "mean", "variance", "invert")  # arguments that have one value here
 
 
 @keras.saving.register_keras_serializable(package="vitlib")
@@ -27,16 +28,22 @@ class Normalization(keras.layers.Normalization):
         The same.
 
     Raises:
-        ValueError: When the images have another shape, or hold neither floats nor
+        ValueError: When an argument of `keras.layers.Normalization` is given that is
+            fixed here, the images have another shape, or hold neither floats nor
             integers.
     """
 
     def __init__(self, **kwargs):
+        if given := sorted(kwargs.keys() & set(OF_KERAS)):
+            raise ValueError(
+                "Normalization must be fitted to images by `adapt`, a mean and a "
+                "variance a channel; keras.layers.Normalization takes more. "
+                f"Received: {', '.join(given)}."
+            )
         super().__init__(axis=-1, **kwargs)
 
     def get_config(self):
-        keys = ("axis", "mean", "variance", "invert")  # as they are always the same
-        return {k: v for k, v in super().get_config().items() if k not in keys}
+        return {k: v for k, v in super().get_config().items() if k not in OF_KERAS}
 
     def build(self, input_shape):
         require_shape(self, input_shape, "batch", "height", "width", "channels")

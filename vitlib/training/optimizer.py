@@ -47,14 +47,15 @@ class AdamW(keras.optimizers.AdamW):
 
     Keras writes Adam's update as a dozen operations, and each goes through the memory
     of all weights. A compiler joins them on JAX. TensorFlow runs them one by one where
-    it does not compile, as on a CPU, but has the whole update as one operation.
+    it does not compile, as on a CPU, but has the whole update as one operation. It has
+    none for `amsgrad`, which Keras computes.
 
     Reference:
         Loshchilov and Hutter, 2019, algorithm 2 (https://arxiv.org/abs/1711.05101).
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        if keras.backend.backend() != "tensorflow":
+        if keras.backend.backend() != "tensorflow" or self.amsgrad:
             return super().update_step(gradient, variable, learning_rate)
         import tensorflow as tf  # noqa: TID251, the operation is TensorFlow's own
 
