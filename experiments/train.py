@@ -85,11 +85,7 @@ def parse_arguments(arguments):
     parser.add_argument("--data-dir", help="folder of cifar-100-binary.tar.gz")
     parser.add_argument("--out", default=RESULTS, type=Path, help="default: results")
     parser.add_argument("--force", action="store_true", help="repeat a recorded run")
-    parser.add_argument(
-        "--keep-weights",
-        action="store_true",
-        help="write them beside the record, for vitlib.load_model",
-    )
+    parser.add_argument("--keep-weights", action="store_true", help="beside the record")
     return parser.parse_args(arguments)
 
 

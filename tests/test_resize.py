@@ -180,7 +180,7 @@ def test_a_trained_model_still_knows_places_at_one_and_a_half_times_the_size(pos
     model, target = build_vit(config), build_vit(replace(config, image_size=LARGER))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(2e-2), loss)
-    model.fit(*draw_quadrants(2000, seed=0), batch_size=100, epochs=6, verbose=0)
+    model.fit(*draw_quadrants(4000, seed=0), batch_size=100, epochs=6, verbose=0)
     images, labels = draw_quadrants(400, seed=1)
 
     def accuracy(model):
