@@ -2,7 +2,7 @@
 
     python experiments/sweep.py positions --scale laptop
     python experiments/sweep.py report --scale full --rehearse
-    python experiments/sweep.py positions --scale full --cluster slurm --partition gpu
+    python experiments/sweep.py positions --scale full --cluster slurm --account vision
 
 The module of the study in vitlib/studies lists the runs. Stop the sweep at any time and
 start it again: what is recorded is not repeated, and what was stopped goes on from
@@ -11,41 +11,58 @@ keeps the last lines that it said.
 """
 
 import argparse
+import io
 import json
+import math
 import os
 import re
 import statistics
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
 import submitit
-from submitit.core.utils import FailedJobError, UncompletedJobError
-from train import BUSY, RESULTS, checkpoint_of, clear
+from submitit.core.utils import (
+    FailedJobError,
+    FailedSubmissionError,
+    UncompletedJobError,
+)
 
 from vitlib.folders import require_own
+from vitlib.records.claims import BUSY, STOPPED, checkpoint_of, clear
 from vitlib.records.files import replacing
-from vitlib.records.runs import load_run, record_path
+from vitlib.records.runs import PROGRESS, load_run, record_path
 from vitlib.studies import STUDIES
 from vitlib.studies.experiment import plan
 from vitlib.studies.study import SCALES
-from vitlib.training.checkpoints import PROGRESS
 
 FOLDER = Path(__file__).resolve().parent
 TRAIN = FOLDER / "train.py"
+RESULTS = FOLDER.parent / "results"
 LOGS = FOLDER.parent / "runs/sweeps"
 REHEARSALS = FOLDER.parent / "runs/rehearsal"
-# 20 steps, with more epochs than any preset warms up for.
-REHEARSAL = {"seed": 0, "epochs": 5, "steps_per_epoch": 4}
+# 20 steps, with more epochs than any preset warms up for, each validated on one image
+# of each class: most of the time goes into the steps.
+REHEARSAL = {"seed": 0, "epochs": 5, "steps_per_epoch": 4, "evaluation_images": 100}
 FAILURE = "failure.txt"  # in the checkpoint of a run that broke off
 LAST_LINES = 12  # of its log
+STATES = ("done", "running", "pending", "refused", "left", "failed")
 PAUSE = 5.0  # seconds between two looks at the runs
-RETRY = 60.0  # seconds until a run that another process trains is looked at again
+RETRY = 60.0  # seconds until a run that others train, or the queue refused, is tried
+# What only SLURM understands, by the words in which a plan tells it.
+SLURM = {
+    "partition": "partition {}",
+    "account": "account {}",
+    "qos": "QOS {}",
+    "constraint": "only nodes with {}",
+    "memory": "{:g} GB",
+    "setup": "after {}",
+}
 GPU = re.compile("[0-9]+|(GPU|MIG)-[0-9a-zA-Z/-]+")  # a name of CUDA's
 
 
@@ -145,20 +162,32 @@ class Sweep:
         self.jobs = {}  # task: job
         self.gpus = {}  # task: the name of its GPU
         self.failed = {}  # task: why it broke off
+        self.refused = {}  # task: when the queue did not take it, and why
+        self.accepted = 0  # how many jobs it has taken
         self.elsewhere = {}  # task: when another process was last seen to train it
 
     def state(self, task):
-        """Returns `"done"`, `"failed"`, `"running"` or `"left"`."""
+        """Returns one of `STATES`."""
         if task in self.jobs:
-            return "running"
+            return "pending" if self._is_pending(self.jobs[task]) else "running"
         if task.path.exists():
             return "failed" if task.failure() else "done"
         if task in self.failed:
             return "failed"
-        return "running" if task in self.elsewhere else "left"
+        if task in self.elsewhere:
+            return "running"
+        return "refused" if task in self.refused else "left"
+
+    def _is_pending(self, job):
+        # SLURM makes the log when it starts the job; its accounting may be minutes old.
+        return self.executor.cluster == "slurm" and not job.paths.stdout.exists()
 
     def step(self):
-        """Collects the jobs that have ended, and starts others in their place."""
+        """Collects the jobs that have ended, and starts others in their place.
+
+        Raises:
+            ValueError: When the queue does not take the first job.
+        """
         for task, job in list(self.jobs.items()):
             if job.done():
                 del self.jobs[task]
@@ -166,11 +195,16 @@ class Sweep:
                 self._collect(task, job)
         now = time.monotonic()
         self.elsewhere = {t: s for t, s in self.elsewhere.items() if now < s + RETRY}
+        self.refused = {t: r for t, r in self.refused.items() if now < r[0] + RETRY}
         left = [task for task in self.tasks if self.state(task) == "left"]
         # What another process trains here takes a place, too: of a GPU, or of the CPU.
         places = self.at_once - len(self.jobs) - len(self.elsewhere)
         for task in left[: max(places, 0)]:
-            self._submit(task)
+            if not self.refused:
+                self._submit(task)
+        for _, why in self.refused.values():
+            if not self.accepted:
+                raise ValueError(f"SLURM must take a job. Received: {why}")
 
     def _submit(self, task):
         # Unbuffered, so that the log has the last lines of a process that is killed.
@@ -180,7 +214,13 @@ class Sweep:
             free = next(gpu for gpu in self.all_gpus if gpu not in taken)
             self.gpus[task] = free
             command = ["env", f"CUDA_VISIBLE_DEVICES={free}", *command]
-        self.jobs[task] = self.executor.submit(subprocess.call, command)
+        try:
+            with redirect_stderr(io.StringIO()):  # what sbatch says is told below
+                self.jobs[task] = self.executor.submit(subprocess.call, command)
+        except (FailedJobError, FailedSubmissionError) as error:
+            self.refused[task] = time.monotonic(), " ".join(str(error).split())
+            return
+        self.accepted += 1
         with suppress(OSError):  # the run is tried again: why it broke off is past
             task.failure_path.unlink(missing_ok=True)
 
@@ -214,16 +254,15 @@ class Sweep:
     def describe(self):
         """How many runs are done, running, left and failed, and the time left."""
         states = [self.state(task) for task in self.tasks]
-        counts = [
-            f"{states.count(state)} {state}" for state in ("done", "running", "left")
-        ]
-        if "failed" in states:
-            counts.append(f"{states.count('failed')} failed")
-        return f"{', '.join(counts)}; time left: {self.time_left()}"
+        shown = [s for s in STATES if s in states or s in ("done", "running", "left")]
+        counts = ", ".join(f"{states.count(state)} {state}" for state in shown)
+        reasons = "".join(f"; SLURM said: {why}" for _, why in self.refused.values())
+        return f"{counts}; time left: {self.time_left()}{reasons}"
 
     def time_left(self):
         """Estimates the time left from the epochs of each preset that are finished."""
-        open_tasks = [t for t in self.tasks if self.state(t) in ("left", "running")]
+        ended = ("done", "failed")
+        open_tasks = [t for t in self.tasks if self.state(t) not in ended]
         estimates = [self._seconds_left(task) for task in open_tasks]
         known = [seconds for seconds in estimates if seconds is not None]
         if estimates and not known:
@@ -280,10 +319,12 @@ def make_executor(options):
 
     Raises:
         ValueError: When there is no such cluster on this machine.
+        OSError: When the logs cannot be written.
     """
-    folder = LOGS / options.study / "%j"
+    folder = options.logs / options.study
+    require_writable(folder)
     try:
-        executor = submitit.AutoExecutor(folder, cluster=options.cluster)
+        executor = submitit.AutoExecutor(folder / "%j", cluster=options.cluster)
     except RuntimeError as error:
         raise ValueError(
             "--cluster slurm needs SLURM's commands on this machine. "
@@ -292,18 +333,63 @@ def make_executor(options):
     executor.update_parameters(
         name=f"vitlib-{options.study}",
         timeout_min=round(60 * options.hours),
-        gpus_per_node=int(options.scale == "full"),
+        gpus_per_node=int(options.scale == "full") or None,
         stderr_to_stdout=True,
-        slurm_partition=options.partition,
         slurm_cpus_per_task=options.cpus,
+        slurm_partition=options.partition,
+        slurm_account=options.account,
+        slurm_qos=options.qos,
+        slurm_constraint=options.constraint,
+        slurm_mem_gb=options.memory,
+        slurm_setup=options.setup,
     )
     return executor
+
+
+def require_writable(folder):
+    """Makes a folder for the logs.
+
+    Raises:
+        OSError: When it cannot be written to.
+    """
+    reason = "it is read-only"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return
+    except OSError as error:
+        reason = error.strerror
+    raise OSError(
+        "--logs must be a folder that can be written to, which every machine of a "
+        f"cluster sees. Received: {folder} ({reason})."
+    )
+
+
+def require_slurm(options):
+    """Refuses what only SLURM understands where the runs do not go there.
+
+    Raises:
+        ValueError: When there is such an option.
+    """
+    given = [f"--{name}" for name in SLURM if getattr(options, name) is not None]
+    if given and options.cluster != "slurm":
+        raise ValueError(
+            f"{', '.join(given)} must go with --cluster slurm. "
+            f"Received: --cluster {options.cluster}."
+        )
 
 
 def count(text):
     """An integer of at least 1, from the command line."""
     if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}.")
+    return number
+
+
+def gigabytes(text):
+    """A size above 0 in GB, from the command line."""
+    if not 0 < (number := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}.")
     return number
 
 
@@ -323,14 +409,22 @@ def parse_command(arguments):
     add("--cluster", choices=("local", "slurm", "debug"), default="local")
     add("--jobs", type=count, help="at a time; default: 1, or all with SLURM")
     add("--partition", help="of SLURM")
+    add("--account", help="of SLURM, that the time is charged to")
+    add("--qos", help="quality of service of SLURM")
+    add("--constraint", help="features that SLURM's nodes must have, such as a100")
     add("--cpus", type=count, default=4, help="of a job of SLURM; default: 4")
+    add("--memory", type=gigabytes, help="GB of a job of SLURM")
+    setup = "a line of shell before each job of SLURM; may be given again for another"
+    add("--setup", action="append", metavar="LINE", help=setup)
     add("--hours", type=hours, default=24, help="most time of a run; default: 24")
     add("--data-dir", help="folder of cifar-100-binary.tar.gz")
     add("--out", type=Path, help="default: results, or runs/rehearsal")
+    add("--logs", type=Path, help="default: runs/sweeps")
     add("--dry-run", action="store_true", help="only say what would run")
     add("--rehearse", action="store_true", help="only 20 steps of each run")
     options = parser.parse_args(arguments)
     options.out = options.out or (REHEARSALS if options.rehearse else RESULTS)
+    options.logs = options.logs or LOGS
     if options.jobs is None:
         options.jobs = sys.maxsize if options.cluster == "slurm" else 1
     return options
@@ -341,12 +435,16 @@ def show_plan(sweep, options):
     for task in sweep.tasks:
         print(f"{sweep.state(task):8}python experiments/train.py", *task.arguments)
     print(sweep.describe())
-    asked = f"{options.cluster}, {options.hours:g} hours at most"
+    asked = [options.cluster, f"{options.hours:g} hours at most"]
     if options.cluster == "slurm":
-        asked += f", partition {options.partition or 'by default'}, {options.cpus} CPUs"
+        asked.append(f"{options.cpus} CPUs")
     if options.scale == "full":
-        asked += ", 1 GPU"
-    print(f"each job: {asked}")
+        asked.append("1 GPU")
+    given = {name: getattr(options, name) for name in SLURM}
+    if given["setup"]:
+        given["setup"] = "; ".join(given["setup"])
+    asked += [SLURM[name].format(v) for name, v in given.items() if v is not None]
+    print(f"each job: {', '.join(asked)}")
 
 
 def run(sweep):
@@ -389,28 +487,38 @@ def show_forecast(sweep):
 
 
 def main(arguments):
-    """Runs the sweep. Returns 0, 1 when a run failed, 2 for bad input."""
+    """Runs the sweep.
+
+    Returns:
+        0; 1 when a run failed; 2 for bad input, or when the queue takes no job; 130
+        (`STOPPED`) after Ctrl-C.
+    """
     options = parse_command(arguments)
     try:
+        require_slurm(options)
         changes = REHEARSAL if options.rehearse else None
         asked = options.study, options.scale, options.out, options.data_dir
         tasks = plan_tasks(*asked, changes)
         for path in (task.path for task in tasks if task.path.exists()):
             load_run(path)  # a damaged record is told before anything starts
-        executor = None if options.dry_run else make_executor(options)
         gpus = () if options.dry_run else choose_gpus(options)
+        executor = None if options.dry_run else make_executor(options)
     except (ValueError, OSError) as error:
         print(f"sweep.py: {error}", file=sys.stderr)
         return 2
-    sweep = Sweep(tasks, executor, options.jobs, gpus)
+    sweep, status = Sweep(tasks, executor, options.jobs, gpus), 0
     try:
         start(sweep, options)
-    except FailedJobError as error:
-        print(f"sweep.py: SLURM refused a job. Received: {error}", file=sys.stderr)
-        return 2
+    except (ValueError, OSError) as error:
+        print(f"sweep.py: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        jobs = " What is in SLURM's queue stays there." * (options.cluster == "slurm")
+        print(f"sweep.py: Stopped; the same command goes on.{jobs}", file=sys.stderr)
+        return STOPPED
     for task, reason in sweep.failures().items():
         print(f"\n{task.name} failed: {reason}", file=sys.stderr)
-    return 1 if sweep.failures() else 0
+    return status or int(bool(sweep.failures()))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ start the same command again: it goes on after what was saved last, a few minute
 """
 
 import argparse
-import fcntl
 import importlib.util
 import os
 import shutil
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +29,15 @@ from vitlib.data.splits import limit_evaluation, limit_train
 from vitlib.folders import require_own
 from vitlib.models.build import build_model
 from vitlib.models.weights import keep_weights, weights_path
+from vitlib.records.claims import (
+    BUSY,
+    STOPPED,
+    checkpoint_of,
+    claim,
+    clear,
+)
 from vitlib.records.runs import (
+    PROGRESS,
     REFUSED,
     keep_refused,
     load_run,
@@ -40,13 +47,11 @@ from vitlib.records.runs import (
 )
 from vitlib.studies import PRESETS
 from vitlib.studies.experiment import OPTIONS, plan
-from vitlib.training.checkpoints import PROGRESS
 from vitlib.training.loop import SAVE_MINUTES, train
 from vitlib.training.parallel import process, use_devices
 from vitlib.training.recording import draft
 from vitlib.training.tasks import PERCENT
 
-BUSY = 3  # the exit status when another process is training the run
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
@@ -72,6 +77,9 @@ def parse_arguments(arguments):
     )
     parser.add_argument(
         "--train-images", type=int, help="train on so many, in as many steps"
+    )
+    parser.add_argument(
+        "--evaluation-images", type=int, help="validate and test on so many"
     )
     parser.add_argument(
         "--devices", type=int, default=1, help="that share each batch; default: 1"
@@ -104,7 +112,7 @@ def load_images(experiment, data_dir):
     data = load_data_set(experiment.data, data_dir)
     if (images := experiment.overrides.get("train_images")) is not None:
         data = limit_train(data, images)
-    if (images := PRESETS[experiment.preset].evaluation_images) is not None:
+    if (images := experiment.evaluation_images) is not None:
         data = limit_evaluation(data, images)
     return data
 
@@ -118,68 +126,6 @@ def describe_result(run):
         f"top-5 {PERCENT * run.test['top5']:.2f} %, loss {run.test['loss']:.4f}, "
         f"{run.seconds / 60:.1f} minutes"
     )
-
-
-def checkpoint_of(path, number=0):
-    """Folder of the checkpoint of a record; each process of a run has its own."""
-    return path.with_suffix(f".checkpoint-{number}" if number else ".checkpoint")
-
-
-@contextmanager
-def claim(checkpoint):
-    """Keeps a run for this process; the system frees it however the process ends.
-
-    Raises:
-        BlockingIOError: When another process holds it.
-        OSError: When its folder cannot be written to.
-    """
-    is_held = False
-    while not is_held:  # again, when its last holder has just deleted it
-        with _open_lock(checkpoint) as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BlockingIOError(
-                    "A run must be trained by one process at a time. Received: "
-                    f"{checkpoint.stem}, which another process is training."
-                ) from error
-            if is_held := _is_at(lock, checkpoint / "lock"):
-                yield
-
-
-def _open_lock(checkpoint):
-    try:
-        checkpoint.mkdir(parents=True, exist_ok=True)
-        return (checkpoint / "lock").open("w")
-    except OSError as error:
-        is_missing = isinstance(error, FileNotFoundError | FileExistsError)
-        has_place = checkpoint.parent.is_dir() and not os.path.lexists(checkpoint)
-        if is_missing and has_place:  # deleted since it was found or made
-            return _open_lock(checkpoint)
-        raise OSError(
-            "--out must be a folder that can be written to. Received: "
-            f"{checkpoint.parents[1]} ({error.strerror})."
-        ) from error
-
-
-def _is_at(file, path):
-    """Whether an open file still stands at its path: a deleted one keeps its lock."""
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    return False
-
-
-def clear(path):
-    """Deletes the checkpoints that a kill has left of a recorded run.
-
-    Those of a process that repeats the run at this moment stay, and one that keeps a
-    repetition that could not be recorded.
-    """
-    for checkpoint in path.parent.glob(f"{path.stem}.checkpoint*"):
-        if (checkpoint / REFUSED).exists():
-            continue
-        with suppress(BlockingIOError), claim(checkpoint):
-            shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def execute(experiment, options, path):
@@ -260,7 +206,7 @@ def main(arguments):
 
     Returns:
         0; 1 when the training failed; 2 for bad input; 3 (`BUSY`) when another process
-        is training the same run.
+        is training the same run; 130 (`STOPPED`) after Ctrl-C.
     """
     options = parse_arguments(arguments)
     try:
@@ -272,6 +218,10 @@ def main(arguments):
     except (ValueError, OSError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return BUSY if isinstance(error, BlockingIOError) else 2
+    except KeyboardInterrupt:
+        goes_on = "the same command goes on from what was saved last"
+        print(f"train.py: Stopped; {goes_on}.", file=sys.stderr)
+        return STOPPED
     if recorded:
         clear(path)
         without = options.keep_weights and run.weights is None

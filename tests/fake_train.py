@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 BUSY = 3  # as in train.py
+CHANGES = ("epochs", "steps-per-epoch", "evaluation-images")
 
 if __name__ == "__main__":
     preset, *words = sys.argv[1:]
@@ -28,7 +29,7 @@ if __name__ == "__main__":
     if seed == 4:
         sys.exit(BUSY)
     record = json.loads((out.parent / "sample.json").read_text())
-    changes = [f"{key}-{options[key]}" for key in options if "epoch" in key]
+    changes = [f"{key}-{options[key]}" for key in options if key in CHANGES]
     name = "-".join([preset, *changes])
     record |= {"preset": preset, "name": name, "seed": seed}
     path = out / record["study"] / f"{name}-seed{seed}.json"

@@ -38,7 +38,7 @@ def override(config, overrides):
 def has_known_overrides(run):
     preset = PRESETS[run.preset]
     known = asdict(preset.model) | asdict(preset.train)
-    return set(run.overrides) <= {*known, "train_images"}
+    return set(run.overrides) <= {*known, "train_images", "evaluation_images"}
 
 
 def has_the_model_of_its_preset(run):
@@ -65,7 +65,7 @@ def has_the_place_and_the_data_set_of_its_preset(run):
 
 def has_the_sizes_of_its_data_set(run):
     sizes = {name: run.data[name] for name in CIFAR100_SIZES}
-    few = PRESETS[run.preset].evaluation_images
+    few = planned(run).evaluation_images
     expected = CIFAR100_SIZES | ({"validation": few, "test": few} if few else {})
     expected |= {"train": run.overrides.get("train_images", CIFAR100_SIZES["train"])}
     return run.data["name"] != "cifar100" or sizes == expected

@@ -4,14 +4,17 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import submitit
 from sample_run import as_first_version, make_run
 
 from vitlib.records.runs import load_runs, save_run
@@ -241,7 +244,7 @@ def test_a_dry_run_shows_every_command_and_starts_none(
     assert first.startswith("done    python experiments/train.py report-vit --seed=0")
     assert second.startswith("left    python experiments/train.py report-vit --seed=1")
     assert counts == "1 done, 0 running, 1 left; time left: about 1 min"
-    assert asked == ("each job: slurm, 2 hours at most, partition gpu, 4 CPUs, 1 GPU")
+    assert asked == "each job: slurm, 2 hours at most, 4 CPUs, 1 GPU, partition gpu"
     assert not (tmp_path / "logs").exists()
 
 
@@ -252,7 +255,7 @@ def test_a_rehearsal_makes_a_few_steps_of_each_run_elsewhere(
     asked = ["report", "--scale=full", "--rehearse", "--dry-run"]
     assert sweep.main(asked) == 0
     lines = capsys.readouterr().out.splitlines()
-    steps = "--epochs=5 --steps-per-epoch=4"
+    steps = "--epochs=5 --steps-per-epoch=4 --evaluation-images=100"
     command = f"experiments/train.py report-vit --seed=0 {steps}"
     assert lines[0] == f"left    python {command} --out={sweep.REHEARSALS}"
     assert lines[1].startswith("0 done, 0 running, 1 left")  # one seed is enough
@@ -460,6 +463,192 @@ def test_slurm_is_refused_where_there_is_none(
         "sweep.py: --cluster slurm needs SLURM's commands on this machine. "
         "Received: one without srun.\n"
     )
+
+
+FAKE_SLURM = {
+    # Takes as many jobs as `places` says, and starts them once `go` is there.
+    "sbatch": """
+        if [ $(find . -name '*.job' | wc -l) -ge $(cat places) ]; then
+          echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1
+        fi
+        id=$((101 + $(find . -name '*.sh' | wc -l)))
+        cp "$1" $id.sh
+        touch $id.job
+        echo "Submitted batch job $id"
+        (
+          until [ -e go ]; do sleep 0.05; done
+          export SLURM_JOB_ID=$id SLURM_NTASKS=1 SLURM_LOCALID=0 SLURM_PROCID=0
+          export SLURM_NODEID=0 SLURM_JOB_NUM_NODES=1 SLURM_JOB_NODELIST=here
+          bash $id.sh
+          rm $id.job
+        ) < /dev/null > /dev/null 2>&1 &""",
+    "srun": """
+        log=$(echo "$3" | sed "s/%j/$SLURM_JOB_ID/g; s/%t/0/")
+        shift 3
+        exec "$@" > "$log" 2>&1""",
+    "sacct": "cat accounts",
+}
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """Plays SLURM in a folder: one file for each job."""
+    folder = tmp_path / "slurm"
+    folder.mkdir()
+    for name, lines in FAKE_SLURM.items():
+        script = f"#!/bin/bash\ncd {shlex.quote(str(folder))}\n{lines}\n"
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    (folder / "places").write_text("9")
+    (folder / "accounts").write_text("JobID|State|NodeList\n")  # minutes too late
+    (folder / "go").touch()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+def test_slurm_gets_what_the_command_line_asks_for(sweep, write_grid, tmp_path, slurm):
+    write_grid([0])
+    options = ["--partition=gpu", "--account=vision", "--qos=long", "--hours=2"]
+    options += ["--constraint=a100&nvlink", "--memory=24.5", "--cpus=6"]
+    options += ["--setup=module load cuda", "--setup=export A='b c'"]
+    assert run(sweep, tmp_path, "--cluster=slurm", *options) == 0
+    assert recorded(tmp_path) == [("report-vit", 0)]
+    lines = (slurm / "101.sh").read_text().splitlines()
+    asked = "account=vision constraint='a100&nvlink' cpus-per-task=6 gpus-per-node=1"
+    asked += " mem=25088MB partition=gpu qos=long time=120 job-name=vitlib-report"
+    assert {f"#SBATCH --{word}" for word in asked.split()} <= set(lines)
+    setup = lines.index("module load cuda")
+    assert lines[setup + 1] == "export A='b c'"
+    assert any(line.startswith("srun ") for line in lines[setup + 2 :])
+
+
+def test_slurm_asks_for_nothing_that_was_not_named(sweep, write_grid, tmp_path, slurm):
+    write_grid([0], scale="laptop")
+    assert run(sweep, tmp_path, "--cluster=slurm", scale="laptop") == 0
+    words = re.findall(r"#SBATCH --([a-z-]+)", (slurm / "101.sh").read_text())
+    unasked = {"account", "constraint", "gpus-per-node", "mem", "partition", "qos"}
+    assert not unasked & set(words)
+
+
+def start_after_a_look(sweep, slurm, monkeypatch):
+    (slurm / "go").unlink()
+
+    def sleep(seconds):
+        (slurm / "go").touch()
+        time.sleep(seconds)
+
+    of_the_sweep = SimpleNamespace(**vars(time) | {"sleep": sleep})  # not of submitit
+    monkeypatch.setattr(sweep, "time", of_the_sweep)
+
+
+def test_a_job_in_the_queue_is_pending_until_it_starts(
+    sweep, write_grid, tmp_path, slurm, monkeypatch, capfd
+):
+    start_after_a_look(sweep, slurm, monkeypatch)
+    write_grid([3])  # takes two seconds
+    assert run(sweep, tmp_path, "--cluster=slurm") == 0
+    first, *between, last = capfd.readouterr().out.splitlines()
+    assert "0 done, 0 running, 1 pending, 0 left;" in first
+    assert any("0 done, 1 running, 0 left;" in line for line in between)
+    assert "1 done, 0 running, 0 left;" in last
+
+
+def test_a_refused_job_waits_until_there_is_a_place(
+    sweep, write_grid, tmp_path, slurm, monkeypatch, capfd
+):
+    start_after_a_look(sweep, slurm, monkeypatch)
+    monkeypatch.setattr(sweep, "RETRY", 0.2)
+    (slurm / "places").write_text("1")
+    write_grid([0, 3, 5])
+    assert run(sweep, tmp_path, "--cluster=slurm") == 0
+    assert len(recorded(tmp_path)) == 3
+    said = capfd.readouterr()
+    first = said.out.splitlines()[0]
+    assert "0 done, 0 running, 1 pending, 1 refused, 1 left;" in first
+    assert "SLURM said: sbatch: error: QOSMaxSubmitJobPerUserLimit" in first
+    assert said.err == ""
+
+
+def test_where_slurm_takes_no_job_at_all_one_sentence_says_so(
+    sweep, write_grid, tmp_path, slurm, capfd
+):
+    (slurm / "places").write_text("0")
+    write_grid([0, 3])
+    assert run(sweep, tmp_path, "--cluster=slurm") == 2
+    assert capfd.readouterr().err == (
+        "sweep.py: SLURM must take a job. "
+        "Received: sbatch: error: QOSMaxSubmitJobPerUserLimit\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "word"),
+    [("sbatch", "echo no number", "no number"), ("sbatch", None, "sbatch")],
+)
+def test_a_broken_slurm_is_one_sentence(
+    sweep, write_grid, tmp_path, slurm, capfd, name, lines, word
+):
+    (slurm / name).unlink()
+    if lines:
+        (slurm / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (slurm / name).chmod(0o755)
+    write_grid([0])
+    assert run(sweep, tmp_path, "--cluster=slurm") == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert word in line
+
+
+def test_a_cancelled_job_has_failed_with_what_slurm_says(
+    sweep, write_grid, tmp_path, slurm, monkeypatch, capfd
+):
+    (slurm / "go").unlink()
+    accounts = "JobID|State|NodeList\n101|CANCELLED by 0|None assigned\n"
+    (slurm / "accounts").write_text(accounts)
+    monkeypatch.setattr(submitit.SlurmJob, "_results_timeout_s", 0)
+    write_grid([0])
+    assert run(sweep, tmp_path, "--cluster=slurm") == 1
+    assert "(state: CANCELLED by 0)" in capfd.readouterr().err
+    (slurm / "101.sh").write_text("")
+    (slurm / "go").touch()
+
+
+@pytest.mark.parametrize(
+    "option", ["--account=a", "--partition=p", "--memory=1", "--setup=true"]
+)
+def test_what_slurm_alone_understands_goes_with_it(
+    sweep, write_grid, tmp_path, capsys, option
+):
+    write_grid([0])
+    assert run(sweep, tmp_path, option, "--dry-run") == 2
+    name = option.split("=")[0]
+    assert capsys.readouterr().err == (
+        f"sweep.py: {name} must go with --cluster slurm. Received: --cluster local.\n"
+    )
+
+
+def test_logs_that_cannot_be_written_are_one_sentence(
+    sweep, write_grid, tmp_path, capfd
+):
+    write_grid([0])
+    (tmp_path / "file").write_text("no folder")
+    assert run(sweep, tmp_path, f"--logs={tmp_path / 'file'}") == 2
+    assert capfd.readouterr().err == (
+        "sweep.py: --logs must be a folder that can be written to, which every machine "
+        f"of a cluster sees. Received: {tmp_path / 'file/report'} (Not a directory).\n"
+    )
+    assert run(sweep, tmp_path, f"--logs={tmp_path / 'elsewhere'}") == 0
+    assert list((tmp_path / "elsewhere/report").rglob("*_log.out"))
+    assert not (tmp_path / "logs").exists()
+
+
+def test_what_a_sweep_says_before_it_trains_waits_for_no_keras(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    code = "import sweep, sys; sweep.main(['report', '--scale=full', '--dry-run']); "
+    code += "sys.exit('keras' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    places = f"{ROOT / 'experiments'}{os.pathsep}{ROOT}"
+    environment = os.environ | {"PYTHONPATH": places}
+    assert subprocess.run(command, env=environment).returncode == 0
 
 
 def test_a_damaged_record_is_told_before_anything_starts(

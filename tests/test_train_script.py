@@ -1,5 +1,6 @@
 """The command line of experiments/train.py: what it takes, refuses and repeats."""
 
+import errno
 import fcntl
 import importlib.util
 import json
@@ -670,3 +671,39 @@ def test_compiled_steps_are_kept_in_the_checkout_unless_told_otherwise(folder):
         check=True,
     )
     assert done.stdout.strip() == (folder or str(SCRIPT.parents[1] / "runs/compiled"))
+
+
+def test_a_stopped_run_is_one_sentence(script, tmp_path, trained, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script, "train", stop)
+    assert script.main(["report-vit", f"--out={tmp_path}"]) == 130
+    assert capsys.readouterr().err == (
+        "train.py: Stopped; the same command goes on from what was saved last.\n"
+    )
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(
+    script, tmp_path, trained, monkeypatch, capsys, reason
+):
+    def refuse_lock(*_):
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(fcntl, "flock", refuse_lock)
+    said = refuse(script, capsys, "report-vit", f"--out={tmp_path}")
+    assert said.startswith("train.py: --out must be on a file system with locks")
+    assert said.endswith(f"Received: {tmp_path} ({os.strerror(reason)}).\n")
+    assert trained == []
+
+
+def test_a_run_may_be_measured_on_fewer_images_than_its_preset(
+    script, tmp_path, trained, monkeypatch
+):
+    monkeypatch.setattr(script, "limit_evaluation", lambda *call: ("few", *call))
+    script.main(["first-steps", "--evaluation-images=100", f"--out={tmp_path}"])
+    ((_, data, *_),) = trained
+    assert data == ("few", ("cifar100", None), 100)
+    (run,) = load_runs(tmp_path)
+    assert run.overrides == {"evaluation_images": 100}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import keras
@@ -72,6 +73,33 @@ def test_an_interrupted_run_goes_on_to_the_same_end(data, whole_run, tmp_path):
     assert [line[:7] for line in lines] == ["going o", "epoch 4", "epoch 5"]
     assert outcome(run) == outcome(whole_run)
     assert len(list((tmp_path / "checkpoint").glob("*.npz"))) <= 2
+
+
+def test_a_stop_within_a_step_stays_a_stop(data, whole_run, tmp_path, monkeypatch):
+    """On JAX the weights of that moment are gone, and with them Keras' way to end."""
+    make, steps = keras.Model.make_train_function, count(1)
+
+    def make_stopping(model, **options):
+        if model.train_function is not None:
+            return
+        make(model, **options)
+        step = model.train_function
+
+        def stop(*arguments):
+            result = step(*arguments)
+            if next(steps) == 14:  # the second of the second epoch
+                raise KeyboardInterrupt
+            return result
+
+        model.train_function = stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "make_train_function", make_stopping)
+        with pytest.raises(KeyboardInterrupt):
+            micro_run(data, tmp_path)
+    lines = []
+    assert outcome(micro_run(data, tmp_path, report=lines.append)) == outcome(whole_run)
+    assert lines[0] == "going on after epoch 1"
 
 
 def stop_within_an_epoch(monkeypatch, saves):

@@ -14,6 +14,7 @@ from vitlib.records.upgrade import upgrade
 from vitlib.studies import STUDIES
 from vitlib.studies.experiment import file_name, runs_of
 
+PROGRESS = "progress.json"  # in the checkpoint of a run: how far it has got
 REFUSED = "refused.json"  # in the checkpoint of a run that could not be recorded
 
 

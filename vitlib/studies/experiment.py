@@ -8,7 +8,14 @@ from vitlib.data.sets import DATA_SETS
 from vitlib.studies import PRESETS, STUDIES
 
 # What may be changed of a preset, in the order in which names of runs tell it.
-OPTIONS = ("position", "train_images", "epochs", "learning_rate", "steps_per_epoch")
+OPTIONS = (
+    "position",
+    "train_images",
+    "epochs",
+    "learning_rate",
+    "steps_per_epoch",
+    "evaluation_images",
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,12 @@ class Experiment:
         return PRESETS[self.preset].data
 
     @property
+    def evaluation_images(self):
+        """How many it is validated on, and tested; None: all there are."""
+        usual = PRESETS[self.preset].evaluation_images
+        return self.overrides.get("evaluation_images", usual)
+
+    @property
     def images(self):
         """How many training images all its epochs go through."""
         steps = self.training.count_steps(DATA_SETS[self.data].train)
@@ -73,8 +86,9 @@ def plan(preset, seed=0, **options):
         seed: Integer, of `TrainConfig`.
         **options: Some of `OPTIONS`. None, and what the preset has anyway, change
             nothing. `position` is a field of the ViT, `train_images` is how many of the
-            training images there are to be (`vitlib.limit_train`), and the others are
-            fields of `TrainConfig`.
+            training images there are to be (`vitlib.limit_train`), `evaluation_images`
+            how many it is validated on, and tested; the others are fields of
+            `TrainConfig`.
 
     Returns:
         `Experiment`.
@@ -88,6 +102,9 @@ def plan(preset, seed=0, **options):
         require_choice("option", name, OPTIONS)
     base, overrides = PRESETS[preset], {}
     model, training = base.model, replace(base.train, seed=seed)
+    source = DATA_SETS[base.data]
+    usual = {"train_images": source.train}  # of the options that are of the data
+    usual["evaluation_images"] = base.evaluation_images or source.test
     for name in OPTIONS:
         value = options.get(name)
         if value is None:
@@ -97,13 +114,12 @@ def plan(preset, seed=0, **options):
                 f"position must go with a ViT. Received: {preset}, a {model.family}."
             )
         owner = model if name == "position" else training
-        usual = DATA_SETS[base.data].train if name == "train_images" else None
-        if value == getattr(owner, name, usual):
+        if value == getattr(owner, name, usual.get(name)):
             continue
         overrides[name] = value
         if name == "position":
             model = replace(model, position=value)
-        elif name != "train_images":
+        elif name not in usual:
             training = replace(training, **{name: value})
     return Experiment(preset, seed, model, training, overrides)
 

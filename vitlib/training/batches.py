@@ -29,14 +29,22 @@ def run_batches(model, images, labels, batch_size, means=None, after_batch=None)
     Returns:
         Dict: the means of the loss and of each metric over the batches, those before
         these ones included.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C. On JAX the weights of the model may be gone.
     """
     after_batch = after_batch or (lambda *_: None)
     if keras.backend.backend() == "tensorflow":
         return _one_by_one(model, images, labels, batch_size, means, after_batch)
     callback = _BetweenBatches(means, after_batch)
-    fit = model.fit(
-        images, labels, batch_size, shuffle=False, verbose=0, callbacks=[callback]
-    )
+    options = {"shuffle": False, "verbose": 0, "callbacks": [callback]}
+    try:
+        fit = model.fit(images, labels, batch_size, **options)
+    except RuntimeError as error:
+        # Stopped within a step, Keras asks JAX for arrays that the step has used up.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
     return {name: float(values[0]) for name, values in fit.history.items()}
 
 

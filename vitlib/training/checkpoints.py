@@ -13,9 +13,9 @@ import numpy as np
 from keras import ops
 
 from vitlib.records.files import digest, digest_of_file, replacing
+from vitlib.records.runs import PROGRESS
 from vitlib.training import parallel
 
-PROGRESS = "progress.json"
 MOST_SAVING = 0.02  # of the time of a training goes into saving within its epochs
 ASK_EVERY = 16  # batches; where several processes train, they must ask each other
 
