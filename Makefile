@@ -58,7 +58,7 @@ test: setup ## tests that compute on JAX, then all tests and every notebook's ou
 test-browser: $(VENV)/installed-browser ## open the book and the slides in an installed Chromium: links, figures, keyboard, contrast
 test-grading: $(VENV)/installed-grading ## grade the assignment of made-up students with nbgrader
 lint: setup ## check style and format
-gpu-check: setup ## say whether Keras sees a GPU
+gpu-check: setup ## say whether Keras sees a GPU, and if not, why
 full: setup ## run every notebook at the report's sizes on a GPU into runs/full
 notebooks: setup ## for authors: bring each .ipynb up to its .py, format both, run it, strip the noise (NAME=patches: one)
 

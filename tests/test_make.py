@@ -179,6 +179,29 @@ def test_the_first_command_that_fails_ends_the_program(monkeypatch):
     assert stopped.value.code == 3 and len(calls) == 1
 
 
+def test_a_gpu_check_that_fails_shows_why(monkeypatch, tmp_path, capfd):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "level $TF_CPP_MIN_LOG_LEVEL" >&2\nexit 1\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(course, "check_environment", lambda: None)
+    monkeypatch.setattr(course.sys, "executable", str(python))
+    with pytest.raises(SystemExit, match="1"):
+        course.main(["gpu-check", f"--out={tmp_path}"])
+    assert capfd.readouterr().err == "level 0\n"
+
+
+def test_a_keras_that_does_not_start_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "keras.py").write_text("raise ImportError('libcudart is\\nmissing')")
+    tool = ROOT / "notebooks/tools/gpu_check.py"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "KERAS_BACKEND": "jax"}
+    command = [sys.executable, tool]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    reason = "(ImportError: libcudart is missing)"
+    assert done.stdout.startswith(f"Keras on jax does not start {reason}. On a machine")
+    assert done.stdout.count("\n") == 1
+
+
 def names(path):
     """The packages that a file of requirements asks for, and the files it includes."""
     lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]

@@ -407,6 +407,22 @@ def test_a_file_that_is_no_profile_is_refused_in_one_sentence(tmp_path, text):
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(("profile", "status"), [("full", 2), ("laptop", 0)])
+def test_the_full_profile_without_a_gpu_leaves_nothing(
+    tmp_path, monkeypatch, capfd, profile, status
+):
+    tool, source = load_tool(), small_notebook(tmp_path, "seed")
+    check, path = tmp_path / "check.py", tmp_path / "profile.yml"
+    check.write_text("import sys\nprint('It sees no GPU.')\nsys.exit(1)\n")
+    path.write_text(f"profile: {profile}\n")
+    monkeypatch.setattr(tool, "GPU_CHECK", check)
+    asked = [f"--out={tmp_path / 'out'}", f"--profile={path}", str(source)]
+    assert tool.main(asked) == status
+    assert ("It sees no GPU." in capfd.readouterr().out) == (status == 2)
+    assert (tmp_path / "out").exists() == (status == 0)
+
+
+@pytest.mark.usefixtures("quiet")
 def test_a_parameter_of_another_notebook_is_left_out(tmp_path):
     source = small_notebook(tmp_path, "seed")
     assert run(tmp_path, source, seed=5, data_set="shapes") == 0

@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,19 +35,27 @@ def has(module):
     return importlib.util.find_spec(module) is not None
 
 
-def python(options, *arguments, quiet=False, folder=ROOT, **environment):
-    """Runs Python in a folder of the course; the first that fails ends it all."""
+def python(options, *arguments, log=None, folder=ROOT, **environment):
+    """Runs Python in a folder of the course; the first that fails ends it all.
+
+    What it says as an error goes to the file `log`, if there is one, and is shown if it
+    fails.
+    """
     words = [f"{k}={v}" for k, v in environment.items()] + [sys.executable]
     print(shlex.join([*words, *map(str, arguments)]), flush=True)
     if options.dry_run:
         return
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | environment,
-        stderr=subprocess.DEVNULL if quiet else None,
-    )
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    with nullcontext() if log is None else log.open("w") as errors:
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=folder,
+            env=os.environ | environment,
+            stderr=errors,
+        )
     if done.returncode:
+        sys.stderr.write("" if log is None else log.read_text())
         raise SystemExit(done.returncode)
 
 
@@ -207,8 +216,11 @@ def lint(options):
 
 
 def gpu_check(options):
-    """Says whether Keras sees a GPU."""
-    python(options, "notebooks/tools/gpu_check.py", quiet=True)
+    """Says whether Keras sees a GPU, and if not, why."""
+    log = options.out / "runs/gpu-check.log"
+    check = "notebooks/tools/gpu_check.py"
+    # Where it sees none, the lines of the backend tell why.
+    python(options, check, log=log, TF_CPP_MIN_LOG_LEVEL="0")
 
 
 def full(options):

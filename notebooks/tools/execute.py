@@ -12,6 +12,7 @@ says what failed, and the exit status is 1. Without names all notebooks run.
 import argparse
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from kernel import course_kernels
 from vitlib.folders import require_own
 
 NOTEBOOKS = Path(__file__).resolve().parents[1]
+GPU_CHECK = Path(__file__).with_name("gpu_check.py")
 CELL_TIMEOUT = (
     7200  # seconds; a training on a GPU may take hours, a hang may not
 )
@@ -142,12 +144,26 @@ def _read(profile):
     return values
 
 
+def _has_its_gpu(profile):
+    """Whether the machine has the GPU that the full profile needs, or says it.
+
+    In a process of its own, for TensorFlow takes all memory of a GPU it looks at.
+    """
+    if profile is None or _read(profile).get("profile") != "full":
+        return True
+    return subprocess.call([sys.executable, GPU_CHECK]) == 0
+
+
 def _is_name(key):
     return type(key) is str and key.isidentifier()
 
 
 def main(arguments=None):
-    """Runs the notebooks that the command line names; returns the exit status."""
+    """Runs the notebooks that the command line names.
+
+    Returns:
+        0; 1 when a notebook failed; 2 when the profile needs a GPU and there is none.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
     where = parser.add_mutually_exclusive_group(required=True)
@@ -163,6 +179,8 @@ def main(arguments=None):
     os.environ.update(QUIET)
     if importlib.util.find_spec("tensorflow") is None:
         os.environ.setdefault("KERAS_BACKEND", "jax")  # for the kernels
+    if not _has_its_gpu(options.profile):
+        return 2
     if options.profile is None:
         os.environ.update(EXACT)
     sources = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
