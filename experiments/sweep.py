@@ -16,13 +16,14 @@ import json
 import math
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -54,6 +55,7 @@ LAST_LINES = 12  # of its log
 STATES = ("done", "running", "pending", "refused", "left", "failed")
 PAUSE = 5.0  # seconds between two looks at the runs
 RETRY = 60.0  # seconds until a run that others train, or the queue refused, is tried
+HEED_CTRL_C = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
 # What only SLURM understands, by the words in which a plan tells it.
 SLURM = {
     "partition": "partition {}",
@@ -215,8 +217,10 @@ class Sweep:
             self.gpus[task] = free
             command = ["env", f"CUDA_VISIBLE_DEVICES={free}", *command]
         try:
-            with redirect_stderr(io.StringIO()):  # what sbatch says is told below
-                self.jobs[task] = self.executor.submit(subprocess.call, command)
+            with ignoring_ctrl_c(), redirect_stderr(io.StringIO()):  # told below
+                self.jobs[task] = self.executor.submit(
+                    subprocess.call, command, preexec_fn=HEED_CTRL_C
+                )
         except (FailedJobError, FailedSubmissionError) as error:
             self.refused[task] = time.monotonic(), " ".join(str(error).split())
             return
@@ -278,6 +282,19 @@ class Sweep:
         if not seconds:
             return None
         return statistics.median(seconds) * (task.epochs - len(task.seconds()))
+
+
+@contextmanager
+def ignoring_ctrl_c():
+    """Has what is started meanwhile ignore Ctrl-C, which a terminal sends to all.
+
+    Of submitit, which would write tracebacks, not of the training: see `HEED_CTRL_C`.
+    """
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def visible_gpus():

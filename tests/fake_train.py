@@ -25,6 +25,8 @@ if __name__ == "__main__":
         sys.stdout.write("epoch 7/30\n")
         os.kill(os.getpid(), signal.SIGKILL)
     if seed == 3:
+        out.mkdir(exist_ok=True)
+        (out / "sleeping").touch()
         time.sleep(2)
     if seed == 4:
         sys.exit(BUSY)

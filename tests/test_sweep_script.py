@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -166,21 +167,7 @@ def test_a_killed_sweep_leaves_its_run_alone_and_the_next_one_goes_on(
 ):
     """The run outlives the sweep; the fake says so by a record that comes later."""
     write_grid([3, 0])
-    code = (
-        "import sys; sys.path[:0] = sys.argv[1:3]; import sweep; from pathlib import "
-        "Path; sweep.TRAIN, sweep.LOGS = map(Path, sys.argv[3:5]); "
-        "runs = [{'preset': 'report-vit', 'seed': seed} for seed in (3, 0)]; "
-        "sweep.STUDIES['report'].runs['full'] = runs; "
-        "sys.exit(sweep.main(sys.argv[5:]))"
-    )
-    places = [ROOT / "experiments", ROOT, FAKE, tmp_path / "logs"]
-    asked = ["report", "--scale=full", f"--out={tmp_path / 'results'}"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, places), *asked],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "0"},
-    )
+    process = start_sweep(tmp_path)
     assert "1 running" in process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -193,6 +180,46 @@ def test_a_killed_sweep_leaves_its_run_alone_and_the_next_one_goes_on(
     assert recorded(tmp_path) == [("report-vit", 3)]
     assert run(sweep, tmp_path) == 0
     assert recorded(tmp_path) == [("report-vit", 0), ("report-vit", 3)]
+
+
+def test_ctrl_c_stops_a_sweep_and_its_run_with_a_sentence(write_grid, tmp_path):
+    write_grid([3, 0])
+    process = start_sweep(tmp_path)
+    assert "1 running" in process.stdout.readline()
+    for _ in range(300):
+        if (tmp_path / "results/sleeping").exists():
+            break
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate()  # until all that write there have ended
+    assert process.returncode == 130
+    assert said == "sweep.py: Stopped; the same command goes on.\n"
+    (log,) = tmp_path.rglob("*_log.out")
+    assert "KeyboardInterrupt" in log.read_text()  # of the fake, within its sleep
+    assert recorded(tmp_path) == []
+
+
+def start_sweep(tmp_path):
+    """A sweep of two runs in a process, and a group, of its own."""
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:3]; import sweep; from pathlib import "
+        "Path; sweep.TRAIN, sweep.LOGS = map(Path, sys.argv[3:5]); "
+        "runs = [{'preset': 'report-vit', 'seed': seed} for seed in (3, 0)]; "
+        "sweep.STUDIES['report'].runs['full'] = runs; "
+        "sys.exit(sweep.main(sys.argv[5:]))"
+    )
+    places = [ROOT / "experiments", ROOT, FAKE, tmp_path / "logs"]
+    asked = ["report", "--scale=full", f"--out={tmp_path / 'results'}"]
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, places), *asked],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "0"},
+        start_new_session=True,
+        # A shell has what it starts in the background ignore Ctrl-C, tests too.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def test_a_run_that_another_process_trains_is_waited_for(
