@@ -9,7 +9,7 @@ ARG REQUIREMENTS=requirements.txt
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git make \
     && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1000 student
+RUN useradd --create-home --home-dir /student --uid 1000 student
 WORKDIR /course
 COPY requirements*.txt constraints.txt ./
 RUN pip install --no-cache-dir -r $REQUIREMENTS jupyterlab -c constraints.txt
@@ -27,7 +27,7 @@ COPY vitlib vitlib
 RUN pip install --no-cache-dir --no-deps --editable .
 USER student
 # To work on; the course itself is read only, and is found from anywhere.
-RUN cp --recursive notebooks /home/student/
-WORKDIR /home/student
+RUN cp --recursive notebooks /student/
+WORKDIR /student
 EXPOSE 8888
 CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser"]

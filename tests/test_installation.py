@@ -122,7 +122,7 @@ def test_the_image_installs_what_make_installs():
 
 
 def test_a_notebook_runs_in_the_folders_that_the_dockerfile_makes(tmp_path):
-    course, home = tmp_path / "course", tmp_path / "home/student"
+    course, home = tmp_path / "course", tmp_path / "student"
     course.mkdir()
     home.mkdir(parents=True)
     for path, target in copied():
@@ -130,7 +130,7 @@ def test_a_notebook_runs_in_the_folders_that_the_dockerfile_makes(tmp_path):
         copy = shutil.copytree if path.is_dir() else shutil.copy
         copy(path, made, **({"symlinks": True} if path.is_dir() else {}))
     (line,) = [line for line in steps("RUN") if line.startswith("cp ")]
-    command = [word.replace("/home/student", str(home)) for word in line.split()]
+    command = [word.replace("/student", str(home)) for word in line.split()]
     subprocess.run(command, cwd=course, check=True)
     execute = course / "notebooks/tools/execute.py"
     notebook = home / "notebooks/speed.ipynb"
@@ -156,7 +156,7 @@ def test_the_editor_builds_the_image_for_a_processor_unless_told():
     (default,) = steps("ARG")
     name, value = default.split("=")
     assert build["args"] == {name: f"${{localEnv:{name}:{value}}}"}
-    assert f"--create-home --uid 1000 {settings['remoteUser']}" in DOCKERFILE
+    assert f"--home-dir /student --uid 1000 {settings['remoteUser']}" in DOCKERFILE
 
 
 def test_conda_and_binder_install_what_make_installs():
