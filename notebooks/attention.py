@@ -40,18 +40,18 @@
 # %% tags=["remove-cell"]
 # On Colab or Kaggle, where vitlib is missing: get the course and install it.
 import os
-import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
+from subprocess import check_call
 
 if not find_spec("vitlib"):
     address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
-    get = ["git", "clone", "-q", "--depth=1", address, "vit-course"]
-    subprocess.run(get, check=True)
+    check_call(["git", "clone", "-q", "--depth=1", address, "vit-course"])
     has_backend = find_spec("tensorflow") or find_spec("jax")
     package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
-    pip = [sys.executable, "-m", "pip", "install", "-q", package]
-    subprocess.run(pip, check=True)
+    check_call([sys.executable, "-m", "pip", "install", "-q", package])
+if Path("vit-course").is_dir():
     os.chdir("vit-course/notebooks")
 
 # %% tags=["parameters"]

@@ -42,13 +42,13 @@ def started(monkeypatch, tmp_path):
         (tmp_path / "course" / name / "file").touch()
     git(tmp_path / "course", "add", ".")
     git(tmp_path / "course", "commit", "--quiet", "--message=Begin")
-    commands, run = [], subprocess.run
+    commands, check_call = [], subprocess.check_call
 
-    def start(command, **options):
+    def start(command):
         commands.append(command)
-        return run(command, **options) if command[0] == "git" else None
+        return check_call(command) if command[0] == "git" else 0
 
-    monkeypatch.setattr(subprocess, "run", start)
+    monkeypatch.setattr(subprocess, "check_call", start)
     monkeypatch.setenv("VIT_COURSE", (tmp_path / "course").as_uri())
     monkeypatch.chdir(tmp_path)
     return commands
@@ -79,8 +79,18 @@ def test_where_vitlib_is_installed_the_first_cell_does_nothing(started, monkeypa
 def test_elsewhere_it_installs_a_clone_and_goes_into_it(
     started, monkeypatch, absent, package
 ):
+    before = Path.cwd()
+    before = Path.cwd()
     run_first_cell(monkeypatch, *absent)
     assert started[1] == [sys.executable, "-m", "pip", "install", "-q", package]
+    assert Path("../results/file").exists()
+    monkeypatch.undo()
+    monkeypatch.chdir(before)  # as after a restart of the kernel
+    run_first_cell(monkeypatch)
+    assert Path("../results/file").exists()
+    monkeypatch.undo()
+    monkeypatch.chdir(before)  # as after a restart of the kernel
+    run_first_cell(monkeypatch)
     assert Path("../results/file").exists()
 
 
