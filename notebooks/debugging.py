@@ -567,7 +567,7 @@ for strength in (1, 3, 5, 10, 20):
 # The promise: this is the {term}`cross-entropy`, the mean of $-\ln p$ over the images,
 # where $p$ is the probability of the right class. Read the loss together with the accuracy,
 # and with the probability that `classify` gives to the right class. Which loss belongs to
-# that probability? What is the lowest loss that this program can ever show for 100 classes?
+# that probability? What is the lowest number that `loss` can ever return for 100 classes?
 # Then write `repaired_loss(features, kernel, labels)`.
 # `checks.check_repaired_loss(repaired_loss)` tells you whether it is right.
 # :::

@@ -448,7 +448,7 @@ assert multiply_adds == extra.tolist()
 # ★★ · 12 minutes
 #
 # The report could have cut the images of CIFAR-100 as they are, 32 x 32 pixels, into
-# patches of 2 x 2. Let everything else be as in the table above. How many parameters does
+# patches of 2 x 2. Let everything else be as in the report. How many parameters does
 # each kind of position take then? Which of them grows by the same factor as the number of
 # patches, which by less? Work it out before you build a model.
 #
@@ -1367,7 +1367,7 @@ for name, change in changes.items():
 #    $\sum_i \cos \omega_i > \sum_i \cos 12 \omega_i$. Term by term this is not so: the fast
 #    waves have turned about once or twice within 12 places, and three of the 64 terms are
 #    larger for the patch below. Most waves are slow, with $12 \omega_i < \pi$, and their
-#    cosine falls. The sum has to be computed; the cell below does it.
+#    cosine falls. So the sum has to be computed.
 # 2. The waves are the columns; sine and cosine are stacked side by side.
 # 3. In the joined table, the patch below is as much alike as the one to the right.
 

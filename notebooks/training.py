@@ -1390,9 +1390,9 @@ plt.show()
 #   cause may do so as well.
 # * The exact model was watched for two epochs, and its head is dead then. The report trained for
 #   30, and the two narrow copies show that a head may stay dead, or not.
-# * At the edge between living and dying a seed can decide. The changes in {numref}`fig-heads` have
-#   two seeds, {numref}`fig-law` has three; the narrow copies, the ResNet and the repaired recipe
-#   have one.
+# * At the edge between living and dying a seed can decide. Each change of the exact model has two
+#   seeds, each pair of a rate and a number of inputs has three; the narrow copies, the ResNet and
+#   the repaired recipe have one.
 # * The loss rules out a model that is confident and wrong. It does not say how well this
 #   ViT would do with more data. That is a question for [](#sec-comparison).
 #

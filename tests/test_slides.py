@@ -1,14 +1,15 @@
-"""`teaching/slides.py`: decks that hold a chapter, but no solution and no link."""
+"""`teaching/slides.py`: decks that ask first, and show what they speak of."""
 
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import blocks
 import nbformat
 import pytest
 import slides
-from editions import PAGES, read_chapters, tags
-from plain import CHAPTERS, READER, Plain
+from editions import PAGES, tags
+from plain import CHAPTERS, READER
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = {path.stem for path in (ROOT / "notebooks").glob("*.py")} - PAGES
@@ -22,22 +23,27 @@ FORMULA = re.compile(r"\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 
 
 class Page(HTMLParser):
-    """The tags of a page, and the text in each kind of tag, formulas left out."""
+    """The tags of a page, and the text in each tag and class, formulas left out."""
 
     def __init__(self, path):
         super().__init__()
-        self.tags, self.texts, self.open = [], [], []
+        self.tags, self.texts, self.open, self.classes = [], [], [], []
+        text = path.read_text("utf-8").split("</main>")[0]
+        self.slides = text.split("<section ")[1:]
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        self.open += [] if tag in VOID else [tag]
+        if tag not in VOID:
+            self.open.append(tag)
+            self.classes.append(dict(attrs).get("class", ""))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+        self.classes.pop()
 
     def handle_data(self, data):
-        self.texts.append((tuple(self.open), data))
+        self.texts.append(((*self.classes, *self.open), data))
 
     def text(self, *inside, without=("script", "style", "title")):
         texts = [
@@ -114,8 +120,10 @@ def test_every_figure_is_there_with_its_caption_and_alt_text(decks, name):
     expected = list(figures(cells(name)[0]))
     assert len(expected) >= 2
     sources = [f"data:image/png;base64,{image}" for _, _, image in expected]
-    assert decks[name].values("img", "src") == sources
-    assert decks[name].values("img", "alt") == [alt for _, alt, _ in expected]
+    shown = list(dict.fromkeys(decks[name].values("img", "src")))  # some come again
+    assert shown == sources
+    alts = list(dict.fromkeys(decks[name].values("img", "alt")))
+    assert alts == [alt for _, alt, _ in expected]
     shown = letters(decks[name].text("figcaption"))
     for number, (caption, _, _) in enumerate(expected, start=1):
         assert f"Figure {number} {parts(caption)[0]}" in shown
@@ -132,10 +140,15 @@ def test_every_numbered_equation_is_there_once(decks, name):
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("A claim.\n\nMore.", 1), ("It holds:\n\n* a\n\nMore.", 2), ("It is\n\n$$a$$", 2)],
+    [
+        ("Is $a. B$? **No. It is 1.5, of course.** So", 3),
+        ("Li et al. (2020) say: No.", 2),
+        ("**1-D.** It is `x. Y`. (That is *so*.) It is.", 3),
+    ],
 )
-def test_a_section_opens_with_a_paragraph_and_what_it_leads_to(text, count):
-    assert len(slides.opening(slides.parse(text))) == count
+def test_a_text_is_cut_between_its_sentences(text, count):
+    sentences = blocks.split_sentences(text)
+    assert len(sentences) == count and " ".join(sentences) == text
 
 
 @each_chapter
@@ -166,31 +179,82 @@ def test_every_point_of_the_lists_that_frame_a_chapter_is_there(decks, name, sta
 
 
 @each_chapter
-def test_no_solution_is_on_a_slide(decks, name):
+def test_a_solution_waits_for_a_key(decks, name):
     before, solutions = cells(name)
-    shown, known = letters(decks[name].text("main")), letters(prose(before))
+    known, page = letters(prose(before)), decks[name]
+    shown = letters(page.text("section", without=("fragment", "notes", "h2")))
     text = re.sub(r":::.*|:class:.*", "", prose(solutions))
     sentences = [letters(sentence) for sentence in re.split(r"(?<=[.?:])\s", text)]
     sentences = [s for s in sentences if len(s) > 20 and s not in known]
-    code = [c.source for c in solutions if c.cell_type == "code"]
-    lines = [letters(line) for line in "\n".join(code).splitlines()]
-    lines = [line for line in lines if len(line) > 10 and line not in known]
-    assert len(sentences) >= 5 and len(lines) >= 5
-    assert [found for found in sentences + lines if found in shown] == []
+    code = [letters(c.source) for c in solutions if "solution" in tags(c)]
+    assert len(sentences) >= 5 and len(code) >= 3
+    assert [found for found in sentences + code if found in shown] == []
+    answers = letters(page.text("fragment"))
+    assert [program for program in code if program not in answers] == []
     for _, alt, _ in figures(solutions):
-        assert alt not in decks[name].values("img", "alt")
+        assert alt not in page.values("img", "alt")
 
 
 @each_chapter
-def test_a_chapter_is_read_without_its_notes_for_instructors(name):
-    chapters = read_chapters()
-    notes = [c.source for c in chapters[name].cells if "instructor" in tags(c)]
-    assert len(notes) >= 3
-    plain = Plain(name, chapters)
-    blocks = slides.read_blocks(chapters[name], plain)
-    shown = slides.render([block for block in blocks if block.type != "slide"])
-    for note in map(plain.markdown, notes):
-        assert slides.render(slides.parse(note)) not in shown
+def test_what_is_printed_waits_for_a_key(decks, name):
+    page = decks[name]
+    printed = letters(page.text("output"))
+    assert len(printed) > 200 and printed == letters(page.text("output", "fragment"))
+    asked = [html for html in page.slides if '<pre class="output">' in html]
+    assert len(asked) >= 10
+    programs = [html for html in page.slides if "<pre><code>" in html]
+    assert len(programs) >= 20
+
+
+@each_chapter
+def test_notes_for_instructors_are_notes_of_the_speaker(decks, name):
+    found = [cell.source for cell in cells(name)[0] if "instructor" in tags(cell)]
+    assert len(found) >= 3
+    notes = letters(decks[name].text("notes"))
+    shown = letters(decks[name].text("section", without=("notes",)))
+    for note in found:
+        note = re.sub(r"^> ", "", note, flags=re.M).split("instructor.** ")[1]
+        sentences = [part for part in parts(note) if len(part) > 20]
+        assert sentences and [part for part in sentences if part not in notes] == []
+        assert [part for part in sentences if part in shown] == []
+
+
+def look_for(slide):
+    """What a slide speaks of and does not show."""
+    slide = re.sub(r"<aside.*?</aside>|<h2 class=.*?</h2>", "", slide, flags=re.DOTALL)
+    captions = re.findall(r"<figcaption><em>(Figure \d+)", slide)
+    said = re.sub(r"<(figure|pre)\b.*?</\1>", "", slide, flags=re.DOTALL)
+    said = re.sub(r"<[^>]*>|\s+", " ", said)
+    missing = set(re.findall(r"Figure \d+", said)) - set(captions)
+    if re.search(r"tables? (above|below)|(next|last|folded) table", said):
+        missing |= {"table"} - {*re.findall(r"<(table)", slide)}
+    if re.search(r"Program \d|program above|this program", said):
+        missing |= {"code"} - {*re.findall(r"<pre><(code)", slide)}
+    return missing
+
+
+@each_chapter
+def test_a_slide_shows_what_it_speaks_of(decks, name):
+    found = {n: look_for(slide) for n, slide in enumerate(decks[name].slides, 1)}
+    assert {number: missing for number, missing in found.items() if missing} == {}
+
+
+def test_what_is_spoken_of_and_not_shown_is_found():
+    said = ("Figure 2", "Program 3", "last table")
+    found = [look_for(f"<p>{words}</p>") for words in said]
+    assert found == [{"Figure 2"}, {"code"}, {"table"}]
+
+
+@each_chapter
+def test_no_slide_is_too_full(decks, name):
+    for number, slide in enumerate(decks[name].slides, start=1):
+        slide = re.sub(r"<aside.*?</aside>", "", slide, flags=re.DOTALL)
+        code = "\n".join(re.findall(r"<pre.*?</pre>", slide, re.DOTALL))
+        rest = re.sub(r"<pre.*?</pre>|<[^>]*>", "", slide, flags=re.DOTALL)
+        rows = slide.count("<tr>")
+        lines = len(code.splitlines()) + len(FORMULA.sub("12345", rest)) / 90 + rows
+        assert lines + 9 * slide.count("<figure") <= 20, number
+        assert len(letters(rest)) <= 1050 and rows <= 11, number
 
 
 def test_a_page_fetches_nothing(decks):
@@ -209,10 +273,11 @@ def test_a_page_fetches_nothing(decks):
 @pytest.mark.parametrize("name", sorted(NAMES | {"index"}))
 def test_no_markup_and_no_empty_slide_is_left(decks, name):
     page = decks[name]
-    assert MARKUP.findall(page.text("main", without=("code",))) == []
-    assert MARKUP.findall(page.text("main", "code").replace("$", "")) == []
+    assert MARKUP.findall(page.text("main", without=("code", "output"))) == []
+    code = page.text("main", "code", without=("pre",)).replace("$", "")
+    assert MARKUP.findall(code) == []
     count = sum(tag == "section" for tag, _ in page.tags)
-    headings = [tag for tag, _ in page.tags if tag in ("h1", "h2")]
+    headings = [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert headings == ["h1"] + ["h2"] * (count - 1)
     numbers = [re.fullmatch(r"(\d+) / (\d+)", data) for _, data in page.texts]
     numbers = [found.group() for found in numbers if found]

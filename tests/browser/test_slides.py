@@ -10,7 +10,7 @@ CUT_OFF = """() => [...document.querySelectorAll("section")].flatMap(slide => {
   const box = slide.getBoundingClientRect(), number = slide.querySelector(".number");
   const end = number.getBoundingClientRect().top + 1;
   return [...slide.querySelectorAll("*")]
-    .filter(part => part !== number && !part.closest("mjx-assistive-mml"))
+    .filter(part => part !== number && !part.closest("mjx-assistive-mml, .notes"))
     .filter(part => {
       const { left, right, top, bottom } = part.getBoundingClientRect();
       return left < box.left || right > box.right + 1 || top < box.top || bottom > end
@@ -75,21 +75,61 @@ def test_keys_lead_through_the_slides(reader, path):
     last = page.locator("section").count()
     assert page.evaluate(SHOWN) == [1]
     for number in range(2, last + 1):
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press("PageDown")
         assert page.evaluate(SHOWN) == [number]
-    page.keyboard.press("ArrowRight")  # behind the last there is nothing
+    page.keyboard.press("PageDown")  # behind the last there is nothing
     assert page.evaluate(SHOWN) == [last]
-    for key in ("PageDown", "ArrowDown", " "):
+    for key in ("PageDown", "ArrowDown", "ArrowRight", " "):
         page.keyboard.press("Home")
         assert page.evaluate(SHOWN) == [1]
         page.keyboard.press(key)
         assert page.evaluate(SHOWN) == [min(2, last)]
-    for key in ("ArrowLeft", "PageUp", "ArrowUp"):
+    for key in ("PageUp", "ArrowUp", "ArrowLeft"):
         page.keyboard.press("End")
         assert page.evaluate(SHOWN) == [last]
         page.keyboard.press(key)
         assert page.evaluate(SHOWN) == [max(last - 1, 1)]
     assert findings == []
+
+
+def test_answers_wait_for_a_key(reader):
+    page, findings = visit(reader, SLIDES / "debugging.html", SLIDES)
+    number = page.evaluate(
+        "() => [...document.querySelectorAll('section')]"
+        ".find(slide => slide.querySelectorAll('.fragment').length === 2).id"
+    )
+    page.evaluate(f"location.hash = {number}")
+    answers = page.locator(f"[id='{number}'] .fragment")
+    seen = [False, False]
+    keys = [(" ", 0), ("ArrowRight", 1), ("ArrowLeft", 1), ("ArrowRight", 1)]
+    for key, change in keys:
+        assert [answers.nth(n).is_visible() for n in (0, 1)] == seen
+        page.keyboard.press(key)
+        seen[change] = not seen[change]
+    assert [answers.nth(n).is_visible() for n in (0, 1)] == [True, True]
+    assert page.evaluate(SHOWN) == [int(number)]
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(SHOWN) == [int(number) + 1] and findings == []
+
+
+def test_the_speaker_has_a_window_with_notes(reader):
+    page, findings = visit(reader, SLIDES / "positions.html", SLIDES)
+    with page.expect_popup() as opened:
+        page.keyboard.press("s")
+    speaker = opened.value
+    for number in (1, 2, 3):
+        slide = page.locator("section").nth(number - 1)
+        assert speaker.inner_text("body").startswith(f"{number} / ")
+        assert speaker.inner_text("h1") == slide.locator("h1, h2").inner_text()
+        notes = slide.locator(".notes")
+        words = notes.text_content().split()[:9] if notes.count() else []
+        assert words == speaker.text_content("main").split()[:9]
+        speaker.keyboard.press("PageDown")
+        speaker.wait_for_function(
+            f"document.body.innerText.startsWith('{number + 1} / ')"
+        )
+    speaker.close()
+    assert words and findings == []
 
 
 @each_deck
