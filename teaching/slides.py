@@ -24,7 +24,7 @@ from plain import CHAPTERS, Plain
 
 TEMPLATE = Template(Path(__file__).with_name("slides.html").read_text("utf-8"))
 ROOM, TITLE_LETTERS = 600, 48  # pixels below the margin; letters on a line of a title
-LEADS = re.compile(r"Now|Let|Next|We |\*\*.*[^*]$")  # they begin something new
+LEADS = re.compile(r"Now|Let|Next|Here|We |\*\*.*[^*]$")  # they begin something new
 CLOSED = re.compile(r"\.\W*$")
 HINT, PREFACE = "A first hint", "Before you start"
 
