@@ -53,6 +53,7 @@ class Block(NamedTuple):
     parts: tuple = ()
     sentences: tuple = ()
     heading: str = ""
+    is_step: bool = False  # a program that defines and prints nothing
 
 
 def parse(text):
@@ -175,16 +176,18 @@ def show_output(output):
 
 
 def show_cell(cell):
-    """The parts of a cell of code: the program if it is short, and what it prints."""
+    """The block of a cell of code: the program if it is short, and what it prints."""
     source = cell.source.replace("\n\n\n", "\n\n")
     lines = source.splitlines()
-    is_function = re.match("def (?!draw)", source)  # nor is a figure's code shown
+    is_function = source.startswith("def ")
     parts = [part for output in cell.outputs for part in show_output(output)]
-    if is_function or (parts and len(lines) <= LONGEST_CODE):
+    is_step = not (parts or is_function)
+    is_tool = re.match("def draw|from |import ", source)
+    if not is_tool and (is_function or len(lines) <= LONGEST_CODE):
         html = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
         height = CODE_LINE * len(lines) + GAP
         parts.insert(0, Part(f"<pre><code>{html}</code></pre>", height, "program"))
-    return tuple(parts)
+    return Block("shown", tuple(parts), is_step=is_step)
 
 
 def show_figure(cell, plain):
@@ -211,7 +214,7 @@ def read_exercise(text, solution, plain):
     parts = [*parts_of(read_nodes(nodes))]
     for cell in cells:
         if "solution" in tags(cell):
-            parts += show_cell(cell)
+            parts += show_cell(cell).parts
     answers = tuple(part._replace(is_answer=True) for part in parts)
     yield Block("solution", answers, heading=f"Solution of {title}")
     texts = [c.source for c in cells if c.cell_type == "markdown"]
@@ -251,7 +254,7 @@ def read_blocks(notebook, plain):
             yield Block("shown", (show_figure(cell, plain),))
         elif cell.cell_type == "code":
             if not tags(cell) & {"remove-cell", "parameters"}:
-                yield Block("shown", show_cell(cell))
+                yield show_cell(cell)
         else:
             text, *rest = f"\n{cell.source}\n".split(SOLUTIONS)
             yield from read_markdown(text, solutions, plain)

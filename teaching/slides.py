@@ -55,7 +55,8 @@ class Slide:
         lines = [_wrap(part) for part in self.parts]
         if self.notes:
             lines.append(f'<aside class="notes">{"".join(self.notes)}</aside>')
-        return "\n".join(lines).replace("</ul>\n<ul>", "")
+        between_items = r'</(ul|ol)>\s*<\1(?: start="\d+")?>'
+        return re.sub(between_items, "", "\n".join(lines))
 
 
 def _wrap(part):
@@ -158,6 +159,9 @@ class Deck:
         self.later = []
         self._flush()
         lead = self._choose_lead(sentences, block.parts)
+        if not lead and block.is_step:
+            self.later = sentences
+            return
         self._fill([paragraph(lead), *block.parts] if lead else block.parts)
         self.may_conclude = True
         slide, left = self.slides[-1], [s for s in sentences if s not in lead]

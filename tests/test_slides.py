@@ -203,7 +203,7 @@ def test_what_is_printed_waits_for_a_key(decks, name):
     asked = [html for html in page.slides if '<pre class="output">' in html]
     assert len(asked) >= 10
     programs = [html for html in page.slides if "<pre><code>" in html]
-    assert len(programs) >= 20
+    assert len(programs) >= 15
 
 
 @each_chapter
