@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from sample_run import make_run
 
+import vitlib
 from vitlib import load_runs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,3 +61,18 @@ def test_every_file_that_the_readme_names_exists():
     local = [link for link in links if "://" not in link]
     assert len(local) >= 5
     assert [link for link in local if not (ROOT / link).exists()] == []
+
+
+def test_the_version_and_its_date_are_the_same_in_all_places():
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    newest = re.search(r"^## ([\d.]+), (\d{4}-\d\d-\d\d)$", changes, re.MULTILINE)
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert newest[1] == citation["version"] == vitlib.__version__
+    assert newest[2] == citation["date-released"].isoformat()
+
+
+def test_what_stands_for_something_else_in_the_citation_says_so():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    lines = [line for line in text.splitlines() if "example.org" in line]
+    assert not lines or "# Placeholders: " in text
+    assert ("The authors of" in text) == ("# a placeholder: family" in text)

@@ -68,6 +68,7 @@ ON_ONE_BACKEND = {
     "instructors": "asks `checks` for its names alone",
     "kills": "operations on files, which `training` has on each backend",
     "notebooks": "the notebooks' outputs are those of TensorFlow",
+    "own": "the program of the page trains for minutes",
     "questions": "the answers compute, and are the same on each backend",
     "results": "reads records; READINGS is a tuple of names",
     "runs": "draw_order is NumPy's",
