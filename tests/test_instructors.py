@@ -159,5 +159,76 @@ def test_every_section_of_the_plan_is_shown_for_as_long_as_its_cells_run(name):
     assert set(seconds) <= {"Solutions", "References"}
 
 
+def section_of(title):
+    return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def sessions(title):
+    """The rows of each table of a plan: from, minutes, what, and what students do."""
+    tables = re.split(r"\n\n(?!\|)", section_of(title))
+    lines = [re.findall(r"^\| (\d:.+) \|$", table, re.M) for table in tables]
+    return [[line.split(" | ") for line in table] for table in lines if table]
+
+
+@pytest.mark.parametrize(
+    ("title", "count", "length"),
+    [("one session", 1, 180), ("two sessions", 2, 180), ("four sessions", 4, 135)]
+    + [("slots of 90 minutes", 6, 90)],
+)
+def test_the_rows_of_a_plan_follow_each_other_and_fill_the_session(
+    title, count, length
+):
+    plans = sessions(f"A plan for {title}")
+    assert len(plans) == count
+    for rows in plans:
+        clock = 0
+        for begin, minutes, *_ in rows:
+            assert begin == f"{clock // 60}:{clock % 60:02}"
+            clock += int(minutes)
+        assert clock == length
+
+
+def part(name, what):
+    """The minutes of the sections of a chapter that a row of a plan has."""
+    _, rows, _ = plan(name)
+    minutes = [sum(int(n) for n in row[1:3] if n) for row in rows]
+    first, last = 0, len(rows)
+    if found := re.search(r"(up to|from) \*(.+?)\*", what):
+        (place,) = [n for n, row in enumerate(rows) if found[2] in row[0]]
+        first, last = (0, place + 1) if found[1] == "up to" else (place, len(rows))
+    return sum(minutes[first:last])
+
+
+def test_the_slots_take_the_minutes_of_their_sections_and_leave_none_out():
+    taken = dict.fromkeys(CHAPTERS, 0)
+    for rows in sessions("A plan for slots of 90 minutes"):
+        for _, minutes, what, _ in rows:
+            for name in re.findall(r"^\[\]\(#sec-(\w+)\)", what):
+                assert int(minutes) == part(name, what), what
+                taken[name] += int(minutes)
+    assert taken == {name: plan(name)[0] for name in CHAPTERS}
+
+
+def test_the_one_session_takes_the_minutes_of_the_sections_that_it_names():
+    (rows,) = sessions("A plan for one session")
+    named = 0
+    for _, minutes, what, students in rows:
+        for name in re.findall(r"^\[\]\(#sec-(\w+)\)", what):
+            titles = set(re.findall(r"\*(.+?)\*", what))
+            assert titles <= set(headings(name))
+            chosen = [row for row in plan(name)[1] if any(t in row[0] for t in titles)]
+            done = [row for row in chosen if is_asked(row[3], students)]
+            shown = sum(int(show) for _, show, _, _ in chosen)
+            assert int(minutes) == shown + sum(int(do or 0) for _, _, do, _ in done)
+            named += len(titles)
+    assert named > 15
+
+
+def is_asked(asked, students):
+    """Whether a row of a plan asks for what students do in a section."""
+    exercises = re.findall(r"`ex-[\w-]+`", asked)
+    return any(words in students for words in exercises or [asked[:12]])
+
+
 def test_the_cells_of_all_chapters_run_within_eight_minutes():
     assert sum(SECONDS["seconds"][name] for name in CHAPTERS) <= MOST_SECONDS
