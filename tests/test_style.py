@@ -47,6 +47,7 @@ OTHER_TESTS = {
     "instructors",
     "make",
     "notebooks",
+    "own",
     "project",
     "questions",
     "readme",
