@@ -81,8 +81,8 @@ def test_every_script_has_its_notebook():
 
 
 @each_notebook
-def test_jupyterlab_opens_the_pair_and_would_save_it_unchanged(path):
-    """Also where the notebook is the newer file, as it is after `make notebooks`."""
+def test_the_notebook_and_its_script_are_in_step(path):
+    """JupyterLab opens a newer notebook, and would write the script as it is."""
     script = path.with_suffix(".py")
     pair = [(str(script), "py:percent", 1), (str(path), "ipynb", 2)]
     pair = [NotebookFile(*file) for file in pair]
