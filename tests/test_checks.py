@@ -95,6 +95,37 @@ def test_no_two_functions_get_the_same_verdict(check):
     assert len(sentences) == len(mistakes) + 1
 
 
+SEEDED = [c for c in EXERCISES if "seed" in inspect.signature(c).parameters]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("check", SEEDED, ids=lambda c: c.__name__)
+def test_another_seed_asks_something_else_and_judges_the_same(check, seed):
+    right, mistakes = EXERCISES[check]
+    asked = []
+
+    def note(*arguments):
+        asked.append(repr(arguments))
+        return right(*arguments)
+
+    assert check(note) and check(note, seed=seed)
+    seen, unseen = asked[: len(asked) // 2], asked[len(asked) // 2 :]
+    assert not set(seen) & set(unseen)
+    for fragment, mistake in mistakes.items():
+        assert fragment in check(mistake, seed=seed).sentence
+
+
+def test_a_number_that_fits_one_question_is_no_answer():
+    share = EXERCISES[checks.check_dead_units][0]
+    first = []
+
+    def constant(*arguments):
+        first.append(share(*arguments))
+        return first[0]
+
+    assert not checks.check_dead_units(constant)
+
+
 def test_the_words_of_a_docstring_are_no_hint():
     assert hints_of(importlib.import_module("vitlib.checks.patches"))
     assert not hints_with("Checks", checks.check_join)

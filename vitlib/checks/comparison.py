@@ -51,13 +51,19 @@ def _unpaired_error(first_only, second_only, images):
     return np.hypot(_standard_error(first, images), _standard_error(second, images))
 
 
-def check_paired_error(paired_error):
+def check_paired_error(paired_error, seed=0):
     """Checks `paired_error(first_only, second_only, images)`.
 
     The standard error of the difference of two accuracies on the same images, of which
     the first model alone got `first_only` right and the second alone `second_only`.
+
+    Args:
+        paired_error: The reader's function.
+        seed: Integer. Another one asks other questions, which nobody has seen.
     """
-    questions = [(500, 100, 10_000), (40, 60, 400)]
+    rng = np.random.default_rng(seed)
+    more, fewer = rng.integers(301, 600), rng.integers(50, 300)
+    questions = [(int(more), int(fewer), 10_000), (int(fewer), int(more), 2_000)]
     mistakes = {
         "the two counts are treated as if they came from different images; no image is "
         "in both, so that they depend on each other.": _unpaired_error,

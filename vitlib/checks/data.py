@@ -246,15 +246,20 @@ def check_normalize(normalize):
     return _compare_on_many(normalize) if verdict else verdict
 
 
-def check_stratified_split(split):
+def check_stratified_split(split, seed=0):
     """Checks `stratified_split(labels, per_class, rng)`.
 
     It returns two arrays of row numbers: of the validation images, `per_class` random
     ones of each class, and of all others. `rng` is a `numpy.random.Generator`.
+
+    Args:
+        split: The reader's function.
+        seed: Integer. Another one asks other questions, which nobody has seen.
     """
     labels = np.arange(IMAGES) % CLASSES
-    np.random.default_rng(0).shuffle(labels)
-    questions = [(labels, PER_CLASS, np.random.default_rng(seed)) for seed in (1, 2, 1)]
+    np.random.default_rng(seed).shuffle(labels)
+    rngs = [np.random.default_rng([seed, stream]) for stream in (1, 2, 1)]
+    questions = [(labels, PER_CLASS, rng) for rng in rngs]
     answers, failure = ask(split, questions)
     if failure is not None:
         return failure

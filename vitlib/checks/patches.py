@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from vitlib.checks.softmax import softmax
-from vitlib.checks.verdict import compare
+from vitlib.checks.verdict import compare, oblongs
 
 
 def _cut(images, size, order=(0, 1, 3, 2, 4, 5)):
@@ -20,9 +20,9 @@ def _cut_strips(images, size):
     return images.reshape(batch, -1, size * size * channels)
 
 
-def _images(height, width):
+def _images(height, width, seed=0):
     """Two images of which no two numbers are equal."""
-    numbers = np.random.default_rng(0).permutation(2 * height * width * 3)
+    numbers = np.random.default_rng(seed).permutation(2 * height * width * 3)
     return numbers.reshape(2, height, width, 3).astype("float32")
 
 
@@ -156,14 +156,19 @@ def _join_channels_first(patches, height, width, size):
     return _join(planes.swapaxes(2, 3).reshape(patches.shape), height, width, size)
 
 
-def check_join(join):
+def check_join(join, seed=0):
     """Checks `join(patches, height, width, size)`, the inverse of cutting patches.
 
     From patches `(B, N, size * size * C)` come images `(B, height, width, C)`.
+
+    Args:
+        join: The reader's function.
+        seed: Integer. Another one asks other questions, which nobody has seen.
     """
-    questions = [
-        (_cut(images, size), *images.shape[1:3], size) for images, size in QUESTIONS
-    ]
+    questions = []
+    for (rows, columns), size in zip(oblongs(seed), (3, 2), strict=True):
+        images = _images(rows * size, columns * size, seed)
+        questions.append((_cut(images, size), *images.shape[1:3], size))
     mistakes = {
         "a reshape alone lays each patch out as a strip; before the last reshape, swap "
         "the axis of patch columns and that of rows inside a patch.": _join_strips,

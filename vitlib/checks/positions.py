@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from vitlib.checks.verdict import RIGHT, as_numbers, ask, compare, not_yet
+from vitlib.checks.verdict import RIGHT, as_numbers, ask, compare, not_yet, oblongs
 
 
 def _growth(side, larger):
@@ -84,13 +84,17 @@ def check_steps_of(steps_of):
     return compare(steps_of, _steps_of, mistakes, questions)
 
 
-def check_grid_offsets(grid_offsets):
+def check_grid_offsets(grid_offsets, seed=0):
     """Checks `grid_offsets(rows, columns)`, an array `(N, N)` of integers.
 
     Two pairs of patches have the same integer if and only if the key is as many rows
     and as many columns away from the query. Which integers is not asked.
+
+    Args:
+        grid_offsets: The reader's function.
+        seed: Integer. Another one asks other questions, which nobody has seen.
     """
-    questions = [(3, 4), (4, 3)]
+    questions = oblongs(seed)
     answers, failure = ask(grid_offsets, questions)
     if failure is not None:
         return failure

@@ -9,25 +9,34 @@ from vitlib.checks.verdict import compare, not_yet
 from vitlib.training.instruments import dead_units
 
 
-def _activations():
-    """Six images and ten units of all kinds, such that every mistake shows."""
-    activations = np.random.default_rng(0).normal(size=(6, 10))
-    activations[:, :3] *= 1e-5  # dead
-    activations[:5, 3:6] *= 1e-5  # silent for most images
-    activations[5, 3:6] = 1
-    activations[:, [7, 9]] = -1  # alive, and never positive
-    activations[:, 8] = [0, 1, -1, 1, -1, 0]  # alive, with a mean of 0
+def _activations(rng):
+    """Six images and some units of each kind, such that every mistake shows."""
+    counts = rng.choice(np.arange(2, 12), 5, replace=False)
+    dead, quiet, negative, balanced, _ = np.arange(5)[:, None] == np.repeat(
+        np.arange(5), counts
+    )
+    activations = rng.normal(size=(6, counts.sum()))
+    activations[:, dead] *= 1e-5
+    activations[:5, quiet] *= 1e-5  # silent for most images
+    activations[5, quiet] = 1
+    activations[:, negative] = -1  # alive, and never positive
+    activations[:, balanced] = np.array([[0, 1, -1, 1, -1, 0]]).T  # a mean of 0
     activations[0] = 0  # an image without an answer
     return activations
 
 
-def check_dead_units(measure):
+def check_dead_units(measure, seed=0):
     """Checks `measure(activations, threshold)`, the share of units that are dead.
 
     `activations` has the shape `(B, units)`. A unit is dead when its activation is
     smaller than the threshold, in size, for every image.
+
+    Args:
+        measure: The reader's function.
+        seed: Integer. Another one asks other questions, which nobody has seen.
     """
-    questions = [(_activations(), 1e-3), (100 * _activations(), 0.1)]
+    rng = np.random.default_rng(seed)
+    questions = [(_activations(rng), 1e-3), (100 * _activations(rng), 0.1)]
     mistakes = {
         "single activations are counted; a unit is dead only if it is silent for every "
         "image.": lambda a, t: (np.abs(a) < t).mean(),

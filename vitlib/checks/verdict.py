@@ -115,6 +115,13 @@ def _unchanged(arguments, question):
     )
 
 
+def oblongs(seed):
+    """Draws two grids for a check, as (rows, columns): one is wide, the other high."""
+    few, many = np.random.default_rng(seed).choice([2, 3, 4, 5, 6], 2, replace=False)
+    few, many = sorted((int(few), int(many)))
+    return [(few, many), (many, few)]
+
+
 def as_numbers(answer):
     """Turns an answer into an array; into None when it is no array of real numbers."""
     try:
