@@ -146,6 +146,15 @@ def assignment(options):
     print(f"Hand out {ROOT / 'editions/grading/release/vit/vit.ipynb'}")
 
 
+def grade(options):
+    """Grades what students handed in, each one's code in a process of its own."""
+    names = os.environ.get("STUDENTS", "").split()
+    words = [word for name in names for word in ("--student", name)]
+    if os.environ.get("UNSEALED"):
+        words.append("--with-my-rights")
+    python(options, "teaching/assignment/grade.py", *words)
+
+
 def workers():
     """As many tests side by side as cores, or as the variable says."""
     return ("-n", os.environ.get("PYTEST_WORKERS", "auto"))
@@ -242,7 +251,7 @@ def notebooks(options):
     python(options, EXECUTE, "--in-place", *pairs)
 
 
-PROGRAMS = (run, book, pdf, editions, assignment, test, test_alone)
+PROGRAMS = (run, book, pdf, editions, assignment, grade, test, test_alone)
 PROGRAMS += (test_browser, test_grading, lint, gpu_check, full, notebooks)
 COMMANDS = {make.__name__.replace("_", "-"): make for make in PROGRAMS}
 

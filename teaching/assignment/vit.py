@@ -28,13 +28,9 @@
 # points.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
-import keras
 import numpy as np
 
 from vitlib import checks
-
-# Starts the backend here: below a graded cell, what it logs would cost the points.
-started = keras.ops.ones(1)
 
 # %% [markdown]
 # ## 1. A split
@@ -64,6 +60,11 @@ assert len(validation) == 6, "2 images of each of 3 classes"
 # %% nbgrader={"grade": true, "grade_id": "split-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 verdict = checks.check_stratified_split(split)
 assert verdict, verdict
+### BEGIN HIDDEN TESTS
+for seed in hidden:
+    verdict = checks.check_stratified_split(split, seed=seed)
+    assert verdict, verdict
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 2. The way back from patches
@@ -92,6 +93,11 @@ assert np.array_equal(joined, np.arange(16).reshape(1, 4, 4, 1)), joined
 # %% nbgrader={"grade": true, "grade_id": "join-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 verdict = checks.check_join(join)
 assert verdict, verdict
+### BEGIN HIDDEN TESTS
+for seed in hidden:
+    verdict = checks.check_join(join, seed=seed)
+    assert verdict, verdict
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 3. Distances on a grid
@@ -121,6 +127,11 @@ assert len(set(np.diag(offsets))) == 1, "from a patch to itself it is the same s
 # %% nbgrader={"grade": true, "grade_id": "grid_offsets-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 verdict = checks.check_grid_offsets(grid_offsets)
 assert verdict, verdict
+### BEGIN HIDDEN TESTS
+for seed in hidden:
+    verdict = checks.check_grid_offsets(grid_offsets, seed=seed)
+    assert verdict, verdict
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 4. Dead units
@@ -145,6 +156,11 @@ assert dead_units(activations, 0.001) == 0.5, "the first unit is dead"
 # %% nbgrader={"grade": true, "grade_id": "dead_units-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 verdict = checks.check_dead_units(dead_units)
 assert verdict, verdict
+### BEGIN HIDDEN TESTS
+for seed in hidden:
+    verdict = checks.check_dead_units(dead_units, seed=seed)
+    assert verdict, verdict
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 5. The same test images
@@ -171,6 +187,11 @@ assert np.isclose(paired_error(50, 50, 100), 0.1), "two that never do"
 # %% nbgrader={"grade": true, "grade_id": "paired_error-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 verdict = checks.check_paired_error(paired_error)
 assert verdict, verdict
+### BEGIN HIDDEN TESTS
+for seed in hidden:
+    verdict = checks.check_paired_error(paired_error, seed=seed)
+    assert verdict, verdict
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 6. A head that looks left
@@ -197,6 +218,11 @@ assert np.allclose(weights.sum(axis=1), 1), "the weights of a query add up to 1"
 # %% nbgrader={"grade": true, "grade_id": "look_left-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 verdict = checks.check_look_left(look_left)
 assert verdict, verdict
+### BEGIN HIDDEN TESTS
+for seed in hidden:
+    verdict = checks.check_look_left(look_left, seed=seed)
+    assert verdict, verdict
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 7. A loss that does not move
