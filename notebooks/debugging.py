@@ -632,7 +632,11 @@ for name, answers in models.items():
 # %% [markdown]
 # ## Which instrument finds which defect?
 #
-# The folded table has all answers. Unfold it when you have tried the exercises.
+# When you have tried the exercises, write down for each of the ten programs its symptom, the
+# instrument that finds the defect, and the defect.
+
+# %% [markdown] tags=["answers"]
+# The folded table has all answers.
 #
 # :::{admonition} The ten defects
 # :class: dropdown
@@ -658,7 +662,8 @@ for name, answers in models.items():
 # learned and the other kept a dead head for 30 epochs ([](#sec-findings)). Programs 3 and 4 make
 # another model than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has
 # none: the model is as good as before, and only what is said about it is untrue.
-#
+
+# %% [markdown]
 # ## What this chapter does not show
 #
 # * Each program has one defect, and you know that it has one. A real program may have

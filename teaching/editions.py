@@ -4,8 +4,9 @@
 
 One source gives three editions, by the tags of its cells:
 
-* `editions/student/`: without solutions and outputs. Each exercise has an empty
-  function, made from the cells tagged `solution`, and below it the cell tagged `check`.
+* `editions/student/`: without solutions, outputs, and the cells tagged `answers`. Each
+  exercise has an empty function, made from the cells tagged `solution`, and below it
+  the cell tagged `check`.
 * `editions/solutions/`: with solutions and outputs.
 * `editions/instructor/`: the same, with the notes in the cells tagged `instructor`.
 """
@@ -114,7 +115,7 @@ def student_cells(notebook):
     hidden = {cell.id for cells in solutions.values() for cell in cells}
     cells = []
     for cell in notebook.cells:
-        if cell.id in hidden or "instructor" in tags(cell):
+        if cell.id in hidden or tags(cell) & {"answers", "instructor"}:
             continue
         if cell.cell_type == "markdown":
             cell.source = cell.source.split(SOLUTIONS)[0]

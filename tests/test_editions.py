@@ -122,6 +122,17 @@ def bodies(source):
     return [ast.get_source_segment(source, n) for f in nodes for n in f.body[1:]]
 
 
+def test_the_key_to_the_defects_is_kept_from_students_alone(folder):
+    cells = [c for c in CHAPTERS["debugging"].cells if "answers" in tags(c)]
+    (table,) = [c.source for c in cells if "{admonition} The ten defects" in c.source]
+    lines = [line for line in table.splitlines() if re.match(r"\| \d+ \w", line)]
+    assert len(lines) == 10
+    for line in lines:
+        defect = line.split("|")[-2].strip()
+        shown = {kind: defect in text(folder, kind, "debugging") for kind in EDITIONS}
+        assert shown == {"student": False, "solutions": True, "instructor": True}, line
+
+
 @each_chapter
 def test_the_students_edition_has_no_output(folder, name):
     for cell in cells(folder, "student", name, "code"):

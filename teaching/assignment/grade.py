@@ -14,6 +14,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -140,6 +141,7 @@ def main(argv=None):
     folders = sorted((root / "submitted").glob(f"*/{NAME}"))
     names = options.student or [folder.parent.name for folder in folders]
     read_seeds(root)  # before the students share them
+    warnings.simplefilter("ignore")  # of nbgrader's database, and of copied cells
     work = partial(grade_student, root=root, wrapper=wrapper, seconds=options.seconds)
     graded = {}
     with ThreadPoolExecutor(options.jobs) as pool:

@@ -111,4 +111,8 @@ def _changes(handed_in, release, names):
             name for name in known if found[name] and not marked[name]
         ],
     }
-    return [f"{', '.join(group)}: {what}." for what, group in groups.items() if group]
+    return [f"{_list(group)}: {what}." for what, group in groups.items() if group]
+
+
+def _list(names):
+    return ", ".join(names) if len(names) < 6 else f"{len(names)} cells"

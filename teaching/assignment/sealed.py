@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from code import InteractiveInterpreter
 from functools import partial
 from pathlib import Path
 
@@ -154,6 +155,21 @@ def _read(stream, replies):
     replies.put(b"")
 
 
+class Grader(InteractiveInterpreter):
+    """Runs the cells of the instructor."""
+
+    def run(self, source):
+        """Runs a cell; returns what it raises in a sentence, or None."""
+        self.error = None
+        self.runcode(compile(source, "<cell>", "exec"))
+        return self.error
+
+    def showtraceback(self):
+        """Keeps what a cell has raised."""
+        kind, error, _ = sys.exc_info()
+        self.error = f"{kind.__name__}: {error}"
+
+
 def grade(notebook, student, hidden):
     """Runs a notebook, and writes below each cell what came out.
 
@@ -167,33 +183,23 @@ def grade(notebook, student, hidden):
         cells that ended the process.
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    namespace = {"hidden": hidden}
-    points, notes = 0, []
+    grader, points, notes = Grader({"hidden": hidden}), 0, []
     for cell in code:
         name = mark(cell).get("grade_id")
         if mark(cell).get("grade"):
-            error = _run_here(cell.source, namespace)
+            error = grader.run(cell.source)
             points += 0 if error else mark(cell)["points"]
             cell.outputs = [_error(error)] if error else []
             continue
         if mark(cell).get("locked"):
-            _run_here(cell.source, namespace)
+            grader.run(cell.source)
         elif name:
-            namespace[name] = partial(student.call, name)
+            grader.locals[name] = partial(student.call, name)
         reply = student.run(cell.source)
         cell.outputs = _shown(reply)
         if student.process is None:
             notes.append(f"{name or 'a cell of their own'}: {reply['error']}.")
     return points, notes + [f"{n}: {error}." for n, error in student.failed.items()]
-
-
-def _run_here(source, namespace):
-    """Runs a cell of the instructor's; returns what it raises, or None."""
-    try:
-        exec(compile(source, "<cell>", "exec"), namespace)  # noqa: S102, no student's
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return None
 
 
 def _shown(reply):

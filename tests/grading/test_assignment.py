@@ -172,7 +172,7 @@ DAMAGED |= {"forges": forges}
 SAID = {  # of a notebook, in the report
     "copies": "split, join-check, stuck-answer: there more than once",
     "copies_wrong": "join: there more than once, of which the last counts.",
-    "strips": "setup, split, split-example, .*: known by its text alone",
+    "strips": "21 cells: known by its text alone, for its mark is lost.",
     "empties": "join-check: known by its text alone, for its mark is lost.",
     "deletes": "join, join-check: missing.",
     "dies": "look_left: ChildProcessError: it ended its own process.",
