@@ -122,6 +122,17 @@ def choose_wrapper(with_my_rights):
     return bubblewrap()
 
 
+def find_students(root):
+    """The names of all who have handed in; an error that says what must come first."""
+    for kind in ("source", "release"):
+        if not (root / kind / NAME / f"{NAME}.ipynb").exists():
+            raise SystemExit(
+                "Grading needs the notebook that was handed out; `make assignment` "
+                f"makes it. Received: {root}, without {kind}/{NAME}/{NAME}.ipynb"
+            )
+    return [path.parent.name for path in sorted((root / "submitted").glob(f"*/{NAME}"))]
+
+
 def main(argv=None):
     """Grades; returns the exit status, 1 if somebody has no points yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -138,8 +149,8 @@ def main(argv=None):
     )
     options = parser.parse_args(argv)
     root, wrapper = options.root.resolve(), choose_wrapper(options.with_my_rights)
-    folders = sorted((root / "submitted").glob(f"*/{NAME}"))
-    names = options.student or [folder.parent.name for folder in folders]
+    everybody = find_students(root)
+    names = options.student or everybody
     read_seeds(root)  # before the students share them
     warnings.simplefilter("ignore")  # of nbgrader's database, and of copied cells
     work = partial(grade_student, root=root, wrapper=wrapper, seconds=options.seconds)

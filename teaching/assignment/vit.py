@@ -24,7 +24,8 @@
 # as they are. Below each function stand the two cells that grade it. The first tries an
 # example, for 1 point. The second asks `vitlib.checks` whether the function is right,
 # for 2 points; if it is not, the last line of the error says what to look at. Run them
-# as often as you like. A cell that takes longer than a minute is stopped and gets no
+# as often as you like. When you have handed in, the same check asks with other numbers,
+# too. A cell or a function that takes longer than a minute is stopped and gets no
 # points.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -399,6 +399,22 @@ def test_nbgrader_alone_gives_no_points_of_a_check(nbgrader, hand_in, gradebook)
     assert {points(gradebook, "alone")[f"{name}-check"] for name in FUNCTIONS} == {0}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ([], "^Grading needs Bubblewrap, which keeps the students' code from"),
+        (["--with-my-rights"], "^Grading needs the notebook that was handed out; .*r"),
+    ],
+)
+def test_what_grading_needs_is_said_in_a_sentence(tmp_path, arguments, rule):
+    command = [sys.executable, FOLDER / "grade.py", f"--root={tmp_path}", *arguments]
+    env = os.environ | {"PATH": str(tmp_path)}  # where there is no Bubblewrap
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    said = [line for line in done.stderr.splitlines() if line.startswith("Grading")]
+    assert done.returncode == 1
+    assert re.search(rule, "".join(said), re.IGNORECASE), done.stderr
+
+
 def in_bubblewrap():
     try:
         return subprocess.run([*bubblewrap(), "true"]).returncode == 0
