@@ -67,20 +67,7 @@ def parse_arguments(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("preset", choices=sorted(PRESETS), help="what to run")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--position", choices=POSITIONS, help="of a ViT's patches")
-    parser.add_argument("--epochs", type=int, help="in place of the preset's")
-    parser.add_argument(
-        "--learning-rate", type=float, help="the highest of the schedule"
-    )
-    parser.add_argument(
-        "--steps-per-epoch", type=int, help="in place of a pass over all images"
-    )
-    parser.add_argument(
-        "--train-images", type=int, help="train on so many, in as many steps"
-    )
-    parser.add_argument(
-        "--evaluation-images", type=int, help="validate and test on so many"
-    )
+    _add_changes(parser)
     parser.add_argument(
         "--devices", type=int, default=1, help="that share each batch; default: 1"
     )
@@ -95,6 +82,24 @@ def parse_arguments(arguments):
     parser.add_argument("--force", action="store_true", help="repeat a recorded run")
     parser.add_argument("--keep-weights", action="store_true", help="beside the record")
     return parser.parse_args(arguments)
+
+
+def _add_changes(parser):
+    """The options that make another run of the preset: `OPTIONS`."""
+    parser.add_argument("--position", choices=POSITIONS, help="of a ViT's patches")
+    parser.add_argument("--epochs", type=int, help="in place of the preset's")
+    parser.add_argument(
+        "--learning-rate", type=float, help="the highest of the schedule"
+    )
+    parser.add_argument(
+        "--steps-per-epoch", type=int, help="in place of a pass over all images"
+    )
+    parser.add_argument(
+        "--train-images", type=int, help="train on so many, in as many steps"
+    )
+    parser.add_argument(
+        "--evaluation-images", type=int, help="validate and test on so many"
+    )
 
 
 def asked(options):

@@ -18,7 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
-NOT_IN_IMAGE = {"Dockerfile", "binder", "CONTRIBUTING.md", "SECURITY.md"}
+NOT_IN_IMAGE = {
+    "Dockerfile",
+    "binder",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+}
 
 
 def first_cell(path):
