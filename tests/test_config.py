@@ -28,6 +28,8 @@ from hypothesis import strategies as st
 
 from vitlib import studies
 from vitlib.config import models, training
+from vitlib.config.families import MODEL_CONFIGS
+from vitlib.config.masked import MaskedAutoencoderConfig
 from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.config.training import TrainConfig
 from vitlib.data.sets import DATA_SETS
@@ -113,7 +115,8 @@ FIELDS = {
     },
     Preset: {
         "model": Field(
-            "a ViTConfig, a ResNetConfig or a SmallResNetConfig",
+            "a ViTConfig or a MaskedAutoencoderConfig or a ResNetConfig or a "
+            "SmallResNetConfig",
             st.sampled_from(BASES[:3]),
             OTHERS | st.sampled_from(["vit", REPORT_TRAIN, ViTConfig]),
         ),
@@ -161,7 +164,8 @@ each_field = pytest.mark.parametrize(
     ],
 )
 every_config = pytest.mark.parametrize(
-    "made", [*BASES[:-1], TINY_VIT, COMPACT_VIT, REPAIRED_TRAIN]
+    "made",
+    [*BASES[:-1], TINY_VIT, COMPACT_VIT, REPAIRED_TRAIN, MaskedAutoencoderConfig()],
 )
 
 
@@ -233,8 +237,8 @@ def test_a_config_goes_through_json_unchanged(made):
 
 
 def test_the_family_is_no_field_and_tells_the_models_apart():
-    families = [kind.family for kind in models.MODEL_CONFIGS]
-    assert families == ["vit", "resnet", "small-resnet"]
+    families = [kind.family for kind in MODEL_CONFIGS]
+    assert families == ["vit", "masked-autoencoder", "resnet", "small-resnet"]
     for made in BASES[:3]:
         assert "family" not in asdict(made)
 

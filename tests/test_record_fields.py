@@ -97,8 +97,9 @@ FIELDS = {
     "name": text("[a-z0-9.-]{1,100}", *NAME),
     "preset": TEXT,
     "scale": one_of(["quick", "laptop", "full"]),
+    # A reconstruction has another history: tests/test_transfer.py records one.
     "task": one_of(["classification"]),
-    "model.family": one_of(["vit", "resnet", "small-resnet"]),
+    "model.family": one_of(["vit", "masked-autoencoder", "resnet", "small-resnet"]),
     "command": TEXT,
     "schema_version": Field("", st.just(4), COUNT.invalid | st.integers(5)),
 }

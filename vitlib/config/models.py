@@ -7,6 +7,7 @@ A comment that says "report" points to the student report that this course re-ru
 from dataclasses import dataclass
 
 from vitlib.config.rules import (
+    BOOLEAN,
     COUNT,
     COUNTS,
     POSITIVE,
@@ -64,6 +65,7 @@ class ViTConfig:
     augmentation: str = "report_vit"  # one of AUGMENTATIONS; report
 
     family = "vit"  # not a field: the same for all
+    task = "classification"
 
     def __post_init__(self):
         _require_image_shape(self)
@@ -126,6 +128,7 @@ class ResNetConfig:
     augmentation: str = "report_resnet"  # one of AUGMENTATIONS; report
 
     family = "resnet"  # not a field: the same for all
+    task = "classification"
 
     def __post_init__(self):
         _require_image_shape(self)
@@ -134,7 +137,7 @@ class ResNetConfig:
         require_field(self, "head_units", *COUNTS)
         require_field(self, "head_dropout", *RATE)
         require_field(self, "num_classes", *COUNT)
-        require_field(self, "normalize", "True or False", lambda v: type(v) is bool)
+        require_field(self, "normalize", *BOOLEAN)
         require_field(self, "augmentation", *one_of(AUGMENTATIONS))
 
 
@@ -159,6 +162,7 @@ class SmallResNetConfig:
     augmentation: str = "none"  # one of AUGMENTATIONS
 
     family = "small-resnet"  # not a field: the same for all
+    task = "classification"
 
     def __post_init__(self):
         _require_image_shape(self)
@@ -175,6 +179,3 @@ class SmallResNetConfig:
         require_field(self, "dropout", *RATE)
         require_field(self, "num_classes", *COUNT)
         require_field(self, "augmentation", *one_of(AUGMENTATIONS))
-
-
-MODEL_CONFIGS = (ViTConfig, ResNetConfig, SmallResNetConfig)

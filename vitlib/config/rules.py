@@ -34,6 +34,7 @@ RATE = (
     lambda value: is_number(value) and 0 <= value < 1,
 )
 POSITIVE = "a finite number above 0", lambda value: is_number(value) and value > 0
+BOOLEAN = "True or False", lambda value: type(value) is bool
 SEED = (
     "an integer from 0 up to, but not including, 2 ** 32",  # NumPy's limit
     lambda value: is_index(value, 2**32),

@@ -2,13 +2,16 @@
 
 import keras
 
+from vitlib.config.masked import MaskedAutoencoderConfig
 from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.config.training import TrainConfig
+from vitlib.models.masked_autoencoder import build_masked_autoencoder
 from vitlib.models.resnet import build_resnet, build_small_resnet
 from vitlib.models.vit import build_vit
 
 BUILDERS = {
     ViTConfig: build_vit,
+    MaskedAutoencoderConfig: build_masked_autoencoder,
     ResNetConfig: build_resnet,
     SmallResNetConfig: build_small_resnet,
 }
@@ -21,11 +24,11 @@ def build_model(model_config, train_config):
     `keras.config.set_dtype_policy`.
 
     Args:
-        model_config: `ViTConfig`, `ResNetConfig` or `SmallResNetConfig`.
+        model_config: One of `vitlib.config.families.MODEL_CONFIGS`.
         train_config: `TrainConfig`.
 
     Returns:
-        `keras.Model` from images to logits.
+        `keras.Model` from images to logits; for a masked autoencoder see its builder.
 
     Raises:
         ValueError: When one of them is something else.

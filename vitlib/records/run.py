@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 
-from vitlib.config.models import MODEL_CONFIGS
+from vitlib.config.families import MODEL_CONFIGS
 from vitlib.config.training import TrainConfig
 from vitlib.records.upgrade import SCHEMA_VERSION
 

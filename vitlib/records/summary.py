@@ -167,8 +167,10 @@ def _row(study, name, runs):
         runs[0].parameters["total"] / 1e6,
         runs[0].flops_per_image / 1e6,
         f"{len(runs)}, {failed} failed" if failed else len(runs),
-        _spread([100 * run.test["top1"] for run in finished]),
-        _spread([100 * run.test["top5"] for run in finished]),
+        *(
+            _spread([100 * run.test[name] for run in finished if name in run.test])
+            for name in ("top1", "top5")
+        ),
         ", ".join(str(run.best_epoch) for run in finished) or "-",
         statistics.mean(run.seconds / 60 for run in runs),
         ", ".join(sorted({_device(run) for run in runs})),

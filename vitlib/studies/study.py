@@ -3,12 +3,8 @@
 from dataclasses import dataclass, field
 from itertools import product
 
-from vitlib.config.models import (
-    MODEL_CONFIGS,
-    ResNetConfig,
-    SmallResNetConfig,
-    ViTConfig,
-)
+from vitlib.config.families import MODEL_CONFIGS
+from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.config.rules import COUNT, one_of, or_none, require_field
 from vitlib.config.training import TrainConfig
 from vitlib.data.sets import DATA_SETS
@@ -32,7 +28,7 @@ class Preset:
     evaluation_images: int | None = None
 
     def __post_init__(self):
-        rule = "a ViTConfig, a ResNetConfig or a SmallResNetConfig"
+        rule = f"a {' or a '.join(kind.__name__ for kind in MODEL_CONFIGS)}"
         require_field(self, "model", rule, lambda v: type(v) in MODEL_CONFIGS)
         rule = "a TrainConfig"
         require_field(self, "train", rule, lambda v: type(v) is TrainConfig)

@@ -107,6 +107,54 @@ class Classification:
 CLASSIFICATION = Classification()
 
 
+@keras.saving.register_keras_serializable(package="vitlib")
+class MeanOutput(keras.losses.Loss):
+    """What the model puts out, averaged: it has compared by itself.
+
+    Args:
+        **kwargs: Passed to `keras.losses.Loss` (`name`, `dtype`, ...).
+
+    Input shape:
+        Anything, which is not looked at, and errors `(B, ...)`.
+    """
+
+    def call(self, _, errors):
+        return ops.mean(errors, axis=tuple(range(1, len(errors.shape))))
+
+
+class Reconstruction(Classification):
+    """Fill in hidden patches: from the image to the error of each, `(batch, M)`.
+
+    Labels play no part: any will do. See `build_masked_autoencoder`.
+    """
+
+    name = "reconstruction"
+    scores = ("loss",)
+    monitor, mode = "loss", "min"
+
+    def require(self, split, name, model):
+        """Refuses nothing: whatever the labels are, they are not looked at."""
+
+    def loss(self, config):
+        """`MeanOutput`, whatever the `TrainConfig`."""
+        return MeanOutput()
+
+    def metrics(self):
+        """None."""
+        return []
+
+    def score(self, outputs, targets):
+        """The mean error of a hidden patch, `loss`."""
+        return {"loss": float(np.mean(outputs, dtype="float64"))}
+
+    def tell(self, history):
+        """How good the last epoch was, in a few words."""
+        return f"{history['val_loss'][-1]:.3f} in validation"
+
+
+TASKS = {task.name: task for task in (CLASSIFICATION, Reconstruction())}
+
+
 def evaluate(model, split, task=CLASSIFICATION):
     """Measures a model on a split, in one deterministic pass.
 
