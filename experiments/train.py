@@ -28,7 +28,8 @@ from vitlib.data.sets import load_data_set
 from vitlib.data.splits import limit_evaluation, limit_train
 from vitlib.folders import require_own
 from vitlib.models.build import build_model
-from vitlib.models.weights import keep_weights, weights_path
+from vitlib.models.transfer import begin_with
+from vitlib.models.weights import keep_weights, load_model, weights_path
 from vitlib.records.claims import (
     BUSY,
     STOPPED,
@@ -46,11 +47,11 @@ from vitlib.records.runs import (
     try_save,
 )
 from vitlib.studies import PRESETS
-from vitlib.studies.experiment import OPTIONS, plan
+from vitlib.studies.experiment import OPTIONS, file_name, plan
 from vitlib.training.loop import SAVE_MINUTES, train
 from vitlib.training.parallel import process, use_devices
 from vitlib.training.recording import draft
-from vitlib.training.tasks import PERCENT
+from vitlib.training.tasks import PERCENT, TASKS
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
@@ -86,6 +87,7 @@ def parse_arguments(arguments):
 
 def _add_changes(parser):
     """The options that make another run of the preset: `OPTIONS`."""
+    parser.add_argument("--initial", help="run whose encoder it begins with")
     parser.add_argument("--position", choices=POSITIONS, help="of a ViT's patches")
     parser.add_argument("--epochs", type=int, help="in place of the preset's")
     parser.add_argument(
@@ -126,6 +128,8 @@ def describe_result(run):
     """How a run ended, in a few words."""
     if run.status == "failed":
         return f"failed: {run.error}"
+    if "top1" not in run.test:
+        return f"test loss {run.test['loss']:.4f}, {run.seconds / 60:.1f} minutes"
     return (
         f"test top-1 {PERCENT * run.test['top1']:.2f} %, "
         f"top-5 {PERCENT * run.test['top5']:.2f} %, loss {run.test['loss']:.4f}, "
@@ -146,7 +150,8 @@ def execute(experiment, options, path):
             (checkpoint / PROGRESS).unlink(missing_ok=True)
         model, run = train_experiment(experiment, options, checkpoint)
         if number == 0:
-            is_kept = options.keep_weights and run.status == "finished"
+            is_kept = options.keep_weights or experiment.keeps_weights
+            is_kept = is_kept and run.status == "finished"
             save(options.out, run, checkpoint, model if is_kept else None)
         shutil.rmtree(checkpoint, ignore_errors=True)
     return run
@@ -183,8 +188,11 @@ def train_experiment(experiment, options, checkpoint):
     data = load_images(experiment, options.data_dir)
     model = build_model(experiment.model, experiment.training)
     about = experiment.about() | {"command": command_of(experiment, options.devices)}
+    if experiment.initial:
+        about["initial"] = start_from(experiment, options.out, model)
+    task = TASKS[experiment.model.task]
     if process()[0] == 0:  # who records the run tries that before the first step
-        first = draft(model, data, experiment.training, about=about)
+        first = draft(model, data, experiment.training, task, about)
         try_save(options.out, first)
     return model, train(
         model,
@@ -193,8 +201,31 @@ def train_experiment(experiment, options, checkpoint):
         checkpoint,
         watch=experiment.watch,
         save_minutes=options.save_minutes,
+        task=task,
         about=about,
     )
+
+
+def start_from(experiment, out, model):
+    """Gives a model the encoder of another recorded run, of the same seed.
+
+    Returns:
+        What the record says of it: see `Run`.
+
+    Raises:
+        FileNotFoundError: When there is no such record, or no file of its weights.
+        ValueError: When its encoder does not fit.
+    """
+    file = f"{file_name(experiment.initial, experiment.seed)}.json"
+    record = next(out.glob(f"*/{file}"), None)
+    if record is None:
+        raise FileNotFoundError(
+            f"--initial must be a run that is recorded in {out} with its weights, by "
+            f"train.py --keep-weights. Received: {experiment.initial}, without {file}."
+        )
+    run = load_run(record)
+    begin_with(model, experiment.model, load_model(record), run.model_config)
+    return {"record": f"{run.study}/{file}", "digest": run.weights}
 
 
 def command_of(experiment, devices):

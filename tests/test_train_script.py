@@ -281,13 +281,14 @@ def trained(script, monkeypatch):
     """The calls of `train`, which is played by the sample run; nothing is built."""
     calls = []
 
-    def train(model, data, config, checkpoint, watch, save_minutes, about):
+    def train(model, data, config, checkpoint, watch, save_minutes, task, about):
+        assert task.name == "classification"
         calls.append((model, data, config, checkpoint, watch))
         checkpoint.mkdir(parents=True, exist_ok=True)
         training = in_json(asdict(config))
         return make_run(**about, seed=config.seed, training=training)
 
-    def draft(model, data, config, about):
+    def draft(model, data, config, task, about):
         nothing = {"test": None, "best_epoch": None, "history": make_history(0)}
         failed = {"status": "failed", "error": "It has not begun.", "seconds": 0}
         return make_run(**about, **nothing, **failed, seed=config.seed)

@@ -9,6 +9,7 @@ from importlib import import_module as _import_module
 __version__ = "0.1.0"
 
 _MODULES = {
+    "config.masked": "MaskedAutoencoderConfig",
     "config.models": "POSITIONS ResNetConfig SmallResNetConfig ViTConfig",
     "config.training": "TrainConfig",
     "data.cifar100": "load_cifar100",
@@ -17,6 +18,7 @@ _MODULES = {
     "data.splits": "Dataset Split limit_train",
     "folders": "find_folder",
     "layers.attention": "SelfAttention",
+    "layers.masking": "MaskTokens RandomMasking",
     "layers.normalize": "Normalization",
     "layers.patch_encoder": "PatchEncoder",
     "layers.patches": "Patches join_patches",
@@ -24,9 +26,11 @@ _MODULES = {
     "layers.positions": "PositionEmbedding1D PositionEmbedding2D",
     "models.blocks": "mlp transformer_block",
     "models.build": "build_model",
+    "models.masked_autoencoder": "build_masked_autoencoder reconstruct",
     "models.flops": "count_flops",
     "models.resnet": "build_resnet build_small_resnet",
     "models.resize": "resize_positions",
+    "models.transfer": "begin_with",
     "models.vit": "build_encoder build_vit",
     "models.weights": "load_model",
     "notebook": "check_parameters",

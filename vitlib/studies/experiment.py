@@ -9,6 +9,7 @@ from vitlib.studies import PRESETS, STUDIES
 
 # What may be changed of a preset, in the order in which names of runs tell it.
 OPTIONS = (
+    "initial",
     "position",
     "train_images",
     "epochs",
@@ -50,6 +51,16 @@ class Experiment:
         return self.name in _watched() or self.study.watch
 
     @property
+    def initial(self):
+        """The name of the run whose encoder it begins with, or None."""
+        return self.overrides.get("initial")
+
+    @property
+    def keeps_weights(self):
+        """Whether its weights are kept, as they are where a planned run needs them."""
+        return any(run.initial == self.name for run, *_ in _planned())
+
+    @property
     def data(self):
         """The name of its data set."""
         return PRESETS[self.preset].data
@@ -85,10 +96,11 @@ def plan(preset, seed=0, **options):
         preset: One of `PRESETS`, by name.
         seed: Integer, of `TrainConfig`.
         **options: Some of `OPTIONS`. None, and what the preset has anyway, change
-            nothing. `position` is a field of the ViT, `train_images` is how many of the
-            training images there are to be (`vitlib.limit_train`), `evaluation_images`
-            how many it is validated on, and tested; the others are fields of
-            `TrainConfig`.
+            nothing. `initial` is the name of the run, of the same seed, whose encoder a
+            ViT begins with (`vitlib.begin_with`); `position` is a field of the ViT;
+            `train_images` is how many of the training images there are to be
+            (`vitlib.limit_train`), `evaluation_images` how many it is validated on, and
+            tested; the others are fields of `TrainConfig`.
 
     Returns:
         `Experiment`.
@@ -109,9 +121,9 @@ def plan(preset, seed=0, **options):
         value = options.get(name)
         if value is None:
             continue
-        if name == "position" and not isinstance(model, ViTConfig):
+        if name in ("initial", "position") and not isinstance(model, ViTConfig):
             raise ValueError(
-                f"position must go with a ViT. Received: {preset}, a {model.family}."
+                f"{name} must go with a ViT. Received: {preset}, a {model.family}."
             )
         owner = model if name == "position" else training
         if value == getattr(owner, name, usual.get(name)):
@@ -119,7 +131,7 @@ def plan(preset, seed=0, **options):
         overrides[name] = value
         if name == "position":
             model = replace(model, position=value)
-        elif name not in usual:
+        elif name not in ("initial", *usual):
             training = replace(training, **{name: value})
     return Experiment(preset, seed, model, training, overrides)
 
