@@ -35,8 +35,8 @@
 # **Time:** about 60 minutes to read and run, 122 for all exercises; the cells run in about two
 # minutes.
 #
-# **You need:** the chapter [](#sec-patches), above all its four lines of attention: queries,
-# keys, values, and the table of weights.
+# **You need:** the chapter [](#sec-patches), above all its four lines of attention: queries, keys
+# and values; their scores; a softmax by row; a mean of the values.
 # :::
 
 # %% tags=["remove-cell"]
@@ -81,10 +81,10 @@ plt.style.use("vitlib.course")
 # %% [markdown]
 # ## Does a Transformer notice that the patches are shuffled?
 #
-# The course brings its own small data set. Each image holds a red and a blue shape, and its
-# class names both and says where the red one is, seen from the blue one. So the class depends
-# on *what* is drawn and on *where*. {numref}`fig-shuffled` shows an image, cut into 16
-# patches, and the same patches in another order.
+# The course brings its own small data set, the *embedded* one. Each image holds a red and a blue
+# shape, and its class names both and says where the red one is, seen from the blue one. So the
+# class depends on *what* is drawn and on *where*. {numref}`fig-shuffled` shows an image, cut into
+# 16 patches, and the same patches in another order.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Do the proof at the board, one step a line, and let the class say
@@ -248,8 +248,8 @@ for position in ("none", "1d"):
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Three students describe the place of one square of a chessboard: by
 # > one number, by row and column, by the way from another piece. These are the three kinds. Let
-# > the class say which of them still works on a larger board: none without new vectors, rows
-# > and columns with the fewest.
+# > the class say which of them still works on a larger board: none does without new vectors, and
+# > rows and columns need the fewest.
 
 # %% mystnb={"figure": {"caption": "Which entries of a table each patch looks up, on a grid of 4 x 4 patches. Left: 1-D, one of 16 vectors. Middle: 2-D, the half vector of a row. Right: 2-D, the half vector of a column.", "name": "fig-indices"}, "image": {"alt": "Three tables of 4 by 4 cells. Left, under the words 1-D: place, the numbers 0 to 15 in reading order. In the middle, under 2-D: row, each row holds one number, from 0 at the top to 3. Right, under 2-D: column, each column holds one number, from 0 on the left to 3."}}
 places = np.arange(16).reshape(4, 4)
@@ -358,10 +358,10 @@ plt.show()
 # \ell_{nm} = \frac{q_n \cdot (k_m + \rho_{m-n})}{\sqrt{d}} ,
 # $$ (eq-relative)
 #
-# and softmax over $m$ makes weights of it, as before. The report describes the second
-# term as an extra attention, whose logits are added. All heads share one table; every
-# block has its own. We write {eq}`eq-relative` as plain loops, and compare the weights
-# with those of `vitlib.RelativeSelfAttention`.
+# and softmax over $m$ makes weights of it, as before. The report describes the part
+# $q_n \cdot \rho_{m-n}$ as an extra attention, whose logits are added. All heads share one
+# table; every block has its own. We write {eq}`eq-relative` as plain loops, and compare the
+# weights with those of `vitlib.RelativeSelfAttention`.
 
 # %%
 layer = vitlib.RelativeSelfAttention(num_heads=2, key_dim=32)
@@ -524,7 +524,7 @@ for offset in (1, 6):
 #
 # Write the table of offsets for a grid: `grid_offsets(rows, columns)` returns an array
 # `(N, N)` of integers, and two pairs of patches have the same integer if and only if the
-# key is the same number of rows *and* of columns away from the query. How many vectors
+# step from the query to the key is the same, in its rows *and* in its columns. How many vectors
 # does it need on the report's grid? {cite:t}`bello2019` use a table for the rows and
 # another for the columns, and add their logits. How many vectors do they need?
 # `checks.check_grid_offsets(grid_offsets)` tells you whether your function is right; which
@@ -540,7 +540,7 @@ for offset in (1, 6):
 #
 # ## How good can a set be?
 #
-# We can say how well a model without positions does on the embedded data before we train
+# We can say how well a model without positions can do on the embedded data before we train
 # it. Look at the image of {numref}`fig-shuffled` once more. Its 16 patches are the *tiles* on
 # which it was drawn. Mirror the grid of tiles: the first column of tiles becomes the last, and
 # the pixels inside each tile stay as they are. The red shape is now on the other side, so the
@@ -819,7 +819,7 @@ maps = {
     for key, table in tables.items()
 }
 
-# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, their mean subtracted, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself has 1, the darkest red, which its neighbours may come close to.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: one dark red cell a map, and pale cells in no order. 2-D before training: a red cross through the patch, on blue. 1-D and 2-D after training: a red area around each patch fades and turns blue towards the far side of the grid."}}
+# %% mystnb={"figure": {"caption": "Cosine similarity of the vectors of all places, their mean subtracted, before and after training. Each panel holds one small map a patch, laid out as the patches are. A small map compares its patch with the whole grid; the patch itself has 1, the darkest red, which its neighbours may come close to.", "name": "fig-maps"}, "image": {"alt": "Four panels, each a grid of 4 by 4 small maps coloured from blue through white to red. 1-D before training: one dark red cell a map, and pale cells in no order. 2-D before training: a cross through the patch, red or pale, on blue. 1-D and 2-D after training: a red area around each patch fades and turns blue towards the far side of the grid."}}
 fig, axes = plt.subplots(2, 2, figsize=(5.6, 5))
 fig.get_layout_engine().set(wspace=0.08, hspace=0.08)
 for ax, (key, similarity) in zip(axes.flat, maps.items(), strict=True):
@@ -1052,9 +1052,8 @@ plotting.plot_test_accuracies(ax, small, rows)
 plt.show()
 
 # %% [markdown]
-# How much is each kind worth? The table has the mean gain over "none" and its interval at the
-# level of {numref}`fig-recorded-positions`, by Welch's formula, which allows for the spread and
-# the number of seeds on either side.
+# How much is each kind worth? The table has the mean gain over "none" and its 95 % interval,
+# by Welch's formula, which allows for the spread and the number of seeds on either side.
 
 # %%
 from vitlib.records.intervals import welch_interval
@@ -1115,8 +1114,8 @@ Table(columns, tuple(rows))
 # * 1-D learns a vector for each place, 2-D half a vector for each row and each column, and
 #   relative a vector for each offset, in every block.
 # * The tables of 1-D and 2-D are as good as free. Only the relative kind costs multiply-adds.
-# * A model of sets has a ceiling of 25 % on the embedded data. All three kinds pass it by
-#   far, and the model without positions does not.
+# * A model that reads a set has a ceiling of 25 % on the embedded data. All three kinds
+#   of position pass it by far, and the model without positions does not.
 # * A ceiling that follows from an argument is a test: a model above the ceiling has got the
 #   information from somewhere.
 # * A flatten head knows the places. Compare positions with a head that does not.
@@ -1237,9 +1236,9 @@ print(f"relative: {10 * np.prod(attention.offset_embedding.shape):,}")
 # 2. There are $23 \cdot 23 = 529$ steps, and $2 \cdot 144 - 1 = 287$ offsets.
 # 3. Yes. Seen from the red shape, the blue one is 1, 2 or 3 places ahead when red is
 #    left of it, and 4, 8 or 12 places ahead when red is above it. With a minus sign, the
-#    same holds for the other two. No offset occurs in two arrangements. The steps that
-#    would be mixed up with them, such as one row down and three columns to the left, do not
-#    occur between the two shapes.
+#    same holds for the other two. No offset occurs in two arrangements. The other steps
+#    with these offsets, such as one row down and three columns to the left, do not occur
+#    between the two shapes.
 
 # %% tags=["solution"]
 def steps_of(offset, rows, columns):
@@ -1363,13 +1362,13 @@ for name, change in changes.items():
 #    $$
 #
 #    The sum over $i$ depends on $m - n$ alone. The patch to the right has $m - n = 1$, the
-#    one below has $m - n = 12$. All vectors are equally long, so the first is more alike if
-#    $\sum_i \cos \omega_i > \sum_i \cos 12 \omega_i$. Term by term this is not so: the fast
-#    waves have turned about once or twice within 12 places, and three of the 64 terms are
-#    larger for the patch below. Most waves are slow, with $12 \omega_i < \pi$, and their
-#    cosine falls. So the sum has to be computed.
+#    one below has $m - n = 12$. All vectors are equally long, so the patch to the right is the
+#    more similar one if $\sum_i \cos \omega_i > \sum_i \cos 12 \omega_i$. Term by term this
+#    is not so: the fast waves have turned about once or twice within 12 places, and three of
+#    the 64 terms are larger for the patch below. Most waves are slow, with
+#    $12 \omega_i < \pi$, and their cosine falls. So the sum has to be computed.
 # 2. The waves are the columns; sine and cosine are stacked side by side.
-# 3. In the joined table, the patch below is as much alike as the one to the right.
+# 3. In the joined table, the patch below is as similar as the one to the right.
 
 # %% tags=["solution"]
 def sinusoid(num_places, width):
