@@ -108,8 +108,8 @@ plt.style.use("vitlib.course")
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Cover the right column of the table and let the class fill it in, one
-# > line at a time. It is the whole chapter in small: if you cannot say what must come out, you cannot
-# > see that something else came out. Then let each pair take one program and report on it.
+# > line at a time. It is the whole chapter in miniature: if you cannot say what must come out, you
+# > cannot see that something else came out. Then let each pair take one program and report on it.
 
 # %%
 data = vitlib.load_data_set(data_set)
@@ -161,8 +161,8 @@ print("deviation:", deviation(pixels).round(2))
 #
 # This {term}`augmentation` cuts a square of 32 x 32 pixels out of the image, at a random place,
 # and flips it in half of the cases. The three random numbers from 0 to 1 that decide this are
-# arguments, so that we can repeat it. (A flip may change the class of an embedded image. Here we
-# only look at the pictures.)
+# arguments, so that we can repeat it. (In the embedded data set a flip may change the class. Here
+# we only look at the pictures.)
 
 # %%
 def variant(image, random):
@@ -244,7 +244,7 @@ print("numbers that are lost:", np.count_nonzero(np.subtract(*pairs)))
 #
 # The promise: a patch holds the pixels of one square of the image, and no others. Make an
 # image whose pixels tell where they are: all three colours of a pixel are the number of
-# its square. What must a patch of this image look like, and what does it? Then write
+# its square. What must a patch of this image hold, and what does it hold? Then write
 # `repaired_patches(image, size)`. Patches go left to right and then down; in a patch the
 # order is row, column, colour, as in [](#sec-patches).
 # `checks.check_repaired_patches(repaired_patches)` tells you whether it is right.
@@ -657,7 +657,7 @@ for name, answers in models.items():
 #
 # **Half of them have no symptom.** They are not found by waiting for one.
 #
-# Not all of them cost accuracy. Programs 2, 5, 7, 8 and 9 may, and a wrong learning rate can cost
+# Not all ten cost accuracy. Programs 2, 5, 7, 8 and 9 may, and a wrong learning rate can cost
 # everything: of two narrow copies of the report's ViT that differ in the learning rate alone, one
 # learned and the other kept a dead head for 30 epochs ([](#sec-findings)). Programs 3 and 4 make
 # another model than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has
@@ -711,7 +711,8 @@ print("deviation of the means of the images:", spread_of_means.round(2))
 # The deviation comes out above 1, so the divisor was too small. Some images are bright as
 # a whole and some dark. The deviation *inside* an image does not know of that, because it
 # is measured from the image's own mean. The variance over all pixels has both parts: the
-# mean of the variances inside the images, and the variance of their means.
+# mean of the variances inside the images, and the variance of their means. (A mean of deviations
+# is also a little less than the root of the mean variance.)
 
 # %% tags=["solution"]
 def repaired_deviation(images):
@@ -851,7 +852,7 @@ print(f"the program: {block(64, 12, 3072):,} a block")
 
 
 # %% [markdown]
-# The program has the first of the two: it makes a token as long as *one* head, so that every layer
+# The program has the first count: it makes a token as long as *one* head, so that every layer
 # that takes or returns tokens is too small. With the length of all heads, the twelve blocks have
 # 85 million parameters. The patch embedding, the positions and the classifier make up the rest of
 # the 86 million.
