@@ -375,9 +375,9 @@ plt.show()
 # ## How did the report train it?
 #
 # The report gives a rate, a decay, a batch size and a number of epochs. It names no
-# optimiser, no schedule, no warm-up and no clipping. We take those of the Keras example that
-# it extends {cite:p}`salama2021`: AdamW, a constant rate, nothing else. `REPORT_TRAIN` holds the
-# report's numbers and these choices of the example.
+# optimiser, no schedule, no {term}`warm-up <learning-rate warm-up>` and no clipping of gradients.
+# We take those of the Keras example that it extends {cite:p}`salama2021`: AdamW, a constant rate,
+# nothing else. `REPORT_TRAIN` holds the report's numbers and these choices of the example.
 
 # %%
 recipe = vitlib.REPORT_TRAIN
@@ -685,7 +685,7 @@ for name, score in scores.items():
 # %% [markdown]
 # The product is a better guide than either of its factors, and a better one still with the inputs
 # of whichever hidden layer has more of them. It is a guide and no law: the bound is that of one
-# step, and these are 200. The rate times the *square root* of the inputs, which is how a sum of
+# step, and each run has 200. The rate times the *square root* of the inputs, which is how a sum of
 # terms with random signs grows, is as good a guide, and these runs cannot tell the two apart. (The
 # last two lines were chosen after a look at the figure. In these flatten heads fewer inputs also
 # mean larger patches.)
@@ -1057,10 +1057,10 @@ plt.show()
 # * **The last layer dies** under the report's recipe, while a quarter of the first is alive.
 #   Neither clipping nor a stronger decay saves the last layer.
 # * **The first layer dies in its place**, the one with 2,048 units and 18,432 inputs, during a
-#   short warm-up, and with a batch of 256 images, that of the example. (This run is in `bfloat16`,
-#   which alone does not change which layer dies.) With the large batch a few units are left, and
-#   through them the model begins to learn. Small first weights are at the edge: one seed loses the
-#   layer, the other keeps a part of it.
+#   short warm-up, and with a batch of 256 images, that of the example. (This run is in
+#   {term}`bfloat16`, which alone does not change which layer dies.) With the large batch a few
+#   units are left, and through them the model begins to learn. Small first weights are at the
+#   edge: one seed loses the layer, the other keeps a part of it.
 # * **Neither dies** with the mean of the tokens, where no unit is dead at any reading. Without
 #   dropout in the head many units fall silent, but enough live on or come back, and the model
 #   begins to learn. A tenth of the rate keeps the last layer alive; as in the copy, this may be a
@@ -1113,8 +1113,8 @@ columns = ("ResNet", "first hidden layer dead (%)", "last (%)")
 Table((*columns, "validation loss"), tuple(rows))
 
 # %% [markdown]
-# The report names no rate for its ResNet. At 0.001, that of its ViT, the first of the two layers
-# is nearly dead as well, but a few units are left, and they are enough to begin to learn. A dead
+# The report names no rate for its ResNet. At 0.001, the rate of its ViT, the first of the two
+# layers is nearly dead, but a few units are left, and they are enough to begin to learn. A dead
 # layer is not yet a dead head.
 #
 # ## Does a dead head come back?
@@ -1203,10 +1203,10 @@ print(f"{twin.name}: {len(found)} norms, at most {away:.2f} from whole")
 #
 # ## What does 4.6079 exclude?
 #
-# One number of the report does not fit a head that is dead as a whole. How far are such models
-# above $\ln 100$, and how far could they get? Where only the biases of the output move, they are
-# pushed about by the noise of the batches. We let Adam move 100 biases for 5,000 steps, with 32
-# random labels in each.
+# One number of the report does not fit a head that is dead as a whole. How far above $\ln 100$
+# are models with such a head, and how far could they get? Where only the biases of the output
+# move, they are pushed about by the noise of the batches. We let Adam move 100 biases for 5,000
+# steps, with 32 random labels in each.
 
 # %%
 def noise_alone(rate, steps):
