@@ -299,10 +299,10 @@ assert noise == 0 and middle > 1
 #
 # ★★ · 10 minutes
 #
-# Does the small ResNet of your profile, `PROFILE_RESNETS[profile]`, have such weights? Think
-# first: what is the side of its smallest map? Then let the notebook count.
-# (`vitlib.build_small_resnet` builds it from `PROFILE_RESNETS[profile].model`. Its convolutions
-# pad by themselves, so `layer.input` is the map without padding.)
+# Does the small ResNet of your profile, `vitlib.PROFILE_RESNETS[profile]`, have such weights?
+# Think first: what is the side of its smallest map? Then let the notebook count.
+# (`vitlib.build_small_resnet` builds it from `vitlib.PROFILE_RESNETS[profile].model`. Its
+# convolutions pad by themselves, so `layer.input` is the map without padding.)
 #
 # Write `count_idle(side, kernel)`: a window of `kernel` x `kernel` weights moves by 1 over a map
 # of `side` x `side` cells, with its centre on each cell in turn; `kernel` is odd. How many of its
@@ -436,7 +436,7 @@ Table(("", "ViT", "ResNet"), rows)
 # flips. The report gives no dropout rates. Those of the ViT are the rates of the Keras example
 # that it extends {cite:p}`salama2021`; we took the same for the ResNet.
 #
-# So at least four things differ besides the architecture, and when two things differ at once, a
+# So at least three things differ besides the architecture, and when two things differ at once, a
 # result cannot say which of them did it. The largest difference is not even in the table: one
 # model learned, and the other gave the same answer for every image ([](#sec-training)).
 #
@@ -963,7 +963,7 @@ Table(columns, tuple(rows))
 # nearly all of it by heart. From 20,000 images on there is hardly a gap left: neither model has
 # had steps enough to learn what it was shown. There the *length* of the training holds both of
 # them down, and may hide a lead. Only trainings that go on until neither model improves can show
-# what the amount of data does alone.
+# what the amount of data alone does.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Show one sentence of the conclusion at a time, and cover what
