@@ -1052,8 +1052,9 @@ plotting.plot_test_accuracies(ax, small, rows)
 plt.show()
 
 # %% [markdown]
-# How much is each kind worth? The table has the mean gain over "none" and its 95 % interval,
-# by Welch's formula, which allows for the spread and the number of seeds on either side.
+# How much is each kind worth? The table has the mean gain over "none" with a confidence interval,
+# of the same level as those in {numref}`fig-recorded-positions`. Welch's formula allows for the
+# spread and the number of seeds on either side.
 
 # %%
 from vitlib.records.intervals import welch_interval
