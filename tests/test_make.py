@@ -202,6 +202,12 @@ def test_a_keras_that_does_not_start_is_told_in_a_sentence(tmp_path):
     assert done.stdout.count("\n") == 1
 
 
+def test_the_outline_of_the_pdf_names_each_heading_once():
+    pdf = b"/Title (License\\(s\\)License\\(s\\))\n/Title (Tokens) >>\n%%EOF"
+    once = b"/Title (License\\(s\\))" + b" " * 12 + b"\n/Title (Tokens) >>\n%%EOF"
+    assert course.name_once(pdf) == once and len(once) == len(pdf)
+
+
 def names(path):
     """The packages that a file of requirements asks for, and the files it includes."""
     lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]

@@ -116,8 +116,21 @@ def pdf(options):
     if not options.dry_run:
         target.unlink(missing_ok=True)  # the browser may fail without a word
         subprocess.run(command, stderr=subprocess.DEVNULL, check=True)
-        target.stat()
+        target.write_bytes(name_once(target.read_bytes()))
     print(f"Open {target}")
+
+
+def name_once(pdf):
+    """Halves the titles that the outline of a PDF of Chromium holds twice in a row.
+
+    It names a heading twice where it has laid out its page anew. Spaces take the place
+    of what goes, for the file lists where everything in it stands.
+    """
+    return re.sub(
+        rb"/Title \((.+)\1\)",
+        lambda title: b"/Title (" + title[1] + b")" + b" " * len(title[1]),
+        pdf,
+    )
 
 
 def chromium():
