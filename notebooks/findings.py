@@ -180,9 +180,10 @@ Table((*columns, "validation loss", "learns"), tuple(rows))
 # format ({term}`bfloat16`), with 32 images a step and with 256, for as many steps.
 
 # %%
+names = ("bfloat16-steps", "bfloat16-steps-batch-256")
 rows = []
 for run in runs:
-    if run.name.startswith("bfloat16-steps"):
+    if run.name in names:
         early, late = (100 * share for share in run.history["dead"][-1])
         loss = f"{run.history['val_loss'][-1]:.3f}"
         batch = run.training["batch_size"]
