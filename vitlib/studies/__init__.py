@@ -7,6 +7,7 @@ from vitlib.studies import (
     dead_units,
     diagnosis,
     positions,
+    pretraining,
     repair,
     report,
     tiny,
@@ -22,6 +23,7 @@ MODULES = (
     comparison,
     data_size,
     compact,
+    pretraining,
     tiny,
 )
 STUDIES = {module.STUDY.name: module.STUDY for module in MODULES}
