@@ -89,6 +89,9 @@ def _add_changes(parser):
     """The options that make another run of the preset: `OPTIONS`."""
     parser.add_argument("--initial", help="run whose encoder it begins with")
     parser.add_argument("--position", choices=POSITIONS, help="of a ViT's patches")
+    parser.add_argument(
+        "--mask-ratio", type=float, help="share of the patches that is hidden"
+    )
     parser.add_argument("--epochs", type=int, help="in place of the preset's")
     parser.add_argument(
         "--learning-rate", type=float, help="the highest of the schedule"

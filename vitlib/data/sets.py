@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vitlib.data.cifar100 import load_cifar100
+from vitlib.data.noise import load_noise
 from vitlib.data.shapes import load_shapes
+from vitlib.data.splits import take_classes
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,20 @@ class Source:
     test: int
 
 
+def _load_part(name, labels):
+    return lambda folder: take_classes(load_cifar100(folder), labels, name)
+
+
+# Of the hundred classes in the order of the alphabet, 80 to learn from before the other
+# 20 are met.
+OLD, NEW = range(80), range(80, 100)
+
 DATA_SETS = {
     "cifar100": Source(load_cifar100, train=40_000, test=10_000),
     "shapes": Source(lambda _: load_shapes(), train=20_000, test=2_000),
+    "cifar100-old": Source(_load_part("cifar100-old", OLD), train=32_000, test=8_000),
+    "cifar100-new": Source(_load_part("cifar100-new", NEW), train=8_000, test=2_000),
+    "noise": Source(lambda _: load_noise(), train=40_000, test=2_000),
 }
 
 
@@ -32,7 +45,8 @@ def load_data_set(name, data_dir=None):
     """Loads a data set by its name, with the sizes and the split that runs record.
 
     Args:
-        name: One of `DATA_SETS`, `"cifar100"` or `"shapes"`.
+        name: One of `DATA_SETS`: `"cifar100"`, its parts `"cifar100-old"` of 80 classes
+            and `"cifar100-new"` of 20, `"shapes"` or `"noise"`.
         data_dir: Folder of the CIFAR-100 archive, as for `load_cifar100`; or None.
 
     Returns:

@@ -47,7 +47,7 @@ class Dataset:
     """A named data set in three splits.
 
     Args:
-        name: `"cifar100"` or `"shapes"`.
+        name: As in `vitlib.data.sets.DATA_SETS`, or one's own.
         fingerprint: SHA-256 hex digest of the content, for the record of a run.
         class_names: Tuple of strings, one a label.
         train: `Split` to learn from.
@@ -111,6 +111,28 @@ def limit_evaluation(dataset, images):
     return replace(dataset, **kept)
 
 
+def take_classes(dataset, labels, name):
+    """Keeps the images of some classes, and counts these from 0.
+
+    Args:
+        dataset: `Dataset`.
+        labels: Sequence of different labels of it; their order is that of the new ones.
+        name: String, of the data set that is made.
+
+    Returns:
+        A `Dataset` with the same fingerprint, which is that of its source.
+    """
+    new = np.full(len(dataset.class_names), -1)  # of each old label
+    new[list(labels)] = range(len(labels))
+    splits = {}
+    for part in ("train", "validation", "test"):
+        split = getattr(dataset, part)
+        kept = split.take(new[split.labels] >= 0)
+        splits[part] = replace(kept, labels=_frozen(new[kept.labels], np.int32))
+    names = tuple(dataset.class_names[label] for label in labels)
+    return Dataset(name, dataset.fingerprint, names, **splits)
+
+
 def _first_rows(name, labels, classes, images):
     """The places of the first `images` images, equally many of each class, in order."""
     most = classes * int(np.bincount(labels, minlength=classes).min())
@@ -127,8 +149,12 @@ def _first_rows(name, labels, classes, images):
 def make_split(images, labels, masks=None, boxes=None, different=None):
     """A `Split` of read-only copies."""
     pairs = (images, np.uint8), (labels, np.int32), (masks, bool), (boxes, np.int32)
-    arrays = [x if x is None else np.array(x, kind, order="C") for x, kind in pairs]
-    for array in arrays:
-        if array is not None:
-            array.setflags(write=False)
+    arrays = [x if x is None else _frozen(x, kind) for x, kind in pairs]
     return Split(*arrays, different)
+
+
+def _frozen(array, kind):
+    """A copy of an array of this kind that nobody can change."""
+    copy = np.array(array, kind, order="C")
+    copy.setflags(write=False)
+    return copy

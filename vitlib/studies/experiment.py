@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field, replace
 
+from vitlib.config.masked import MaskedAutoencoderConfig
 from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.config.training import TrainConfig
 from vitlib.data.sets import DATA_SETS
@@ -11,12 +12,19 @@ from vitlib.studies import PRESETS, STUDIES
 OPTIONS = (
     "initial",
     "position",
+    "mask_ratio",
     "train_images",
     "epochs",
     "learning_rate",
     "steps_per_epoch",
     "evaluation_images",
 )
+OF_MODEL = ("position", "mask_ratio")  # these are fields of the model
+NEEDS = {  # the models that an option goes with, where it does not go with all
+    "initial": ("ViT", ViTConfig),
+    "position": ("ViT", ViTConfig),
+    "mask_ratio": ("masked autoencoder", MaskedAutoencoderConfig),
+}
 
 
 @dataclass(frozen=True)
@@ -97,10 +105,11 @@ def plan(preset, seed=0, **options):
         seed: Integer, of `TrainConfig`.
         **options: Some of `OPTIONS`. None, and what the preset has anyway, change
             nothing. `initial` is the name of the run, of the same seed, whose encoder a
-            ViT begins with (`vitlib.begin_with`); `position` is a field of the ViT;
-            `train_images` is how many of the training images there are to be
-            (`vitlib.limit_train`), `evaluation_images` how many it is validated on, and
-            tested; the others are fields of `TrainConfig`.
+            ViT begins with (`vitlib.begin_with`); `position` is a field of the ViT, and
+            `mask_ratio` one of a masked autoencoder; `train_images` is how many of the
+            training images there are to be (`vitlib.limit_train`), `evaluation_images`
+            how many it is validated on, and tested; the others are fields of
+            `TrainConfig`.
 
     Returns:
         `Experiment`.
@@ -121,19 +130,24 @@ def plan(preset, seed=0, **options):
         value = options.get(name)
         if value is None:
             continue
-        if name in ("initial", "position") and not isinstance(model, ViTConfig):
-            raise ValueError(
-                f"{name} must go with a ViT. Received: {preset}, a {model.family}."
-            )
-        owner = model if name == "position" else training
+        _require_family(name, preset, model)
+        owner = model if name in OF_MODEL else training
         if value == getattr(owner, name, usual.get(name)):
             continue
         overrides[name] = value
-        if name == "position":
-            model = replace(model, position=value)
+        if name in OF_MODEL:
+            model = replace(model, **{name: value})
         elif name not in ("initial", *usual):
             training = replace(training, **{name: value})
     return Experiment(preset, seed, model, training, overrides)
+
+
+def _require_family(option, preset, model):
+    word, kind = NEEDS.get(option, ("model", object))
+    if not isinstance(model, kind):
+        raise ValueError(
+            f"{option} must go with a {word}. Received: {preset}, a {model.family}."
+        )
 
 
 def require_choice(word, name, choices):
