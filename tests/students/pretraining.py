@@ -119,7 +119,7 @@ def masked_mean(predicted, patches, is_hidden):
 
 
 HIDDEN_ERROR = {
-    "the target has its own pixels": of_hidden,
+    "compared as they are": of_hidden,
     "shifted alone": lambda p, t, h: of_hidden(
         p, each(t, lambda patch: patch - np.mean(patch)), h
     ),

@@ -117,7 +117,7 @@ def check_restore(restore, seed=0):
             lambda x, v, h, m: _restore(x, np.sort(v), h, m)
         ),
     }
-    # A mistake that swaps the two breaks off where there are not as many of both.
+    # Who swaps the two breaks off where there are not as many of both.
     verdict = compare(restore, _restore, mistakes, [_masked(rng, 5, 5)])
     return verdict and compare(restore, _restore, {}, [_masked(rng, 3, 6)])
 
@@ -139,7 +139,9 @@ def _hidden_error(
 
 # What stands in the place of the normalised patches, by the hint for it.
 WRONG_TARGETS = {
-    "the target has its own pixels; shift and scale each patch first.": np.asarray,
+    "the pixels are compared as they are; shift and scale each patch first.": (
+        np.asarray
+    ),
     "the target is shifted alone; scale it to variance 1, too.": _centre,
     "mean and variance are those of a whole image; each patch has its own.": partial(
         _standardize, axis=(1, 2)
@@ -419,8 +421,8 @@ def check_gain(gain):
             lambda a, b: 100 * np.array(welch_interval(b, a))
         ),
     }
-    three = np.array([0.312, 0.301, 0.304])
-    other = np.array([0.331, 0.322, 0.345]), np.array([0.29, 0.296, 0.287, 0.299])
-    # Pairs break off where one way has more seeds.
-    verdict = compare(gain, _gain, mistakes, [(three, other[0])])
-    return verdict and compare(gain, _gain, {}, [(three, other[1])])
+    first, second = np.array([[0.312, 0.301, 0.304], [0.331, 0.322, 0.345]])
+    more = np.array([0.29, 0.296, 0.287, 0.299])
+    # Who takes pairs breaks off where one way has more seeds.
+    verdict = compare(gain, _gain, mistakes, [(first, second)])
+    return verdict and compare(gain, _gain, {}, [(first, more)])
