@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 from vitlib.config.masked import MaskedAutoencoderConfig
 from vitlib.studies.compact import STUDY as COMPACT
+from vitlib.studies.recipes import TINY_TRAIN, TINY_VIT
 from vitlib.studies.study import Preset, Study, grid
 
 PURE_VIT = COMPACT.presets["pure-vit"]
@@ -36,6 +37,16 @@ MASKED_LARGE_TRAIN = replace(
     LARGE.train, epochs=400, batch_size=512, learning_rate=2e-3, warmup_epochs=20
 )
 
+# For a chapter that is read on a laptop. Patches of 4 x 4 pixels: what a tile of the
+# drawn scenes holds has nothing to do with the next tile, so that a patch as large as a
+# tile could not be guessed from others. Half is hidden, as a shape has four patches.
+TINY_SEEN = replace(TINY_VIT, patch_size=4, num_layers=2, position="2d")
+MASKED_TINY_VIT = MaskedAutoencoderConfig(
+    **asdict(TINY_SEEN), mask_ratio=0.5, normalize_patches=False
+)
+MASKED_TINY_TRAIN = replace(TINY_TRAIN, epochs=3, batch_size=64, learning_rate=3e-3)
+TUNED_TINY_TRAIN = replace(TINY_TRAIN, epochs=6, steps_per_epoch=40, learning_rate=3e-3)
+
 
 def tuned(initial, **options):
     """The runs of "pure-vit" that begin with the encoder of another run."""
@@ -52,6 +63,8 @@ STUDY = Study(
     name="pretraining",
     question="Does pre-training without labels help where labels are few?",
     presets={
+        "masked-tiny": Preset(MASKED_TINY_VIT, MASKED_TINY_TRAIN, "shapes"),
+        "tuned-tiny": Preset(TINY_SEEN, TUNED_TINY_TRAIN, "shapes"),
         "masked": Preset(MASKED_VIT, MASKED_TRAIN),
         # What does it need to see? Drawn scenes, twice as often, and plain noise.
         "masked-shapes": Preset(
@@ -68,6 +81,11 @@ STUDY = Study(
         "masked-large": Preset(MASKED_LARGE_VIT, MASKED_LARGE_TRAIN),
     },
     runs={
+        "quick": [
+            *grid("masked-tiny", seed=0),
+            *grid("tuned-tiny", initial="masked-tiny", train_images=500, seed=0),
+            *grid("tuned-tiny", train_images=500, seed=0),
+        ],
         "laptop": [
             *grid("masked", seed=[0, 1, 2]),
             *tuned("masked", train_images=LABELS, seed=[0, 1, 2]),
