@@ -279,9 +279,9 @@ Table(("step", "MFLOP an image", "share of the first row"), tuple(rows))
 # %% [markdown]
 # The share does not fall to that of the visible patches, for the decoder still works on all
 # places. It is the part to save on. Here it is a quarter as wide as the encoder and has one block;
-# {cite:t}`he2022` find that a single block is enough for an encoder that is fine-tuned (their table
-# 1a). The decoder of the quick profile is as wide as its encoder, because it has to learn within a
-# minute; there a masked step saves nothing.
+# {cite:t}`he2022` find that a single block is enough for an encoder that is fine-tuned (their
+# table 1a). The decoder of the quick profile is as wide as its encoder, because it has to learn
+# within a minute; there a masked step saves nothing.
 #
 # :::{exercise} What does hiding save?
 # :label: ex-pretraining-share
@@ -388,11 +388,11 @@ plt.show()
 # %% [markdown]
 # After one epoch the quick profile does hardly better than the mean patch: the model fills every
 # gap with the colour of the background. Then the error falls, and where a shape is half hidden its
-# other half appears. To do this a token has to find out which visible patches are its neighbours and what
-# they belong to. Nobody told it what a square or a ring is.
+# other half appears. To do this a token has to find out which visible patches are its neighbours
+# and what they belong to. Nobody told it what a square or a ring is.
 #
-# Thin things stay blurred. When several continuations are possible, the mean of all of them has the
-# smallest squared error, and the mean of sharp pictures is a blurred one.
+# Thin things stay blurred. When several continuations are possible, the mean of all of them has
+# the smallest squared error, and the mean of sharp pictures is a blurred one.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Cover the lower rows of the figure and let them draw what they expect
@@ -432,9 +432,9 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# A larger image does fit, with one repair. If images are taken at 48 pixels in place of 32, the same
-# patches make a grid of 12 rows, and the encoder knows positions for 8 alone. `begin_with` then
-# resizes them: a new row lies between two old ones and gets a weighted mean of their vectors.
+# A larger image does fit, with one repair. If images are taken at 48 pixels in place of 32, the
+# same patches make a grid of 12 rows, and the encoder knows positions for 8 alone. `begin_with`
+# then resizes them: a new row lies between two old ones and gets a weighted mean of their vectors.
 
 # %%
 larger = replace(config, image_size=48)
@@ -449,8 +449,8 @@ for c in (config, larger):
 # ## What do its features know?
 #
 # The first way to use an encoder is to leave it as it is. The mean of its tokens is a vector for
-# each image, its {term}`features <feature>`, and something very simple has to read the classes from
-# them. We take two readers that need no training:
+# each image, its {term}`features <feature>`, and something very simple has to read the classes
+# from them. We take two readers that need no training:
 #
 # * the *nearest neighbours*: the labelled images whose features point the same way vote;
 # * a {term}`linear probe`: the linear map from features to classes with the smallest squared
@@ -510,10 +510,10 @@ if (profile, data_set) == ("quick", "shapes"):
     assert hidden_half > 1.5 * random > 1.5
 
 # %% [markdown]
-# A guess is right once in a hundred images. Random weights do a little better with both readers, for
-# even a random map keeps some of what is in an image. After pre-training the linear probe reads
-# about twice as much out of the same images; the neighbours see no difference. Nobody told the
-# encoder what the classes are, and yet a straight line finds more of them.
+# A guess is right once in a hundred images. Random weights do a little better with both readers,
+# for even a random map keeps some of what is in an image. After pre-training the linear probe
+# reads about twice as much out of the same images; the neighbours see no difference. Nobody told
+# the encoder what the classes are, and yet a straight line finds more of them.
 #
 # How much it knows, the table does not say. A masked autoencoder spreads what it knows over all
 # its tokens, and nothing made it gather a class in one direction. {cite:t}`he2022` see a deeper
@@ -594,12 +594,13 @@ if (profile, data_set) == ("quick", "shapes"):
 # The recorded runs use CIFAR-100. The encoder is that of the small ViT of [](#sec-comparison). It
 # is pre-trained on the 40,000 training images, without their labels, for 25 epochs with three
 # quarters of the patches hidden. (The 10,000 validation images take no part in it.) Then it is
-# fine-tuned for 4 epochs on the labelled images. A training from scratch gets 14 epochs on the same
-# labelled images, with the same augmentation. Its rate is that of the small ViT; fine-tuning has
-# half of it.
+# fine-tuned for 4 epochs on the labelled images. A training from scratch gets 14 epochs on the
+# same labelled images, with the same augmentation. Its rate is that of the small ViT; fine-tuning
+# has half of it.
 #
-# An epoch has as many steps for few images as for many ([](#sec-comparison)). On a machine on which
-# a masked step is two and a half times as fast as a step on whole images, both ways take as long.
+# An epoch has as many steps for few images as for many ([](#sec-comparison)). On a machine on
+# which a masked step is two and a half times as fast as a step on whole images, both ways take as
+# long.
 
 # %%
 from vitlib.records.run import images_at_epochs
@@ -699,12 +700,12 @@ plt.show()
 #
 # ## What is the report's sentence worth?
 #
-# "Large dataset is needed for pretraining the transformer model to overcome the Inductive bias", the
-# report concludes. Three claims are in it, and each has met a measurement now.
+# "Large dataset is needed for pretraining the transformer model to overcome the Inductive bias",
+# the report concludes. Three claims are in it, and each has met a measurement now.
 #
 # **A ViT without pre-training does not learn.** It does. [](#sec-training) repairs the report's
-# own model, and the small ViT of the table above learns from random weights. What kept the report's
-# model at chance was a bug, which pre-training does not repair.
+# own model, and the small ViT of the table above learns from random weights. What kept the
+# report's model at chance was a bug, which pre-training does not repair.
 #
 # **Pre-training helps.** Where labels are few, it did in our run: about twice as many scenes were
 # named. What it brings can be as simple as a sense of place.
@@ -972,7 +973,7 @@ print(f"gain: {points:.1f} points, give or take {reach:.1f}")
 # %% [markdown]
 # ## References
 #
-# Masked autoencoders are by {cite:t}`he2022`; both losses at once are tried by {cite:t}`das2024`. The
-# vote of the nearest neighbours as a test of features is in {cite:t}`caron2021`. The report's
+# Masked autoencoders are by {cite:t}`he2022`; both losses at once are tried by {cite:t}`das2024`.
+# The vote of the nearest neighbours as a test of features is in {cite:t}`caron2021`. The report's
 # sentence goes back to {cite:t}`dosovitskiy2021`. Full entries are in the
 # [references](#sec-references).
