@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from sample_run import make_run
@@ -13,6 +14,7 @@ import vitlib
 from vitlib import load_runs
 
 ROOT = Path(__file__).resolve().parents[1]
+NUMBER = r"(?<![#\w])-?\d+\.\d+"  # of a length; in the figure each has a point
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -40,6 +42,29 @@ def test_another_result_makes_another_table(script):
 def test_every_row_of_the_readme_is_recorded(script):
     names = {run.name for run in load_runs(ROOT / "results")}
     assert set(script.ROWS.values()) <= names and len(script.ROWS) <= 10
+
+
+def test_the_figure_is_that_of_the_records(script, tmp_path):
+    def parts(path):  # the numbers, and what stands between them
+        text = path.read_text("utf-8")
+        return np.array(re.findall(NUMBER, text), float), re.split(NUMBER, text)
+
+    assert f'src="{script.FIGURE.relative_to(ROOT)}"' in README
+    runs = load_runs(ROOT / "results")
+    script.draw(runs, tmp_path / "same.svg")
+    committed, drawn = parts(script.FIGURE), parts(tmp_path / "same.svg")
+    assert drawn[1] == committed[1]
+    np.testing.assert_allclose(drawn[0], committed[0], atol=0.01)
+    test = {"loss": 1.0, "top1": 0.4321, "top5": 0.9}
+    others = [replace(r, test=test) if r.name == "pure-vit" else r for r in runs]
+    script.draw(others, tmp_path / "other.svg")
+    assert ": 43.21 %" in (tmp_path / "other.svg").read_text("utf-8")
+
+
+def test_every_line_of_the_figure_is_recorded(script):
+    runs = [r for r in load_runs(ROOT / "results") if r.name in script.LINES]
+    assert {run.name for run in runs} == set(script.LINES)
+    assert max(sum(r.history["seconds"]) for r in runs) < 60 * script.MINUTES
 
 
 def test_a_readme_without_the_marks_is_refused(script):
