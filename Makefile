@@ -14,7 +14,7 @@ COURSE = $(BIN)/python notebooks/tools/course.py
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run book pdf editions assignment grade test test-alone test-browser test-grading lint full gpu-check notebooks clean
+.PHONY: help setup run book pdf editions release assignment grade test test-alone test-browser test-grading lint full gpu-check notebooks clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s%s\n", $$1, $$2}' Makefile
@@ -53,6 +53,7 @@ run: setup ## run every notebook on the embedded data into runs/quick, then buil
 book: setup ## build the book from the committed notebooks, warnings are errors (SOLUTIONS=no: without them)
 pdf: setup ## print the whole book as one PDF (with an installed Chromium or Chrome; SOLUTIONS=no as for the book)
 editions: setup ## write the chapters for students, tutors and instructors, slides and questions into editions/
+release: setup ## all that a version publishes, into _build/release: pages, PDF, editions (TAG=v0.1.0 checks it)
 assignment: $(VENV)/installed-grading ## make the students' version of the graded assignment
 # Each student's code in a process without network; UNSEALED=1 where there is no Bubblewrap.
 grade: $(VENV)/installed-grading ## grade what students handed in (STUDENTS="ada bo" for some of them)
@@ -64,7 +65,7 @@ gpu-check: setup ## say whether Keras sees a GPU, and if not, why
 full: setup ## run every notebook at the report's sizes on a GPU into runs/full
 notebooks: setup ## for authors: bring each .ipynb up to its .py, format both, run it, strip the noise (NAME=patches: one)
 
-run book pdf editions assignment grade test test-browser test-grading lint gpu-check full notebooks:
+run book pdf editions release assignment grade test test-browser test-grading lint gpu-check full notebooks:
 	@$(COURSE) $@ $(NAME)
 
 test-alone: ## what computes: a training, a notebook and tests, on JAX alone, then on TensorFlow alone

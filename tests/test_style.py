@@ -49,6 +49,7 @@ OTHER_TESTS = {
     "notebooks",
     "own",
     "project",
+    "publishing",
     "questions",
     "readme",
     "record_fields",

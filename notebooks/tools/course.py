@@ -17,6 +17,8 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+import publishing
+
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 EXECUTE = "notebooks/tools/execute.py"
@@ -27,6 +29,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COMPUTING = (
     "dropout normalize patches provenance train_script training".split()
 )
+# The programs of teaching/, and where in the editions each writes.
+EDITIONS = {"editions": "", "slides": "slides", "questions": ""}
 NEEDED = "jupyter_book jupytext keras papermill pytest ruff xdist yaml".split()
 
 
@@ -141,8 +145,24 @@ def chromium():
 
 def editions(options):
     """Writes the chapters for students, tutors and instructors."""
-    for program in ("editions", "slides", "questions"):
+    for program in EDITIONS:
         python(options, f"teaching/{program}.py")
+
+
+def release(options):
+    """Makes all that a version publishes, and gathers it in one folder."""
+    publishing.check_tag(os.environ.get("TAG"))
+    build = place(options) / "_build"
+    fresh = build / "editions"  # those in editions/ may be somebody's work
+    if not options.dry_run:
+        shutil.rmtree(fresh, ignore_errors=True)
+    book(options)
+    pdf(options)
+    for program, part in EDITIONS.items():
+        python(options, f"teaching/{program}.py", "--out", fresh / part)
+    if not options.dry_run:
+        publishing.gather(build)
+    print(f"Publish {build / 'release'}")
 
 
 def assignment(options):
@@ -264,8 +284,9 @@ def notebooks(options):
     python(options, EXECUTE, "--in-place", *pairs)
 
 
-PROGRAMS = (run, book, pdf, editions, assignment, grade, test, test_alone)
-PROGRAMS += (test_browser, test_grading, lint, gpu_check, full, notebooks)
+PROGRAMS = (run, book, pdf, editions, release, assignment, grade, test)
+PROGRAMS += (test_alone, test_browser, test_grading, lint, gpu_check, full)
+PROGRAMS += (notebooks,)
 COMMANDS = {make.__name__.replace("_", "-"): make for make in PROGRAMS}
 
 
