@@ -17,10 +17,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorF
 
 import numpy as np
 
-from vitlib.config.models import ResNetConfig, ViTConfig
+from vitlib.config.models import ViTConfig
 from vitlib.studies import PRESETS
 
-MODELS = {"report": "report-vit", "compact": "compact", "resnet": "report-resnet"}
+MODELS = {
+    "report": "report-vit",
+    "compact": "compact",
+    "resnet": "report-resnet",
+    "masked": "masked",
+}
+SUPERVISED = "pure-vit"  # the preset that trains the encoder of `masked` on labels
 WARM_UP = 3  # steps; the first compiles
 
 
@@ -40,11 +46,13 @@ def keras_contender(build, preset, precision, batch):
     from vitlib.training.batches import run_batches
     from vitlib.training.optimizer import AdamW
     from vitlib.training.prepare import compile_model
+    from vitlib.training.tasks import TASKS
 
     keras.config.set_dtype_policy(precision)
     model = (build or BUILDERS[type(preset.model)])(preset.model)
     kind = keras.optimizers.AdamW if build else AdamW
-    compile_model(model, preset.train, steps_per_epoch=100, kind=kind)
+    task = TASKS[preset.model.task]
+    compile_model(model, preset.train, steps_per_epoch=100, kind=kind, task=task)
     images, labels = images_and_labels(preset.model, batch)
 
     def run(steps):
@@ -74,6 +82,8 @@ def input_pipeline(config, plain):
     images = keras.Input(config.input_shape)
     size = getattr(config, "image_size", config.input_shape[0])
     if plain:
+        from plain_models import plain_augmentation
+
         x = layers.Resizing(size, size)(layers.Normalization()(images))
         x = plain_augmentation(x, config.augmentation)
     else:
@@ -100,92 +110,26 @@ def vitlib_bfloat16(preset, batch):
 
 def keras_float32(preset, batch):
     """The same architecture from layers of Keras alone."""
-    build = plain_resnet if isinstance(preset.model, ResNetConfig) else plain_vit
-    return keras_contender(build, preset, "float32", batch), preset.model
+    from plain_models import build_plain
+
+    return keras_contender(build_plain, preset, "float32", batch), preset.model
 
 
 def keras_bfloat16(preset, batch):
     """The same under Keras' policy mixed_bfloat16."""
-    build = plain_resnet if isinstance(preset.model, ResNetConfig) else plain_vit
-    return keras_contender(build, preset, "mixed_bfloat16", batch), preset.model
+    from plain_models import build_plain
+
+    return keras_contender(build_plain, preset, "mixed_bfloat16", batch), preset.model
 
 
-def plain_augmentation(x, recipe):
-    """The layers that the report names, or the nearest that Keras has."""
-    from keras import layers
-
-    if recipe == "shift_flip":
-        x = layers.RandomTranslation(4 / 32, 4 / 32)(x)
-    x = layers.RandomFlip("horizontal")(x)
-    if recipe == "report_vit":
-        x = layers.RandomZoom(0.2, 0.2)(layers.RandomRotation(0.02)(x))
-    elif recipe == "report_resnet":
-        x = layers.RandomRotation(20 / 360)(x)
-        x = layers.RandomTranslation(0.2, 0.2)(x)
-        x = layers.RandomZoom(0.2, 0.2)(layers.RandomShear(0.0035)(x))
-    return x
+def supervised_vitlib(preset, batch):
+    """The encoder of a masked autoencoder on whole images, under a head for labels."""
+    return vitlib_bfloat16(PRESETS[SUPERVISED], batch)
 
 
-def plain_patches(x, config):
-    """A convolutional stem where the config has one, then flat patches."""
-    from keras import layers, ops
-
-    for filters in config.stem_filters:
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(layers.MaxPooling2D(2)(x)))
-    size = config.patch_size
-    if size > 1:
-        x = ops.image.extract_patches(x, size)
-    return layers.Reshape((config.num_patches, -1))(x)
-
-
-def plain_vit(config):
-    """A ViT of the same shape, written as Keras' example that the report extends."""
-    import keras
-    from keras import layers, ops
-
-    images = keras.Input(config.input_shape)
-    x = layers.Resizing(config.image_size, config.image_size)(
-        layers.Normalization()(images)
-    )
-    x = plain_patches(plain_augmentation(x, config.augmentation), config)
-    places = ops.zeros_like(x[..., 0], dtype="int32") + ops.arange(config.num_patches)
-    x = layers.Dense(config.projection_dim)(x)
-    x = x + layers.Embedding(config.num_patches, config.projection_dim)(places)
-    for _ in range(config.num_layers):
-        y = layers.LayerNormalization(epsilon=1e-6)(x)
-        attention = layers.MultiHeadAttention(
-            config.num_heads, config.key_dim, dropout=config.dropout
-        )
-        x = layers.Add()([attention(y, y), x])
-        y = layers.LayerNormalization(epsilon=1e-6)(x)
-        for units in config.mlp_units:
-            y = layers.Dropout(config.dropout)(layers.Dense(units, "gelu")(y))
-        x = layers.Add()([y, x])
-    x = layers.LayerNormalization(epsilon=1e-6)(x)
-    flatten = config.pooling == "flatten"
-    x = layers.Flatten()(x) if flatten else layers.GlobalAveragePooling1D()(x)
-    x = layers.Dropout(config.head_dropout)(x)
-    for units in config.head_units:
-        x = layers.Dropout(config.head_dropout)(layers.Dense(units, "gelu")(x))
-    return keras.Model(images, layers.Dense(config.num_classes, dtype="float32")(x))
-
-
-def plain_resnet(config):
-    """ResNet101V2 under the report's head, with Keras' own augmentation."""
-    import keras
-    from keras import layers
-
-    images = keras.Input(config.input_shape)
-    x = plain_augmentation(images, config.augmentation)
-    trunk = keras.applications.ResNet101V2(
-        include_top=False, weights=None, input_shape=config.input_shape
-    )
-    x = layers.Flatten()(trunk(x))
-    for units in config.head_units:
-        x = layers.Dense(units, "relu")(x)
-        x = layers.GaussianDropout(config.head_dropout)(x)
-    return keras.Model(images, layers.Dense(config.num_classes, dtype="float32")(x))
+def supervised_keras(preset, batch):
+    """The same from layers of Keras alone."""
+    return keras_bfloat16(PRESETS[SUPERVISED], batch)
 
 
 def keras_hub(preset, batch):
@@ -319,6 +263,8 @@ CONTENDERS = {
     "vitlib, float32": vitlib_float32,
     "Keras layers, bfloat16": keras_bfloat16,
     "Keras layers, float32": keras_float32,
+    "supervised by vitlib, bfloat16": supervised_vitlib,
+    "supervised by Keras layers, bfloat16": supervised_keras,
     "KerasHub, bfloat16": keras_hub,
     "vit-pytorch, bfloat16": vit_pytorch,
     "vit-pytorch, bfloat16, compiled": vit_pytorch_compiled,
@@ -329,7 +275,7 @@ CONTENDERS = {
 
 def is_keras(name):
     """Whether a contender runs on Keras' backend; the others are PyTorch."""
-    return name.startswith(("vitlib", "Keras"))
+    return name.startswith(("vitlib", "Keras", "supervised"))
 
 
 def takes(name, model):
@@ -337,7 +283,9 @@ def takes(name, model):
     config = PRESETS[MODELS[model]].model
     if name.startswith(("vitlib", "Keras layers")):
         return True
-    return isinstance(config, ViTConfig) and not config.stem_filters
+    if name.startswith("supervised"):  # beside what learns without labels
+        return model == "masked"
+    return type(config) is ViTConfig and not config.stem_filters
 
 
 def main(name, model, batch):

@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -11,9 +12,18 @@ import nbformat
 import numpy as np
 import pytest
 
-from vitlib import COMPACT_VIT, REPORT_RESNET, REPORT_VIT, build_resnet, build_vit
+from vitlib import (
+    COMPACT_VIT,
+    PRESETS,
+    REPORT_RESNET,
+    REPORT_VIT,
+    build_resnet,
+    build_vit,
+)
+from vitlib.models.masked_autoencoder import build_masked_autoencoder
 
 ROOT = Path(__file__).resolve().parents[1]
+MASKED = PRESETS["masked"].model
 RECORDS = sorted((ROOT / "benchmarks/records").glob("*.json"))
 
 
@@ -38,23 +48,29 @@ def run(script, *arguments):
         (REPORT_VIT, build_vit),
         (COMPACT_VIT, build_vit),
         (REPORT_RESNET, build_resnet),
+        (MASKED, build_masked_autoencoder),
     ],
-    ids=["report", "compact", "resnet"],
+    ids=["report", "compact", "resnet", "masked"],
 )
 def test_the_plain_model_has_the_same_weights_and_no_layer_of_vitlib(
     config, build, module
 ):
-    contenders = module("contenders")
-    plain = contenders.plain_vit if build is build_vit else contenders.plain_resnet
-    shapes = [
-        sorted(int(np.prod(w.shape)) for w in model.trainable_weights if w.shape)
-        for model in (build(config), plain(config))
-    ]
-    assert sum(shapes[0]) == sum(shapes[1])
-    layers = plain(config)._flatten_layers()
+    plain = module("plain_models").build_plain(config)
+    assert count(plain) == count(build(config))
+    layers = plain._flatten_layers()
     assert not [
         layer for layer in layers if type(layer).__module__.startswith("vitlib")
     ]
+
+
+def count(model):
+    """How many numbers of a model are trained."""
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def test_the_supervised_encoder_is_that_of_the_masked_autoencoder(module):
+    supervised = asdict(PRESETS[module("contenders").SUPERVISED].model)
+    assert supervised == {name: asdict(MASKED)[name] for name in supervised}
 
 
 def test_contenders_of_keras_take_turns_and_are_compared(tmp_path):
@@ -70,6 +86,17 @@ def test_contenders_of_keras_take_turns_and_are_compared(tmp_path):
         assert len(found["seconds_of_steps"]) == 2
         assert found["input_images_per_second"] > found["images_per_second"]
     assert results[0]["flops_per_image"] == results[1]["flops_per_image"]
+
+
+def test_a_masked_step_is_timed_beside_a_supervised_one(tmp_path):
+    record = tmp_path / "masked.json"
+    names = ["Keras layers, bfloat16", "supervised by vitlib, bfloat16"]
+    options = "--model masked --batch 4 --rounds 1 --steps 1".split()
+    run("training_speed.py", *options, "--json", record, "--only", *names)
+    results = json.loads(record.read_text())["results"]
+    assert [found["contender"] for found in results] == names
+    flops = [found["flops_per_image"] for found in results]
+    assert flops[0] < flops[1] / 2
 
 
 def test_a_point_of_a_curve_is_measured_in_a_process_of_its_own(module):

@@ -48,6 +48,7 @@ OTHER_TESTS = {
     "make",
     "notebooks",
     "own",
+    "plain_models",
     "project",
     "publishing",
     "questions",
