@@ -8,6 +8,8 @@ from vitlib.layers.patch_encoder import PatchEncoder
 from vitlib.layers.positions import PositionEmbedding1D, PositionEmbedding2D
 from vitlib.models.walk import find
 
+SLOPE = -0.75  # of the cubic kernel in PyTorch; -0.5 in TensorFlow and in JAX
+
 
 def resize_table(table, size, axis=0):
     """Interpolates vectors that stand at even distances to another number of them.
@@ -31,6 +33,35 @@ def resize_table(table, size, axis=0):
     places = (np.arange(size) + 0.5) * count / size - 0.5
     degree = min(1, count - 1)  # a single vector stands everywhere
     return make_interp_spline(np.arange(count), table, degree, axis=axis)(places)
+
+
+def resize_bicubic(table, size, axis=0):
+    """As `resize_table`, but with a cubic between four vectors, as PyTorch resizes.
+
+    The places are the same. The cubics have the slope -0.75 of their kernel at 1; from
+    beyond the first or the last vector that one is taken.
+
+    Args:
+        table: Array, its vectors along `axis`.
+        size: Integer n.
+        axis: Integer.
+
+    Returns:
+        Float array with `size` vectors along `axis`.
+
+    Reference:
+        Keys, 1981, equation 4 has the kernel (https://doi.org/10.1109/TASSP.1981.1163711).
+    """
+    count = table.shape[axis]
+    places = (np.arange(size) + 0.5) * count / size - 0.5
+    near = np.floor(places)[:, None] + np.arange(-1, 3)  # (n, 4)
+    t, a = abs(places[:, None] - near), SLOPE
+    inner = (a + 2) * t**3 - (a + 3) * t**2 + 1  # up to a distance of 1
+    outer = a * (t**3 - 5 * t**2 + 8 * t - 4)  # up to 2
+    weights = np.where(t <= 1, inner, outer)
+    taken = np.take(table, np.clip(near, 0, count - 1).astype(int), axis)
+    taken = np.moveaxis(taken, (axis, axis + 1), (0, 1))
+    return np.moveaxis(np.einsum("nk,nk...->n...", weights, taken), 0, axis)
 
 
 def _resize_1d(old, new):
