@@ -23,6 +23,7 @@ from vitlib import (
 )
 from vitlib.config.models import AUGMENTATIONS, POSITIONS
 from vitlib.layers.augment import Augmentation
+from vitlib.layers.class_token import ClassToken
 from vitlib.layers.dropout import Dropout
 from vitlib.layers.masking import AddedLoss, HiddenError, MaskTokens, RandomMasking
 from vitlib.layers.normalize import Normalization
@@ -44,6 +45,7 @@ EXAMPLES = [
         {"projection_dim": 16, "position": "2d", "grid_size": (2, 3)},
         PATCHES,
     ),
+    (ClassToken, {}, TOKENS),
     (SelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
     (RelativeSelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
     (SinCosPosition2D, {"grid_size": (2, 3)}, TOKENS),
@@ -76,6 +78,7 @@ ARGUMENTS = {
             invalid=GRID.invalid.filter(lambda v: v is not None)
         ),
     },
+    ClassToken: {},
     SelfAttention: ATTENTION,
     RelativeSelfAttention: ATTENTION,
     SinCosPosition2D: {"grid_size": GRID},
@@ -118,6 +121,8 @@ def calls(draw, layer):
         if kind and kind.needs_grid:
             given |= {"grid_size": (rows, columns), "projection_dim": 2 * even}
         return given, (places, side), (places, given["projection_dim"])
+    if layer is ClassToken:
+        return {}, (places, size), (places + 1, size)
     if issubclass(layer, SelfAttention):
         rate = draw(st.sampled_from([0.0, 0.5]))
         given = {"num_heads": rows, "key_dim": columns, "dropout": rate}

@@ -28,6 +28,8 @@ _MODULES = {
     "models.build": "build_model",
     "models.masked_autoencoder": "build_masked_autoencoder reconstruct",
     "models.flops": "count_flops",
+    "models.hub": "load_hub_preset",
+    "models.pretrained": "load_pretrained",
     "models.resnet": "build_resnet build_small_resnet",
     "models.resize": "resize_positions",
     "models.transfer": "begin_with",
