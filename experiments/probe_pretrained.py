@@ -46,7 +46,8 @@ def embed(model, images):
     parts = []
     for start in range(0, len(images), BATCH):
         found = model.predict_on_batch(images[start : start + BATCH])
-        parts.append([[x[:, 0], x[:, 1:].mean(axis=1)] for x in found])
+        pooled = [[x[:, 0], x[:, 1:].mean(axis=1)] for x in found]
+        parts.append(np.array(pooled))  # a copy, so that the tokens can go
     return np.concatenate(parts, axis=2)
 
 
