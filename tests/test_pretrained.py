@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from vitlib import Dataset, limit_train, load_pretrained
+from vitlib import Dataset, limit_train, load_pretrained, load_run
 from vitlib.data.splits import make_split
 from vitlib.layers.augment import Augmentation
 from vitlib.models import pretrained
@@ -329,3 +329,12 @@ def test_the_script_writes_a_whole_record(script, monkeypatch, tmp_path, capsys)
     require_whole(record, blocks=2)
     assert record["images"] == {"train": 300, "validation": 100, "test": 200}
     assert capsys.readouterr().out.count("pixels") == 4
+
+
+def test_the_committed_record_is_whole_and_of_the_data_of_the_trainings():
+    record = json.loads((ROOT / "benchmarks/records/frozen.json").read_text("utf-8"))
+    require_whole(record, blocks=12)
+    assert record["image_size"] == 112 and record["images"]["test"] >= 2_000
+    run = load_run(ROOT / "results/data-size/small-vit-train-images-2500-seed0.json")
+    assert record["fingerprint"] == run.data["fingerprint"]
+    assert 25 * 100 == run.data["train"] <= record["images"]["train"]
