@@ -173,7 +173,7 @@ def sessions(title):
 @pytest.mark.parametrize(
     ("title", "count", "length"),
     [("one session", 1, 180), ("two sessions", 2, 180), ("four sessions", 4, 135)]
-    + [("slots of 90 minutes", 6, 90)],
+    + [("slots of 90 minutes", 7, 90)],
 )
 def test_the_rows_of_a_plan_follow_each_other_and_fill_the_session(
     title, count, length

@@ -66,6 +66,8 @@ class Seconds(_Chapter):
     def text(content, chapter):
         """Writes the sentence in MyST."""
         record = json.loads(content)
+        if chapter not in record["seconds"]:  # a new one
+            return "Nobody has timed its cells yet."
         cores, name = record["device"]["cores"], record["device"]["name"]
         long = sorted(record["sections"][chapter].items(), key=lambda pair: -pair[1])
         parts = [f"*{title}* {time:.0f}" for title, time in long if time >= SHOWN]
