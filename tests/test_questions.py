@@ -1,12 +1,14 @@
 """The bank of questions: whole, with right answers, and the same in all files."""
 
 import html
+import itertools
 import math
 import re
 import xml.etree.ElementTree as ET
 import zipfile
 from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -24,7 +26,8 @@ from keras import ops
 import vitlib
 from vitlib.data import archive
 from vitlib.data.shapes import KINDS
-from vitlib.inspection import introspect
+from vitlib.inspection import introspect, probes
+from vitlib.layers import masking
 from vitlib.training import instruments, tasks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -287,6 +290,59 @@ def mean_of_batches():
     return f"{100 * np.mean(batches):.0f} %, while {100 * right.mean():.0f} % are right"
 
 
+def spread_of_a_threshold():
+    hidden = np.random.default_rng(0).random((100_000, 64)) < 0.75
+    return f"about {hidden.sum(axis=1).std():.1f} patches"
+
+
+def way_back():
+    return f"`{np.argsort([3, 0, 2, 1]).tolist()}`"
+
+
+def error_of_zeros():
+    patches = np.random.default_rng(0).uniform(0, 255, (4, 16, 48))
+    target = ops.convert_to_numpy(masking.standardize(patches))
+    return f"{np.mean(target**2):.2g}, the variance"
+
+
+def share_of_a_block():
+    def work(tokens, width):
+        return tokens * 8 * width**2 + 2 * tokens**2 * width
+
+    sizes = itertools.product((4, 64, 4096, 4**9), (1, 128, 1024))
+    shares = [work(n // 4, width) / work(n, width) for n, width in sizes]
+    assert 1 / 16 < min(shares) < 0.07 and 0.24 < max(shares) < 1 / 4
+    return "Between a sixteenth and a quarter"
+
+
+def left_of_an_hour():
+    return f"{(60 * 60 - 1_000_000 // 500) * 200:,}"
+
+
+def weights_of_another_size():
+    tiny = vitlib.PRESETS["tuned-tiny"].model
+    small, large = (
+        vitlib.build_encoder(replace(tiny, image_size=side)).weights
+        for side in (32, 48)
+    )
+    pairs = zip(small, large, strict=True)
+    other = {one.path for one, two in pairs if one.shape != two.shape}
+    assert other and all("position" in path for path in other)
+    return "positions"
+
+
+def votes():
+    angles = np.radians([10, 20, 30, 40, 50, 60])
+    features = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    features = np.concatenate([features, -features])  # their mean is 0
+    labels = np.array([3, 5, 5, 8, 8, 8] + 6 * [0])
+    new = np.array([[1.0, 0.0]])
+    one, three, six = (
+        probes.nearest_neighbors(features, labels, new, k).item() for k in (1, 3, 6)
+    )
+    return f"{one}, {three} and {six}"
+
+
 COMPUTED = {
     "patches-tokens": tokens,
     "patches-which": patch_of_a_pixel,
@@ -316,6 +372,13 @@ COMPUTED = {
     "debugging-crop": crops,
     "debugging-scale-after": scale_after,
     "debugging-batch-mean": mean_of_batches,
+    "pretraining-threshold": spread_of_a_threshold,
+    "pretraining-inverse": way_back,
+    "pretraining-zero": error_of_zeros,
+    "pretraining-quarter": share_of_a_block,
+    "pretraining-hour": left_of_an_hour,
+    "pretraining-larger-image": weights_of_another_size,
+    "pretraining-vote": votes,
 }
 
 
