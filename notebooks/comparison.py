@@ -981,9 +981,9 @@ Table(columns, tuple(rows))
 # bias."** The report has one run of one ViT, whose answer is constant. A constant answer scores
 # 1 % after any number of images, so this run says nothing about data. The sentence needs a ViT
 # that learns, trained on several amounts of data, with and without pre-training. The repaired
-# recipe and the runs on fewer images begin to speak to it; nothing in this course is pre-trained.
-# And a ViT has *less* inductive bias than a ResNet: its task is not to overcome one, but perhaps
-# to learn what it lacks.
+# recipe and the runs on fewer images begin to speak to it, and [](#sec-pretraining) pre-trains an
+# encoder. And a ViT has *less* inductive bias than a ResNet: its task is not to overcome one, but
+# perhaps to learn what it lacks.
 #
 # **"Convolutional Inductive bias is useful for smaller datasets ..."** The report has a ResNet at
 # 47.93 %, and nothing that works to compare it with. In our live experiment the ResNet leads on
@@ -1053,7 +1053,7 @@ Table(columns, tuple(rows))
 #   ViT, may reach more than any row of the tables.
 # * Arithmetic is counted from the shapes of layers. Memory, and the time that data take to
 #   move, are not in it.
-# * Nothing is pre-trained here. Most ViTs in use are.
+# * Nothing is pre-trained in this chapter. Most ViTs in use are; [](#sec-pretraining) tries it.
 # * Accuracy is one measure. Two models with the same accuracy can be wrong about different
 #   images.
 #
