@@ -14,6 +14,7 @@ from vitlib.records.runs import load_run, record_path
 from vitlib.studies import PRESETS
 from vitlib.studies.experiment import OPTIONS, plan
 from vitlib.training.instruments import READINGS
+from vitlib.training.tasks import TASKS
 
 RESULTS = Path(__file__).parents[1] / "results"
 RECORDS = sorted(RESULTS.glob("*/*.json"))
@@ -37,8 +38,9 @@ def override(config, overrides):
 
 def has_known_overrides(run):
     preset = PRESETS[run.preset]
-    known = asdict(preset.model) | asdict(preset.train)
-    return set(run.overrides) <= {*known, "train_images", "evaluation_images"}
+    known = {*asdict(preset.model), *asdict(preset.train)}
+    known |= {"train_images", "evaluation_images", "initial"}
+    return set(run.overrides) <= known
 
 
 def has_the_model_of_its_preset(run):
@@ -85,9 +87,18 @@ def has_the_instruments_of_its_study(run):
 
 
 def has_its_best_epoch(run):
-    """The first of those with the highest validation top-1."""
-    top1 = run.history["val_top1"]
-    return run.best_epoch == (top1.index(max(top1)) + 1 if top1 else None)
+    """The first of those with the best validation score, of those its task goes by."""
+    task = TASKS[run.task]
+    scores = run.history[f"val_{task.monitor}"]
+    best = {"max": max, "min": min}[task.mode]
+    return run.best_epoch == (scores.index(best(scores)) + 1 if scores else None)
+
+
+def begins_as_its_overrides_say(run):
+    """Without the weights of another run, or with those of the run that is named."""
+    record = run.initial and run.initial["record"].rpartition("/")[2]
+    name = run.overrides.get("initial")
+    return record == (name and f"{name}-seed{run.seed}.json")
 
 
 def has_the_seconds_of_its_epochs(run):
@@ -101,6 +112,8 @@ def has_parameters_that_add_up(run):
 
 def has_accuracies_in_order(run):
     """The label among the first five wherever it is the first."""
+    if "top1" not in TASKS[run.task].scores:
+        return True
     pairs = [("top1", "top5"), ("val_top1", "val_top5")]
     columns = [(run.history[one], run.history[five]) for one, five in pairs]
     columns += [([run.test["top1"]], [run.test["top5"]])] if run.test else []
@@ -124,6 +137,7 @@ CHECKS = (
     has_every_epoch,
     has_the_instruments_of_its_study,
     has_its_best_epoch,
+    begins_as_its_overrides_say,
     has_the_seconds_of_its_epochs,
     has_parameters_that_add_up,
     has_accuracies_in_order,
@@ -197,6 +211,10 @@ def failed_after(epochs):
 OVERRIDDEN = changed("model", position="2d") | {"overrides": {"position": "2d"}}
 UNITS = changed("model", head_units=[512]) | {"overrides": {"head_units": [512]}}
 FEWER = changed("data", train=2_500) | {"overrides": {"train_images": 2_500}}
+BEGUN = {
+    "overrides": {"initial": "masked"},
+    "initial": {"record": "pretraining/masked-seed0.json", "digest": "0" * 64},
+}
 SHORTER = {
     "overrides": {"epochs": 3},
     "history": make_history(3),
@@ -213,6 +231,7 @@ SHORTER = {
         OVERRIDDEN,
         UNITS,
         FEWER,
+        BEGUN,
         SHORTER,
         failed_after(0),
         failed_after(29),
@@ -250,6 +269,10 @@ TAMPERED = [
     (has_the_instruments_of_its_study, {"history": UNWATCHED}),
     (has_its_best_epoch, {"best_epoch": 29}),
     (has_its_best_epoch, changed("history", val_top1=[0.01] * 30)),
+    (has_its_best_epoch, {"task": "reconstruction", "best_epoch": 1}),
+    (begins_as_its_overrides_say, BEGUN | {"overrides": {}}),
+    (begins_as_its_overrides_say, BEGUN | {"overrides": {"initial": "old-classes"}}),
+    (begins_as_its_overrides_say, BEGUN | {"initial": None}),
     (has_the_seconds_of_its_epochs, {"seconds": 45.1}),
     (has_parameters_that_add_up, changed("parameters", trainable=45_923_301)),
     (has_accuracies_in_order, changed("test", top1=0.76)),
@@ -265,7 +288,8 @@ def test_a_record_in_which_one_thing_differs_is_found(check, changes):
 
 
 def test_every_check_is_used_and_finds_something():
-    checks = {value for name, value in globals().items() if name.startswith("has_")}
+    named = ("has_", "begins_")
+    checks = {value for name, value in globals().items() if name.startswith(named)}
     assert checks == set(CHECKS) == {check for check, _ in TAMPERED}
 
 

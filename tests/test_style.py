@@ -73,7 +73,7 @@ ON_ONE_BACKEND = {
     "notebooks": "the notebooks' outputs are those of TensorFlow",
     "own": "the program of the page trains for minutes",
     "questions": "the answers compute, and are the same on each backend",
-    "results": "reads records; READINGS is a tuple of names",
+    "results": "reads records; TASKS and READINGS are names and rules",
     "runs": "draw_order is NumPy's",
 }
 
