@@ -203,7 +203,7 @@ def test_what_is_printed_waits_for_a_key(decks, name):
     asked = [html for html in page.slides if '<pre class="output">' in html]
     assert len(asked) >= 5
     programs = [html for html in page.slides if "<pre><code>" in html]
-    assert len(programs) >= 15
+    assert len(programs) >= 10
 
 
 @each_chapter
