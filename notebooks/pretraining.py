@@ -641,13 +641,13 @@ assert float(rows[1][-1]) - float(rows[0][-1]) > 5
 
 # %% mystnb={"figure": {"caption": "Validation accuracy on CIFAR-100 with 2,500 labelled images against the work done so far, a line for each seed. Blue: from random weights. Orange: from a masked autoencoder, whose pre-training ends at the dotted line.", "name": "fig-pretraining-work"}, "image": {"alt": "Two kinds of curves over the work. Two blue ones start at the left, nearly on top of each other, and flatten early. An orange one starts behind a dotted line in the right half, is above the end of the blue ones after its second point, and rises on."}}
 fig, ax = plt.subplots(figsize=(5.6, 3.4))
-for (words, group), color in zip(groups.items(), ("C1", "C0"), strict=True):
-    for each in group:
+for words, color in zip(names.values(), ("C0", "C1"), strict=True):
+    for each in groups[words]:
         done = work(each)
         if words == "masked autoencoder":
             done += spent[each.seed]
         top1 = 100 * np.array(each.history["val_top1"])
-        label = words if each is group[0] else None
+        label = words if each is groups[words][0] else None
         ax.plot(done, top1, "o-", color=color, label=label)
 ax.axvline(spent[0], color="C1", linestyle=":")
 ax.set(xlabel="work (TFLOP)", ylabel="validation top-1 (%)", ylim=(0, None))
@@ -770,7 +770,7 @@ for tokens, color in (("mean of patches", "C0"), ("class token", "C1")):
 )
 ax.axhline(pixels, color="0.4", linestyle=":", label="raw pixels")
 ax.set(xlabel="after block", ylabel="validation top-1 (%)", ylim=(0, 50))
-ax.legend(loc="lower right")
+ax.legend(loc="upper left")
 plt.show()
 
 # %%
@@ -783,6 +783,7 @@ print(f"seeds: {len(top1)}")
 # %% tags=["remove-cell"]
 # What the text says of it.
 assert rows[-1][-1] > 2.5 * np.mean(top1)
+
 
 # %% [markdown]
 # A frozen encoder and a linear map read about three times as many classes right from these 2,500
@@ -1068,7 +1069,6 @@ checks.check_gain(gain)
 scratch, tuned = (0.312, 0.301, 0.304), (0.331, 0.322, 0.345)
 points, reach = gain(scratch, tuned)
 print(f"gain: {points:.1f} points, give or take {reach:.1f}")
-
 
 # %% [markdown]
 # :::{solution-end}
