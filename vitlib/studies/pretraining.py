@@ -47,9 +47,7 @@ MASKED_TINY_VIT = MaskedAutoencoderConfig(
 MASKED_TINY_TRAIN = replace(
     TINY_TRAIN, epochs=4, steps_per_epoch=312, batch_size=32, learning_rate=3e-3
 )
-TUNED_TINY_TRAIN = replace(
-    TINY_TRAIN, epochs=6, steps_per_epoch=40, learning_rate=3e-3
-)
+TUNED_TINY_TRAIN = replace(TINY_TRAIN, epochs=6, steps_per_epoch=40, learning_rate=3e-3)
 
 
 def tuned(initial, **options):
