@@ -63,7 +63,6 @@ data_set: str = "shapes"  # "shapes" or "cifar100"
 seed: int = 0  # of everything random
 
 # %%
-import json
 from dataclasses import replace
 
 import keras
@@ -478,6 +477,7 @@ def features(start, images):
     return np.concatenate(tokens).astype("float32").mean(axis=1)
 
 
+# %%
 def read(probe, choices, old, new):
     """Chooses on validation images. Returns the accuracy on test images."""
     labels = few.train.labels[:labelled]
@@ -612,6 +612,7 @@ names = {
 }
 
 
+# %%
 def work(run):
     """Operations until the end of each epoch, in TFLOP, backwards too."""
     return 3e-12 * np.array(images_at_epochs(run)) * run.flops_per_image
@@ -726,6 +727,8 @@ plt.show()
 # None of the package's code runs.
 
 # %% tags=["nbval-ignore-output"]
+import json
+
 try:
     pretrained = vitlib.load_pretrained(image_size=112)
     print(f"{pretrained.count_params():,} weights")
@@ -753,21 +756,26 @@ rows = [
 columns = "reader", "features", "after block", "test top-1 (%)"
 Table(columns, tuple((*words, f"{top1:.1f}") for *words, top1 in rows))
 
-# %% mystnb={"figure": {"caption": "Validation accuracy of a linear probe on CIFAR-100 with 25 labelled images of each class, after each block of the pre-trained ViT. Dotted: the same probe on raw pixels. No weight was trained.", "name": "fig-pretraining-depth"}, "image": {"alt": "Two rising curves over the blocks 1 to 12, far above a dotted line for raw pixels. The curve for the mean of the patches is ahead in the first nine blocks and then flat; the one for the class token starts lower and ends highest."}}
-fig, ax = plt.subplots(figsize=(5.6, 3.2))
-for tokens, color in (("mean of patches", "C0"), ("class token", "C1")):
-    depth = {
+# %%
+depths = {
+    tokens: {
         row["block"]: 100 * row["validation"]
         for row in probes
         if (row["probe"], row["tokens"]) == ("ridge", tokens)
         and isinstance(row["block"], int)
     }
-    ax.plot(depth.keys(), depth.values(), "o-", color=color, label=tokens)
+    for tokens in ("mean of patches", "class token")
+}
 (pixels,) = (
     100 * row["validation"]
     for row in probes
     if (row["probe"], row["tokens"]) == ("ridge", "pixels")
 )
+
+# %% mystnb={"figure": {"caption": "Validation accuracy of a linear probe on CIFAR-100 with 25 labelled images of each class, after each block of the pre-trained ViT. Dotted: the same probe on raw pixels. No weight was trained.", "name": "fig-pretraining-depth"}, "image": {"alt": "Two rising curves over the blocks 1 to 12, far above a dotted line for raw pixels. The curve for the mean of the patches is ahead in the first nine blocks and then flat; the one for the class token starts lower and ends highest."}}
+fig, ax = plt.subplots(figsize=(5.6, 3.2))
+for (tokens, depth), color in zip(depths.items(), ("C0", "C1"), strict=True):
+    ax.plot(depth.keys(), depth.values(), "o-", color=color, label=tokens)
 ax.axhline(pixels, color="0.4", linestyle=":", label="raw pixels")
 ax.set(xlabel="after block", ylabel="validation top-1 (%)", ylim=(0, 50))
 ax.legend(loc="upper left")

@@ -34,7 +34,7 @@ MASKED_LARGE_VIT = MaskedAutoencoderConfig(
     **asdict(LARGE.model), decoder_dim=192, decoder_heads=6
 )
 MASKED_LARGE_TRAIN = replace(
-    LARGE.train, epochs=400, batch_size=512, learning_rate=2e-3, warmup_epochs=20
+    LARGE.train, epochs=400, batch_size=512, learning_rate=2e-3, warmup_epochs=4
 )
 
 # For a chapter that is read on a laptop. Patches of 4 x 4 pixels: what a tile of the
