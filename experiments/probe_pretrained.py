@@ -25,7 +25,7 @@ import keras
 import numpy as np
 
 from vitlib import limit_train, load_cifar100
-from vitlib.data.splits import limit_evaluation
+from vitlib.data.splits import first_rows, limit_evaluation
 from vitlib.inspection.probes import nearest_neighbors, ridge_probe
 from vitlib.models.pretrained import PACKAGE, SHA256, load_pretrained
 from vitlib.records.tables import Table
@@ -49,12 +49,6 @@ def embed(model, images):
         pooled = [[x[:, 0], x[:, 1:].mean(axis=1)] for x in found]
         parts.append(np.array(pooled))  # a copy, so that the tokens can go
     return np.concatenate(parts, axis=2)
-
-
-def first_of_each(labels, count):
-    """The places of the first images of each class, as `limit_train` takes them."""
-    groups = [np.flatnonzero(labels == label)[:count] for label in range(CLASSES)]
-    return np.sort(np.concatenate(groups))
 
 
 def accuracy(probe, setting, features, labels, split):
@@ -93,7 +87,7 @@ def measure(features, labels, per_class):
         List of rows: kind, probe, setting, accuracy on validation; and on test for what
         validation prefers: of pixels and of tokens, one row a probe.
     """
-    rows = first_of_each(labels["train"], per_class)
+    rows = first_rows("training", labels["train"], CLASSES, CLASSES * per_class)
     few = labels | {"train": labels["train"][rows]}
     found = []
     for (block, tokens), splits in features.items():

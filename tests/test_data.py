@@ -17,7 +17,8 @@ from vitlib.data.cifar100 import _split_rows, load_cifar100
 from vitlib.data.download import ARCHIVE_NAME
 from vitlib.data.sets import DATA_SETS, load_data_set
 from vitlib.data.shapes import load_shapes
-from vitlib.data.splits import limit_evaluation, limit_train
+from vitlib.data.noise import load_noise
+from vitlib.data.splits import limit_evaluation, limit_train, take_classes
 
 PARTS = ("train", "validation", "test")
 
@@ -359,3 +360,41 @@ def test_the_embedded_set_knows_where_its_shapes_are():
                 array[0], getattr(whole, name)[same.index(True)]
             )
     assert len(limited.train.masks) == len(limited.train.labels) == 300
+
+
+def test_noise_is_uniform_and_the_same_everywhere():
+    dataset = load_noise(train=300, validation=20, test=10)
+    check_arrays(dataset, 300, 20, 10)
+    check_same(dataset, load_noise(300, 20, 10))
+    counts = np.bincount(dataset.train.images.ravel(), minlength=256)
+    expected = dataset.train.images.size / 256
+    # The sum of squares of 256 counts with a fixed sum: 255, give or take 23.
+    assert abs(((counts - expected) ** 2 / expected).sum() - 255) < 4 * 23
+    pixels = dataset.train.images.reshape(300, -1).astype(float)
+    neighbours = np.corrcoef(pixels[:, :-1].ravel(), pixels[:, 1:].ravel())[0, 1]
+    assert abs(neighbours) < 4 / np.sqrt(pixels.size)
+    first = load_noise(300, 20, 10, seed=1)
+    assert first.fingerprint != dataset.fingerprint
+    assert not set(images_of(dataset.train)) & set(images_of(dataset.test))
+
+
+def test_a_part_of_the_classes_has_their_images_and_counts_from_0(dataset):
+    chosen = [97, 3, 50]
+    part = take_classes(dataset, chosen, "three")
+    assert part.name == "three" and part.fingerprint == dataset.fingerprint
+    assert part.class_names == tuple(dataset.class_names[label] for label in chosen)
+    for name in PARTS:
+        whole, kept = getattr(dataset, name), getattr(part, name)
+        pairs = zip(whole.images, whole.labels, strict=True)
+        expected = [(x.tobytes(), chosen.index(y)) for x, y in pairs if y in chosen]
+        found = zip(images_of(kept), kept.labels, strict=True)
+        assert list(found) == expected and expected
+
+
+def test_the_parts_of_the_real_set_have_the_sizes_that_runs_record(real):
+    for name, classes in (("cifar100-old", 80), ("cifar100-new", 20)):
+        part, source = load_data_set(name, find_real_folder()), DATA_SETS[name]
+        assert len(part.class_names) == classes
+        sizes = len(part.train.labels), len(part.test.labels)
+        assert sizes == (source.train, source.test)
+    assert len(load_data_set("noise").train.labels) == DATA_SETS["noise"].train

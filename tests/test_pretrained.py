@@ -269,13 +269,6 @@ def made_up_data(_):
     return Dataset("cifar100", "0", tuple(map(str, range(100))), *splits)
 
 
-def test_the_first_images_of_each_class_are_those_of_a_training(script):
-    dataset = made_up_data(None)
-    few = limit_train(dataset, 200).train
-    rows = script.first_of_each(dataset.train.labels, 2)
-    np.testing.assert_array_equal(dataset.train.images[rows], few.images[: few.size])
-
-
 def test_validation_chooses_and_the_test_images_are_touched_once(script):
     splits = ("train", "validation", "test")
     labels = {name: hundred_classes(200).labels for name in splits}

@@ -201,9 +201,9 @@ def test_what_is_printed_waits_for_a_key(decks, name):
     printed = letters(page.text("output"))
     assert len(printed) > 200 and printed == letters(page.text("output", "fragment"))
     asked = [html for html in page.slides if '<pre class="output">' in html]
-    assert len(asked) >= 5
+    assert len(asked) >= 10
     programs = [html for html in page.slides if "<pre><code>" in html]
-    assert len(programs) >= 10
+    assert len(programs) >= 15
 
 
 @each_chapter

@@ -112,6 +112,21 @@ def test_a_position_goes_with_a_vit_alone(script, executed, capsys, preset, fami
     assert executed == []
 
 
+def test_a_share_of_hidden_patches_goes_with_a_masked_autoencoder(
+    script, executed, capsys
+):
+    said = refuse(script, capsys, "pure-vit", "--mask-ratio", "0.5")
+    rule = "mask_ratio must go with a masked autoencoder."
+    assert said == f"train.py: {rule} Received: pure-vit, a vit.\n"
+    said = refuse(script, capsys, "masked", "--mask-ratio", "1")
+    assert "mask_ratio must be a number that hides at least 1 of 64" in said
+    assert executed == []
+    options = script.parse_arguments(["masked", "--mask-ratio", "0.9"])
+    experiment = script.asked(options)
+    assert experiment.model.num_hidden == 58
+    assert experiment.name == "masked-mask-ratio-0.9"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -1,13 +1,12 @@
 """Draw the embedded data set: two shapes, and how they stand to each other."""
 
-import hashlib
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from vitlib.config.rules import require_integer
-from vitlib.data.splits import Dataset, make_split
+from vitlib.data.splits import Dataset, draw_splits, make_split
 from vitlib.data.tiles import (
     ARRANGEMENTS,
     BACKGROUND_COLOR,
@@ -171,15 +170,11 @@ def load_shapes(train=20_000, validation=2_000, test=2_000, seed=0):
     Raises:
         ValueError: When an argument breaks its rule.
     """
-    counts = {"train": train, "validation": validation, "test": test}
-    for name, count in counts.items():
-        require_integer(name, count, 1)
-    require_integer("seed", seed, 0)
-    digest = hashlib.sha256()
-    splits = {}
-    for stream, (name, count) in enumerate(counts.items()):
-        scenes = draw_shapes(count, (seed, stream))
-        splits[name] = make_split(*vars(scenes).values())
-        digest.update(splits[name].images)
-        digest.update(splits[name].labels.astype("<i4"))
-    return Dataset("shapes", digest.hexdigest(), CLASS_NAMES, **splits)
+    splits, fingerprint = draw_splits(
+        lambda *stream: make_split(*vars(draw_shapes(*stream)).values()),
+        seed,
+        train=train,
+        validation=validation,
+        test=test,
+    )
+    return Dataset("shapes", fingerprint, CLASS_NAMES, **splits)

@@ -1,8 +1,11 @@
 """A data set in three splits, and smaller ones made of it."""
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from vitlib.config.rules import require_integer
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ def limit_train(dataset, images):
         ValueError: When `images` breaks its rule.
     """
     train, classes = dataset.train, len(dataset.class_names)
-    rows = _first_rows("training", train.labels[: train.size], classes, images)
+    rows = first_rows("training", train.labels[: train.size], classes, images)
     rows = np.resize(rows, len(train.labels))  # again from the first, up to this length
     different = images if images < len(rows) else None
     return replace(dataset, train=train.take(rows, different))
@@ -106,9 +109,36 @@ def limit_evaluation(dataset, images):
     classes, kept = len(dataset.class_names), {}
     for name in ("validation", "test"):
         split = getattr(dataset, name)
-        rows = _first_rows(name, split.labels, classes, images)
+        rows = first_rows(name, split.labels, classes, images)
         kept[name] = split.take(rows)
     return replace(dataset, **kept)
+
+
+def draw_splits(draw, seed, **counts):
+    """Draws the splits of a data set, each from a stream of random numbers of its own.
+
+    Args:
+        draw: Function from a number of images and `(seed, stream)` to a `Split`; the
+            streams are 0, 1, ... in the order of the splits.
+        seed: Integer of at least 0.
+        **counts: Integers of at least 1, the number of images of each split.
+
+    Returns:
+        Dict of the splits, and the SHA-256 over the images and the labels (as
+        little-endian int32) of one after the other.
+
+    Raises:
+        ValueError: When an argument breaks its rule.
+    """
+    for name, count in counts.items():
+        require_integer(name, count, 1)
+    require_integer("seed", seed, 0)
+    digest, splits = hashlib.sha256(), {}
+    for stream, (name, count) in enumerate(counts.items()):
+        splits[name] = draw(count, (seed, stream))
+        digest.update(splits[name].images)
+        digest.update(splits[name].labels.astype("<i4"))
+    return splits, digest.hexdigest()
 
 
 def take_classes(dataset, labels, name):
@@ -133,8 +163,21 @@ def take_classes(dataset, labels, name):
     return Dataset(name, dataset.fingerprint, names, **splits)
 
 
-def _first_rows(name, labels, classes, images):
-    """The places of the first `images` images, equally many of each class, in order."""
+def first_rows(name, labels, classes, images):
+    """The places of the first images of each class, equally many of each, in order.
+
+    Args:
+        name: String, what the refusal calls them.
+        labels: Integer array of shape `(n,)`, from 0.
+        classes: Integer, how many there are.
+        images: Integer, a multiple of `classes`, of how many images in all.
+
+    Returns:
+        Integer array of shape `(images,)`.
+
+    Raises:
+        ValueError: When `images` breaks its rule.
+    """
     most = classes * int(np.bincount(labels, minlength=classes).min())
     if type(images) is not int or images not in range(classes, most + 1, classes):
         raise ValueError(

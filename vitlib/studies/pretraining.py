@@ -45,9 +45,14 @@ MASKED_TINY_VIT = MaskedAutoencoderConfig(
     **asdict(TINY_SEEN), mask_ratio=0.5, normalize_patches=False
 )
 MASKED_TINY_TRAIN = replace(
-    TINY_TRAIN, epochs=4, steps_per_epoch=312, batch_size=32, learning_rate=3e-3
+    TINY_TRAIN,
+    epochs=4,
+    steps_per_epoch=312,
+    batch_size=32,
+    learning_rate=3e-3,
+    warmup_epochs=2,
 )
-TUNED_TINY_TRAIN = replace(TINY_TRAIN, epochs=6, steps_per_epoch=40, learning_rate=3e-3)
+TUNED_TINY_TRAIN = replace(TINY_TRAIN, epochs=3, steps_per_epoch=40, learning_rate=3e-3)
 
 
 def tuned(initial, **options):
