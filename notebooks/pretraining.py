@@ -33,7 +33,7 @@
 # * tell three ways to use an encoder apart, and what each of them measures;
 # * compare pre-training with a training from scratch under one budget.
 #
-# **Time:** about 40 minutes to read and run, 80 for all exercises; the cells run in about three
+# **Time:** about 40 minutes to read and run, 80 for all exercises; the cells run in about two
 # minutes.
 #
 # **You need:** patches and attention from [](#sec-patches), positions from [](#sec-positions), a
