@@ -15,9 +15,9 @@ from small_cifar100 import (
 from vitlib.data import shapes
 from vitlib.data.cifar100 import _split_rows, load_cifar100
 from vitlib.data.download import ARCHIVE_NAME
+from vitlib.data.noise import load_noise
 from vitlib.data.sets import DATA_SETS, load_data_set
 from vitlib.data.shapes import load_shapes
-from vitlib.data.noise import load_noise
 from vitlib.data.splits import limit_evaluation, limit_train, take_classes
 
 PARTS = ("train", "validation", "test")

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from vitlib import Dataset, limit_train, load_pretrained, load_run
+from vitlib import Dataset, load_pretrained, load_run
 from vitlib.data.splits import make_split
 from vitlib.layers.augment import Augmentation
 from vitlib.models import pretrained

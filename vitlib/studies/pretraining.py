@@ -73,9 +73,12 @@ STUDY = Study(
         "masked-tiny": Preset(MASKED_TINY_VIT, MASKED_TINY_TRAIN, "shapes"),
         "tuned-tiny": Preset(TINY_SEEN, TUNED_TINY_TRAIN, "shapes"),
         "masked": Preset(MASKED_VIT, MASKED_TRAIN),
-        # What does it need to see? Drawn scenes, twice as often, and plain noise.
+        # What does it need to see? Drawn scenes, twice as often, and plain noise. A
+        # scene that is flipped is one of another class, so none is.
         "masked-shapes": Preset(
-            MASKED_VIT, replace(MASKED_TRAIN, epochs=2 * MASKED_EPOCHS), "shapes"
+            replace(MASKED_VIT, augmentation="none"),
+            replace(MASKED_TRAIN, epochs=2 * MASKED_EPOCHS),
+            "shapes",
         ),
         "masked-noise": Preset(MASKED_VIT, MASKED_TRAIN, "noise"),
         # Both losses at once, as in Das et al., 2024: a step costs as much as both.
