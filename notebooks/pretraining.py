@@ -552,9 +552,9 @@ if (profile, data_set) == ("quick", "shapes"):
 # encoder change. We do so from both starts, with the same few images, steps and rate.
 #
 # If the pre-trained start turns out to be better, we want to know why. It may have learned what
-# shapes look like, or no more than where each patch lies. A third start separates the two: random
-# weights, but with positions that are given by sines and cosines ([](#sec-positions)), so that
-# nobody has to learn them.
+# shapes look like, or no more than where each patch lies. A third start helps to tell these apart:
+# random weights, but with positions that are given by sines and cosines ([](#sec-positions)), so
+# that nobody has to learn them.
 
 # %% tags=["nbval-ignore-output"]
 fixed = replace(config, position="sincos")
@@ -595,8 +595,8 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # The recorded runs use CIFAR-100. The encoder is that of the small ViT of [](#sec-comparison). It
 # is pre-trained on the 40,000 training images, without their labels, for 25 epochs with three
-# quarters of the patches hidden. (The 10,000 validation images take no part in it.) Then it is
-# fine-tuned for 4 epochs on 2,500 labelled images, 25 of each class.
+# quarters of the patches hidden. (Of the 10,000 validation images only the error is used, to
+# choose the epoch.) Then it is fine-tuned for 4 epochs on 2,500 labelled images, 25 of each class.
 #
 # The other side is the study of [](#sec-comparison) on few images: the same small ViT, from random
 # weights, on the same 2,500 images for 8 epochs. Its rate is that of fine-tuning; it has a dropout
@@ -678,8 +678,9 @@ print(f"the lead of pre-training: {lead:.1f} points")
 
 # %% [markdown]
 # The lead is several times the widest of these distances. Neither recipe was searched for, and the
-# two differ in dropout and smoothing, so the size of the lead is that of these two recipes. A
-# training from scratch for as many minutes, without dropout, and more seeds of both are planned.
+# two differ in dropout, smoothing and warm-up, so the size of the lead is that of these two
+# recipes. A training from scratch for as many minutes, without dropout, and more seeds of both are
+# planned.
 #
 # :::{exercise} The budget
 # :label: ex-pretraining-budget
@@ -808,9 +809,10 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 # %% [markdown]
 # A frozen encoder and a linear map read about three times as many classes right from these 2,500
 # images as our small ViT, trained on them for 8 epochs from random weights. Mind what is compared:
-# another and larger model, enlarged images, and a training on images that nobody names. That is
-# the point. With few images of one's own, what was learned elsewhere decides, and in this form the
-# report's sentence is right.
+# a larger model, enlarged images, and a training on images that nobody names. Which of them has
+# which part in the lead, these runs do not tell. The probe by itself has none: from raw pixels it
+# reads less than our small ViT. So with few images of one's own it pays to begin with what was
+# learned elsewhere, and in this form the report's sentence holds.
 #
 # With a network you need no package of doubtful origin. `pip install keras-hub`, and
 # `vitlib.load_hub_preset("dinov2_small", image_size=112)` downloads DINOv2-small itself, with its
@@ -844,8 +846,9 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 # * The live runs have one seed each; the recorded ones have as many as their table says.
 # * Nobody searched the rates of pre-training and fine-tuning, nor those of the training from
 #   scratch, with equal effort.
-# * Masked autoencoders are one way to learn without labels. Others compare two views of an image,
-#   and their features are easier to read with a probe {cite:p}`caron2021`.
+# * Masked autoencoders are one way to learn without labels. Others compare two views of an image
+#   {cite:p}`caron2021`. {cite:t}`he2022` find the features of such a method easier to read with
+#   a linear probe, and worse as soon as a block is fine-tuned (their figure 9).
 # * Few labels are not few images. The encoder has seen all training images, a training from
 #   scratch the labelled ones alone. Without a pool of images there is nothing to pre-train on.
 #
