@@ -20,6 +20,7 @@ from pygments.lexers import PythonLexer
 
 LINE, LETTERS = 34, 92  # the pixels of a line of text, and how many letters it has
 CODE_LINE, GAP, FIGURE = 28, 14, 360  # pixels
+CODE_LETTERS = 79  # on a line of what is printed; what is longer is broken
 LONGEST_CODE = 12  # lines; a function may be longer, as the text speaks of it
 INK = re.compile(r"<[^>]*>|\\[a-zA-Z]+|[\\{}^_]")  # takes no room on a slide
 SENTENCE_END = re.compile(r"(?<=[.?!:])(?<!\bal\.)(?:\*\*|\)|\")?\s+(?=[^a-z\s])")
@@ -170,9 +171,11 @@ def show_output(output):
         tables = table_parts(html.replace("&#x27;", "'"))
         return [part._replace(is_answer=True) for part in tables]
     text = output.get("text") or output["data"]["text/plain"]
-    lines = text.rstrip().splitlines()
+    lines = sum(
+        ceil(len(line) / CODE_LETTERS) or 1 for line in text.rstrip().splitlines()
+    )
     html = f'<pre class="output">{escape(text.rstrip())}</pre>'
-    return [Part(html, CODE_LINE * len(lines) + GAP, is_answer=True)]
+    return [Part(html, CODE_LINE * lines + GAP, is_answer=True)]
 
 
 def show_cell(cell):
