@@ -13,12 +13,14 @@ class Split:
     """N images and what they show. All arrays are read-only; change a copy.
 
     Args:
-        images: uint8 array of shape `(N, 32, 32, 3)`, channels last.
+        images: uint8 array of shape `(N, H, W, 3)`, channels last.
         labels: int32 array of shape `(N,)`, indices into the class names.
-        masks: Boolean array of shape `(N, things, 32, 32)`, the pixels of each thing in
+        masks: Boolean array of shape `(N, things, H, W)`, the pixels of each thing in
             an image; None where the data set does not know them.
         boxes: int32 array of shape `(N, things, 4)`, top, left, bottom, right in
             pixels, bottom and right outside; or None.
+        kinds: int32 array of shape `(N, things)`, what each thing is, from 0; -1 where
+            an image has fewer things, whose mask and box then are zeros; or None.
         different: Integer. The first so many images stand for themselves, and the
             others repeat them in turn; None where nothing is repeated.
     """
@@ -27,6 +29,7 @@ class Split:
     labels: np.ndarray
     masks: np.ndarray | None = None
     boxes: np.ndarray | None = None
+    kinds: np.ndarray | None = None
     different: int | None = None
 
     @property
@@ -41,7 +44,7 @@ class Split:
             rows: Integer array, or what else indexes the first axis.
             different: As of the split that is made.
         """
-        arrays = (self.images, self.labels, self.masks, self.boxes)
+        arrays = (self.images, self.labels, self.masks, self.boxes, self.kinds)
         return make_split(*(x if x is None else x[rows] for x in arrays), different)
 
 
@@ -189,9 +192,10 @@ def first_rows(name, labels, classes, images):
     return np.sort(np.concatenate([rows[: images // classes] for rows in groups]))
 
 
-def make_split(images, labels, masks=None, boxes=None, different=None):
+def make_split(images, labels, masks=None, boxes=None, kinds=None, different=None):
     """A `Split` of read-only copies."""
-    pairs = (images, np.uint8), (labels, np.int32), (masks, bool), (boxes, np.int32)
+    types = np.uint8, np.int32, bool, np.int32, np.int32
+    pairs = zip((images, labels, masks, boxes, kinds), types, strict=True)
     arrays = [x if x is None else _frozen(x, kind) for x, kind in pairs]
     return Split(*arrays, different)
 
