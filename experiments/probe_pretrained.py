@@ -27,18 +27,36 @@ import numpy as np
 from vitlib import limit_train, load_cifar100
 from vitlib.data.splits import first_rows, limit_evaluation
 from vitlib.inspection.probes import nearest_neighbors, ridge_probe
+from vitlib.layers.positions import PositionEmbedding1D
 from vitlib.models.pretrained import PACKAGE, SHA256, load_pretrained
+from vitlib.models.walk import find
 from vitlib.records.tables import Table
 from vitlib.training.provenance import device, git_commit, versions
 
 CLASSES = 100
 BATCH = 100  # images whose tokens after all blocks are in memory at once
 TOKENS = ("class token", "mean of patches")
+PRETRAINED_SIZE = 518  # pixels, the side of the images for whose grid the table is
+# "first": what would be taken if the table were cut to the number of the tokens.
+POSITIONS = ("resized", "first", "none")
 # Each probe with the settings that the validation images choose from.
 PROBES = {
     "ridge": (ridge_probe, (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)),  # penalty
     "neighbors": (nearest_neighbors, (1, 10)),  # k
 }
+
+
+def load(image_size, positions):
+    """The pre-trained model, its positions as one of `POSITIONS` says."""
+    model = load_pretrained(image_size)
+    if positions != "resized":
+        (layer,) = find(model, PositionEmbedding1D)
+        table = np.zeros(layer.weights[0].shape)
+        if positions == "first":
+            (whole,) = find(load_pretrained(PRETRAINED_SIZE), PositionEmbedding1D)
+            table = whole.get_weights()[0][: len(table)]
+        layer.set_weights([table])
+    return model
 
 
 def embed(model, images):
@@ -117,7 +135,8 @@ def gather(options):
     validation = limit_evaluation(dataset, options.validation).validation
     test = limit_evaluation(dataset, options.test).test
     dataset = replace(dataset, validation=validation, test=test)
-    model, features, labels, seconds = load_pretrained(options.image_size), {}, {}, 0
+    model = load(options.image_size, options.positions)
+    features, labels, seconds = {}, {}, 0
     for name in ("train", "validation", "test"):
         split = getattr(dataset, name)
         images, labels[name] = split.images[: split.size], split.labels[: split.size]
@@ -140,6 +159,8 @@ def parse(arguments):
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     parser.add_argument("--data-dir", help="folder of the archive of CIFAR-100")
     parser.add_argument("--image-size", type=int, default=112, help="pixels")
+    words = "the positions of the patches"
+    parser.add_argument("--positions", choices=POSITIONS, default="resized", help=words)
     parser.add_argument("--per-class", type=int, nargs="+", default=[25, 50, 100])
     parser.add_argument("--validation", type=int, default=2_000, help="images")
     parser.add_argument("--test", type=int, default=10_000, help="images")
@@ -169,6 +190,7 @@ def main(arguments=None):
             "weights": {"package": PACKAGE, "sha256": SHA256},
             "fingerprint": fingerprint,
             "image_size": options.image_size,
+            "positions": options.positions,
             "images": {name: len(found) for name, found in labels.items()},
             "seconds": time.perf_counter() - start,
             "seconds_per_image": seconds,

@@ -14,6 +14,7 @@ import pytest
 from vitlib import Dataset, load_pretrained, load_run
 from vitlib.data.splits import make_split
 from vitlib.layers.augment import Augmentation
+from vitlib.layers.positions import PositionEmbedding1D
 from vitlib.models import pretrained
 from vitlib.models.onnx_vit import read_onnx_vit
 from vitlib.models.resize import resize_bicubic
@@ -284,6 +285,22 @@ def test_validation_chooses_and_the_test_images_are_touched_once(script):
     assert [(row["block"], row["test"]) for row in of_tokens] == [(2, 1.0), (2, 1.0)]
 
 
+def test_a_table_is_resized_or_cut_or_left_out(script, monkeypatch):
+    def with_positions(size):
+        images = keras.Input((32, 32, 3))
+        tokens = keras.layers.Reshape((-1, 3))(images[:, : size // 4, :4])
+        model = keras.Model(images, PositionEmbedding1D()(tokens))
+        model.set_weights([np.arange(3.0 * size).reshape(size, 3) + size])
+        return model
+
+    monkeypatch.setattr(script, "load_pretrained", with_positions)
+    monkeypatch.setattr(script, "PRETRAINED_SIZE", 32)
+    table = {how: script.load(8, how).get_weights()[0] for how in script.POSITIONS}
+    np.testing.assert_array_equal(table["resized"], 8 + np.arange(24).reshape(8, 3))
+    np.testing.assert_array_equal(table["first"], 32 + np.arange(24).reshape(8, 3))
+    np.testing.assert_array_equal(table["none"], np.zeros((8, 3)))
+
+
 def require_whole(record, blocks):
     """Refuses a record that lacks a number, or that has one that cannot be."""
     kinds = {(None, "pixels")}
@@ -320,6 +337,7 @@ def test_the_script_writes_a_whole_record(script, monkeypatch, tmp_path, capsys)
     script.main([*options, str(tmp_path / "record.json")])
     record = json.loads((tmp_path / "record.json").read_text())
     require_whole(record, blocks=2)
+    assert record["positions"] == "resized"
     assert record["images"] == {"train": 300, "validation": 100, "test": 200}
     assert capsys.readouterr().out.count("pixels") == 4
 
