@@ -115,7 +115,7 @@ def test_the_masks_are_the_kinds_that_the_name_says(scenes):
         first, *_, second = CLASS_NAMES[label].split()
         for mask, box, kind in zip(masks, boxes, (first, second), strict=True):
             top, left, bottom, right = box
-            drawn = tiles._draw_kinds(bottom - top)[KINDS.index(kind)]
+            drawn = tiles.draw_kinds(bottom - top)[KINDS.index(kind)]
             assert np.array_equal(mask[top:bottom, left:right], drawn)
 
 
@@ -128,7 +128,7 @@ def test_a_box_holds_all_of_its_mask_and_is_as_small_as_can_be(scenes):
 
 def test_the_kinds_differ_in_many_pixels():
     for size in tiles.SHAPE_SIZES:
-        kinds = tiles._draw_kinds(size).reshape(len(KINDS), -1)
+        kinds = tiles.draw_kinds(size).reshape(len(KINDS), -1)
         differ = (kinds[:, None] != kinds[None]).sum(-1) + 99 * np.eye(len(KINDS))
         assert differ.min() >= 12
 

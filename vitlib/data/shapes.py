@@ -1,11 +1,10 @@
 """Draw the embedded data set: two shapes, and how they stand to each other."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
-from vitlib.config.rules import require_integer
+from vitlib.data.painting import add_noise, paint_dots, tint
 from vitlib.data.splits import Dataset, draw_splits, make_split
 from vitlib.data.tiles import (
     ARRANGEMENTS,
@@ -13,9 +12,6 @@ from vitlib.data.tiles import (
     BOXES,
     CLASS_NAMES,
     COLOR_JITTER,
-    DOT_COLORS,
-    DOT_RARITY,
-    DOT_SIZE,
     GRID_SIZE,
     IMAGE_SIZE,
     KINDS,
@@ -26,7 +22,7 @@ from vitlib.data.tiles import (
     TILE_SIZE,
     VARIANTS,
 )
-from vitlib.data.words import draw_words, split_words
+from vitlib.data.words import draw_words, require_stream, split_words
 
 # Random words that an image takes: its order, its background and place, two shapes, its
 # tiles, and the noise, 8 values a word.
@@ -54,22 +50,6 @@ class Scenes:
     boxes: np.ndarray
 
 
-def _tint(color, jitter):
-    """Returns the colour made lighter, channel by channel, for each image."""
-    return (color + np.stack(jitter, axis=-1)).astype(np.uint8)
-
-
-def _paint_dots(grid, words):
-    """Paints clutter on a grid of tiles: on each tile for itself, a dot or none."""
-    room = TILE_SIZE - DOT_SIZE + 1
-    absent, *choices = split_words(words, DOT_RARITY, room, room, len(DOT_COLORS))
-    image, tile = np.nonzero(absent == 0)
-    y, x, color = (choice[image, tile] for choice in choices)
-    row, column = np.divmod(tile, GRID_SIZE)
-    for down, right in product(range(DOT_SIZE), repeat=2):
-        grid[image, row, y + down, column, x + right] = DOT_COLORS[color]
-
-
 def _paint_shapes(grid, words, kinds, tiles):
     """Paints both shapes on a grid of tiles, and returns their masks and boxes.
 
@@ -77,7 +57,7 @@ def _paint_shapes(grid, words, kinds, tiles):
     """
     variants, *jitter = split_words(words, len(VARIANTS), *COLOR_JITTER)  # (N, 2)
     stamps = STAMPS[kinds, variants]  # (N, 2, 8, 8)
-    colors = _tint(SHAPE_COLORS, jitter)[:, :, None, None]  # (N, 2, 1, 1, 3)
+    colors = tint(SHAPE_COLORS, jitter)[:, :, None, None]  # (N, 2, 1, 1, 3)
     image, (row, column) = np.arange(len(grid))[:, None], np.moveaxis(tiles, -1, 0)
     below = grid[image, row, :, column]  # (N, 2, 8, 8, 3)
     grid[image, row, :, column] = np.where(stamps[..., None], colors, below)
@@ -85,17 +65,6 @@ def _paint_shapes(grid, words, kinds, tiles):
     masks[image, (0, 1), row, :, column] = stamps
     boxes = BOXES[variants] + TILE_SIZE * np.tile(tiles, 2)
     return masks.reshape(-1, 2, IMAGE_SIZE, IMAGE_SIZE), boxes.astype(np.int32)
-
-
-def _check(num_images, seed):
-    """Raises a ValueError unless both arguments of `draw_shapes` keep their rules."""
-    require_integer("num_images", num_images, 1)
-    numbers = seed if isinstance(seed, tuple) else (seed,)
-    if not numbers or any(type(number) is not int or number < 0 for number in numbers):
-        raise ValueError(
-            "seed must be an integer of at least 0, or a tuple of such integers. "
-            f"Received: {seed!r}."
-        )
 
 
 def draw_shapes(num_images, seed=0):
@@ -132,7 +101,7 @@ def draw_shapes(num_images, seed=0):
         >>> CLASS_NAMES[scenes.labels[0]]
         'square above ring'
     """
-    _check(num_images, seed)
+    require_stream(num_images, seed)
     hundreds = -(-num_images // len(CLASS_NAMES))
     words = draw_words(hundreds * len(CLASS_NAMES), WORDS, seed)
     order, scene, shapes, dots, noise = words
@@ -141,14 +110,13 @@ def draw_shapes(num_images, seed=0):
     place, *jitter = split_words(scene[:, 0], PLACES.shape[1], *COLOR_JITTER)
 
     grid = np.empty((len(labels), *2 * (GRID_SIZE, TILE_SIZE), 3), np.uint8)
-    grid[:] = _tint(BACKGROUND_COLOR, jitter)[:, None, None, None, None]
-    _paint_dots(grid, dots)
+    grid[:] = tint(BACKGROUND_COLOR, jitter)[:, None, None, None, None]
+    paint_dots(grid, dots)
     kinds = np.stack(np.divmod(pairs, len(KINDS)), axis=1)
     masks, boxes = _paint_shapes(grid, shapes, kinds, PLACES[arrangements, place])
 
     images = grid.reshape(-1, IMAGE_SIZE, IMAGE_SIZE, 3)
-    noise = noise.astype("<u8").view(np.uint8).reshape(images.shape)
-    images += noise % 16 + noise // 16  # two dice of 16 sides: near 15, seldom 0 or 30
+    add_noise(images, noise)
     scenes = images, labels.astype(np.int32), masks, boxes
     return Scenes(*(array[:num_images] for array in scenes))
 

@@ -29,15 +29,22 @@ BACKGROUND_COLOR = np.array([180, 175, 165])
 COLOR_JITTER = (32, 32, 32)
 
 
-def _draw_kinds(size):
-    """Returns the five kinds, `(5, size, size)`, each as wide and high as it can be."""
+def draw_kinds(size):
+    """Draws each kind as wide and as high as a square.
+
+    Args:
+        size: Integer of at least 6, the side of the square in pixels.
+
+    Returns:
+        Boolean array of shape `(5, size, size)`, in the order of `KINDS`.
+    """
     x = abs(2 * np.arange(size) - (size - 1))  # whole: twice the distance to the centre
     y = x[:, None]
     return np.stack(
         [
             x + y >= 0,  # square
             (x**2 + y**2 <= size**2) & (3 * (x**2 + y**2) > size**2),  # ring
-            x == y,  # cross
+            4 * abs(x - y) < size,  # cross, of single pixels up to a side of 8
             x <= np.arange(1, size + 1)[:, None],  # triangle
             x + y <= size,  # diamond
         ]
@@ -51,7 +58,7 @@ def _make_stamps():
     for variant, (size, *shifts) in enumerate(VARIANTS):
         top, left = (shift % (TILE_SIZE - size + 1) for shift in shifts)
         boxes[variant] = top, left, top + size, left + size
-        stamps[:, variant, top : top + size, left : left + size] = _draw_kinds(size)
+        stamps[:, variant, top : top + size, left : left + size] = draw_kinds(size)
     return stamps, boxes
 
 

@@ -6,6 +6,27 @@ like it does not, nor do the last bits of floating point agree.
 
 import numpy as np
 
+from vitlib.config.rules import require_integer
+
+
+def require_stream(num_images, seed):
+    """Refuses a number of images that cannot be drawn, or the seed of no stream.
+
+    Args:
+        num_images: Must be an integer of at least 1.
+        seed: Must be an integer of at least 0, or a tuple of such.
+
+    Raises:
+        ValueError: When one of them breaks its rule.
+    """
+    require_integer("num_images", num_images, 1)
+    numbers = seed if isinstance(seed, tuple) else (seed,)
+    if not numbers or any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError(
+            "seed must be an integer of at least 0, or a tuple of such integers. "
+            f"Received: {seed!r}."
+        )
+
 
 def draw_words(num_images, uses, seed):
     """Draws the random words of 64 bits of images.
