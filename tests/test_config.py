@@ -249,7 +249,7 @@ def test_the_choices_have_the_names_of_the_course():
     assert training.SCHEDULES == ("constant", "cosine")
     assert training.PRECISIONS == ("float32", "mixed_bfloat16")
     assert list(DATA_SETS)[:2] == ["cifar100", "shapes"]
-    assert list(DATA_SETS)[2:] == ["cifar100-old", "cifar100-new", "noise"]
+    assert list(DATA_SETS)[2:] == ["cifar100-old", "cifar100-new", "noise", "scenes"]
     assert SCALES == ("quick", "laptop", "full")
 
 

@@ -1,10 +1,11 @@
-"""The data sets of 32 x 32 colour images, by name."""
+"""The data sets of colour images, by name: 32 x 32 pixels, scenes 64 x 64."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from vitlib.data.cifar100 import load_cifar100
 from vitlib.data.noise import load_noise
+from vitlib.data.scenes import load_scenes
 from vitlib.data.shapes import load_shapes
 from vitlib.data.splits import take_classes
 
@@ -38,6 +39,7 @@ DATA_SETS = {
     "cifar100-old": Source(_load_part("cifar100-old", OLD), train=32_000, test=8_000),
     "cifar100-new": Source(_load_part("cifar100-new", NEW), train=8_000, test=2_000),
     "noise": Source(lambda _: load_noise(), train=40_000, test=2_000),
+    "scenes": Source(lambda _: load_scenes(), train=10_000, test=1_000),
 }
 
 
@@ -46,7 +48,7 @@ def load_data_set(name, data_dir=None):
 
     Args:
         name: One of `DATA_SETS`: `"cifar100"`, its parts `"cifar100-old"` of 80 classes
-            and `"cifar100-new"` of 20, `"shapes"` or `"noise"`.
+            and `"cifar100-new"` of 20, `"shapes"`, `"noise"` or `"scenes"`.
         data_dir: Folder of the CIFAR-100 archive, as for `load_cifar100`; or None.
 
     Returns:

@@ -128,7 +128,8 @@ def draw_splits(draw, seed, **counts):
 
     Returns:
         Dict of the splits, and the SHA-256 over the images and the labels (as
-        little-endian int32) of one after the other.
+        little-endian int32) of one after the other, and over masks, boxes and kinds
+        where a split has kinds.
 
     Raises:
         ValueError: When an argument breaks its rule.
@@ -139,9 +140,18 @@ def draw_splits(draw, seed, **counts):
     digest, splits = hashlib.sha256(), {}
     for stream, (name, count) in enumerate(counts.items()):
         splits[name] = draw(count, (seed, stream))
-        digest.update(splits[name].images)
-        digest.update(splits[name].labels.astype("<i4"))
+        _digest(splits[name], digest)
     return splits, digest.hexdigest()
+
+
+def _digest(split, digest):
+    """Feeds what a model can learn of a split to a hash."""
+    digest.update(split.images)
+    digest.update(split.labels.astype("<i4"))
+    if split.kinds is not None:  # made for dense tasks: where things are counts, too
+        digest.update(split.masks)
+        digest.update(split.boxes.astype("<i4"))
+        digest.update(split.kinds.astype("<i4"))
 
 
 def take_classes(dataset, labels, name):
