@@ -10,6 +10,9 @@ ROOM = SCENE_SIZE - 2 * MARGIN  # pixels, the side of the square that holds all 
 MOST_THINGS = 4  # in a scene, so that each has a quarter of the room if need be
 MOST_PIXELS = ROOM // 2  # the most that a thing is high or wide, as wide as a quarter
 APART = 8  # pixels between the middles of two boxes, along one axis at least
+# In a quarter that begins at 0, the middle of a thing that begins at d lies at most at
+# 13.5 + d / 2, and that of a thing in the next quarter at least at 27.5.
+NEAR = 2 * (MOST_PIXELS // 2 + 1 - APART)  # pixels, the largest d
 TRIES = 4  # layouts of a scene, of which the first good one is taken
 
 
@@ -43,7 +46,7 @@ def lay_out(stamps, words):
     Args:
         stamps: Boolean array of shape `(N, 4, S, S)`, the pixels of each thing, in the
             upper left corner of a square; none of a thing that is not there. No thing
-            is higher or wider than 27 pixels, or has a side below 8.
+            is higher or wider than 27 pixels.
         words: Array of shape `(N, 16)`, random words.
 
     Returns:
@@ -64,12 +67,13 @@ def lay_out(stamps, words):
 
 def _scatter(stamps, words, apart):
     """Returns a place for each thing, if apart then in a quarter of its own."""
-    start, room = MARGIN, ROOM
-    if apart:
-        quarters = np.divmod(words.argsort(axis=1, kind="stable"), 2)  # row, column
-        start, room = MARGIN + MOST_PIXELS * np.stack(quarters, axis=-1), MOST_PIXELS
     shifts = np.stack(list(split_words(words, 2**20, 2**20)), axis=-1)
-    return start + shifts % (room - find_boxes(stamps)[..., 2:] + 1)
+    sides = find_boxes(stamps)[..., 2:]  # (N, 4, 2)
+    if not apart:
+        return MARGIN + shifts % (ROOM - sides + 1)
+    quarters = np.divmod(words.argsort(axis=1, kind="stable"), 2)  # row, column
+    most = np.minimum(MOST_PIXELS - sides, NEAR)
+    return MARGIN + MOST_PIXELS * np.stack(quarters, axis=-1) + shifts % (most + 1)
 
 
 def _stack(stamps, corners):
