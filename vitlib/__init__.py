@@ -13,6 +13,7 @@ _MODULES = {
     "config.models": "POSITIONS ResNetConfig SmallResNetConfig ViTConfig",
     "config.training": "TrainConfig",
     "data.cifar100": "load_cifar100",
+    "data.cutouts": "load_cutouts",
     "data.scenes": "load_scenes",
     "data.sets": "load_data_set",
     "data.shapes": "load_shapes",

@@ -35,6 +35,21 @@ def find_boxes(masks):
     return np.stack([top, left, bottom, right], axis=-1).astype(np.int32)
 
 
+def index_windows(corners, size):
+    """Indexes a square window of each image.
+
+    Args:
+        corners: Integer array of shape `(N, 2)`, the upper left pixel of each window.
+        size: Integer S, the side of the windows in pixels.
+
+    Returns:
+        Tuple of integer arrays that together index `(N, S, S)` of `(N, H, W)`.
+    """
+    rows, columns = np.moveaxis(corners[..., None] + np.arange(size), 1, 0)  # (N, S)
+    image = np.arange(len(corners))[:, None, None]
+    return image, rows[:, :, None], columns[:, None, :]
+
+
 def lay_out(stamps, words):
     """Scatters things over scenes, the later ones in front.
 
@@ -81,10 +96,8 @@ def _stack(stamps, corners):
     count, things, size, _ = stamps.shape
     # Windows may reach out of the scene, things do not.
     front = np.full((count, SCENE_SIZE + size, SCENE_SIZE + size), -1, np.int8)
-    image, steps = np.arange(count)[:, None, None], np.arange(size)
     for thing in range(things):
-        rows, columns = np.moveaxis(corners[:, thing, :, None] + steps, 1, 0)
-        window = image, rows[:, :, None], columns[:, None, :]
+        window = index_windows(corners[:, thing], size)
         front[window] = np.where(stamps[:, thing], thing, front[window])
     front = front[:, None, :SCENE_SIZE, :SCENE_SIZE]
     return front == np.arange(things, dtype=np.int8)[:, None, None]
