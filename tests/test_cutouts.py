@@ -13,7 +13,7 @@ from vitlib.data.pasting import paste_scenes
 PARTS = ("train", "validation", "test")
 SIZES = {"train": 300, "validation": 100, "test": 100}
 KINDS = {
-    "cars": 12,
+    "cars": 15,
     "fruit/pears": 5,
     "fruit/plums": 6,
 }  # and how many pictures of each
@@ -61,7 +61,7 @@ def test_each_picture_is_in_one_split_and_has_its_kind(folder):
     assert (data.name, data.class_names) == ("cutouts", tuple(KINDS))
     seen = {part: list_colors(getattr(data, part)) for part in PARTS}
     assert {part: len(colors) for part, colors in seen.items()} == {
-        "train": 8 + 3 + 4,
+        "train": 11 + 3 + 4,
         "validation": 2 + 1 + 1,
         "test": 2 + 1 + 1,
     }
@@ -121,7 +121,7 @@ def damage(folder, fault):
         return f"{path.parent} must hold at least 5 different PNG files"
     if fault == "two kinds":
         path.write_bytes((folder / "cars/0.png").read_bytes())
-        return f"leave {path} out, or {folder / 'cars/0.png'}, which is the same"
+        return f"{folder / 'cars/0.png'} in cars, and {path} in fruit/pears"
     if fault == "JPEG":
         Image.new("RGB", (9, 9)).save(path, format="JPEG")
     else:
@@ -148,6 +148,10 @@ def test_too_few_kinds_and_pictures_are_refused(folder):
             load_cutouts(place, kinds)
     with pytest.raises(ValueError, match="fruit/none must hold at least 5.*ved: 0"):
         load_cutouts(folder, ("cars", "fruit/none"))
+    with pytest.raises(
+        ValueError, match="A picture must be of one kind.*no folder ins"
+    ):
+        load_cutouts(folder, ("fruit", "fruit/pears"))
 
 
 def test_a_folder_without_named_kinds_gives_all_of_its_folders(folder):

@@ -91,8 +91,9 @@ def _find_files(folder, kinds, leave_out):
 def _require_one_kind(kind, path, owner, first):
     if kind != owner:
         raise ValueError(
-            f"Each picture must be of one kind; leave {path} out, or {first}, which is "
-            f"the same. Received: {owner} and {kind}."
+            "A picture must be of one kind; leave out one of two that are the same, "
+            f"and name no folder inside another. Received: {first} in {owner}, and "
+            f"{path} in {kind}."
         )
 
 
