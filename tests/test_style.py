@@ -46,6 +46,7 @@ OTHER_TESTS = {
     "installation",
     "instructors",
     "make",
+    "metrics",
     "notebooks",
     "own",
     "plain_models",
