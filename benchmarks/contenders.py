@@ -51,7 +51,7 @@ def keras_contender(build, preset, precision, batch):
     keras.config.set_dtype_policy(precision)
     model = (build or BUILDERS[type(preset.model)])(preset.model)
     kind = keras.optimizers.AdamW if build else AdamW
-    task = TASKS[preset.model.task]
+    task = TASKS[preset.model.task].of(preset.model)
     compile_model(model, preset.train, steps_per_epoch=100, kind=kind, task=task)
     images, labels = images_and_labels(preset.model, batch)
 

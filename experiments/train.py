@@ -193,7 +193,7 @@ def train_experiment(experiment, options, checkpoint):
     about = experiment.about() | {"command": command_of(experiment, options.devices)}
     if experiment.initial:
         about["initial"] = start_from(experiment, options.out, model)
-    task = TASKS[experiment.model.task]
+    task = TASKS[experiment.model.task].of(experiment.model)
     if process()[0] == 0:  # who records the run tries that before the first step
         first = draft(model, data, experiment.training, task, about)
         try_save(options.out, first)

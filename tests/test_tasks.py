@@ -37,6 +37,9 @@ class MeanColor:
     def targets(self, split):
         return split.images.mean(axis=(1, 2)) / 255
 
+    def vary(self, images, targets, rng):
+        return images, targets
+
     def loss(self, config):
         return keras.losses.MeanSquaredError()
 

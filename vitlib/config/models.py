@@ -66,6 +66,7 @@ class ViTConfig:
 
     family = "vit"  # not a field: the same for all
     task = "classification"
+    attention = True  # nor this: a field where a model may do without
 
     def __post_init__(self):
         _require_image_shape(self)

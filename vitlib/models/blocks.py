@@ -34,7 +34,8 @@ def transformer_block(x, attention, mlp_units, dropout=0.0):
 
     Args:
         x: Tensor of shape `(batch, N, D)`, the tokens.
-        attention: Layer from tokens to tokens, as `vitlib.SelfAttention`.
+        attention: Layer from tokens to tokens, as `vitlib.SelfAttention`; False for
+            a block that is its MLP alone.
         mlp_units: Tuple of integers, the units of the MLP; the last must be D.
         dropout: Float in [0, 1), after each layer of the MLP.
 
@@ -44,7 +45,8 @@ def transformer_block(x, attention, mlp_units, dropout=0.0):
     Reference:
         Dosovitskiy et al., 2021, equations 2 and 3 (https://arxiv.org/abs/2010.11929).
     """
-    y = layers.LayerNormalization(epsilon=EPSILON)(x)
-    x = layers.Add()([attention(y), x])
+    if attention:
+        y = layers.LayerNormalization(epsilon=EPSILON)(x)
+        x = layers.Add()([attention(y), x])
     y = layers.LayerNormalization(epsilon=EPSILON)(x)
     return layers.Add()([mlp(y, mlp_units, dropout), x])

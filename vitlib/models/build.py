@@ -2,9 +2,11 @@
 
 import keras
 
+from vitlib.config.dense import DetectionConfig, SegmentationConfig
 from vitlib.config.masked import MaskedAutoencoderConfig
 from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
 from vitlib.config.training import TrainConfig
+from vitlib.models.dense import build_detector, build_segmenter
 from vitlib.models.masked_autoencoder import build_masked_autoencoder
 from vitlib.models.resnet import build_resnet, build_small_resnet
 from vitlib.models.vit import build_vit
@@ -14,6 +16,8 @@ BUILDERS = {
     MaskedAutoencoderConfig: build_masked_autoencoder,
     ResNetConfig: build_resnet,
     SmallResNetConfig: build_small_resnet,
+    SegmentationConfig: build_segmenter,
+    DetectionConfig: build_detector,
 }
 
 
@@ -28,7 +32,7 @@ def build_model(model_config, train_config):
         train_config: `TrainConfig`.
 
     Returns:
-        `keras.Model` from images to logits; for a masked autoencoder see its builder.
+        `keras.Model` from images to logits; for what is no classifier see its builder.
 
     Raises:
         ValueError: When one of them is something else.

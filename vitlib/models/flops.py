@@ -7,6 +7,7 @@ from keras import layers
 
 from vitlib.layers.attention import SelfAttention
 from vitlib.layers.patch_encoder import PatchEncoder
+from vitlib.layers.queries import Queries
 
 
 def _kernel(layer, shape):
@@ -23,6 +24,20 @@ def _attention(layer, shape):
     width = kernels[0].shape[1]  # heads * length in a head
     products = 2 * num_patches**2 * width + layer.count_position_products()
     return 2 * (num_patches * projections + products)
+
+
+def _cross_attention(layer, shape, keys):
+    """As `_attention`, but queries and keys may be of two sequences."""
+    heads = layer.num_heads * (layer.key_dim + layer.value_dim)
+    asking, reading = (
+        sum(math.prod(dense.kernel.shape) for dense in pair)
+        for pair in (
+            (layer.query_dense, layer.output_dense),
+            (layer.key_dense, layer.value_dense),
+        )
+    )
+    products = shape[1] * keys[1] * heads
+    return 2 * (shape[1] * asking + keys[1] * reading + products)
 
 
 def count_flops(model):
@@ -53,24 +68,28 @@ def count_flops(model):
         )
     # One node a call: Keras tells the calls of a layer nowhere else.
     nodes = [node for depth in graph._nodes_by_depth.values() for node in depth]
-    return sum(_call_flops(node.operation, node.outputs[0].shape) for node in nodes)
+    return sum(_call_flops(node) for node in nodes)
 
 
-def _call_flops(layer, shape):
-    """The operations of one call of a layer, whose output has this shape."""
+def _call_flops(node):
+    """The operations of one call of a layer."""
+    layer, shape = node.operation, node.outputs[0].shape
     if isinstance(layer, keras.Model):
         return count_flops(layer)
     if isinstance(layer, layers.Dense | layers.Conv2D):
         return _kernel(layer, shape)
     if isinstance(layer, SelfAttention):
         return _attention(layer, shape)
+    if isinstance(layer, layers.MultiHeadAttention):
+        return _cross_attention(layer, shape, node.input_tensors[1].shape)
     if isinstance(layer, PatchEncoder):
         return 2 * shape[1] * math.prod(layer.projection.kernel.shape)
-    if not isinstance(layer, layers.Layer):  # an operation such as addition
+    # An operation such as addition, or vectors that are handed on as they are.
+    if isinstance(layer, Queries) or not isinstance(layer, layers.Layer):
         return 0
     if any(len(weight.shape) > 1 for weight in layer.weights):
         raise ValueError(
-            "count_flops counts Dense, Conv2D, SelfAttention and PatchEncoder. "
+            "count_flops counts Dense, Conv2D, PatchEncoder and attention. "
             f"Received: a layer {type(layer).__name__} with a matrix of weights."
         )
     return 0

@@ -6,7 +6,7 @@ from vitlib.models.vit import build_encoder
 
 # What the weights of an encoder depend on, apart from the grid of its positions.
 SHAPES = "input_shape patch_size stem_filters projection_dim num_heads key_dim".split()
-SHAPES += "num_layers mlp_units position".split()
+SHAPES += "num_layers mlp_units position attention".split()
 
 
 def begin_with(model, config, source, source_config):
@@ -17,7 +17,7 @@ def begin_with(model, config, source, source_config):
 
     Args:
         model: `keras.Model` that `vitlib.build_model` has built of `config`.
-        config: `ViTConfig`, that of a masked autoencoder included.
+        config: `ViTConfig`, or one that extends it.
         source: `keras.Model` built of `source_config`, trained.
         source_config: As `config`.
 

@@ -55,7 +55,9 @@ def build_encoder(config):
     x = PatchEncoder(config.projection_dim, config.position, config.grid_size)(x)
     for _ in range(config.num_layers):
         sizes = config.num_heads, config.key_dim, config.dropout
-        attention = make_attention(config.position, *sizes, config.grid_size)
+        attention = config.attention and make_attention(
+            config.position, *sizes, config.grid_size
+        )
         x = transformer_block(x, attention, config.mlp_units, config.dropout)
     tokens = layers.LayerNormalization(epsilon=EPSILON)(x)
     return keras.Model(images, tokens, name="encoder")

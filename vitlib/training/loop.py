@@ -105,6 +105,9 @@ class _Loop:
     saver: Saver
     report: Callable
 
+    def __post_init__(self):
+        self.targets = self.task.targets(self.data.train)
+
     def run(self):
         """Runs the epochs that are left. Returns why it had to stop, or None."""
         progress = self.saver.progress
@@ -140,9 +143,7 @@ class _Loop:
         done = self.saver.progress.get("within") or nothing
         if not done["batches"]:  # else the seeds are those of the last save
             seed_epoch(self.model, config.seed, epoch)
-        order = draw_order(config, epoch, len(train.labels))
-        rows = order[done["batches"] * config.batch_size :]
-        rows = parallel.own_rows(rows, config.batch_size)
+        pairs = self._draw_pairs(epoch, done["batches"])
 
         def seconds():
             return done["seconds"] + time.perf_counter() - start
@@ -150,13 +151,27 @@ class _Loop:
         def after_batch(batches, means):
             self.saver.save_within(done["batches"] + batches, means, seconds())
 
-        pairs = train.images[rows], self.task.targets(train)[rows]
         batch_size = config.batch_size // parallel.process()[1]
         row = run_batches(self.model, *pairs, batch_size, done["means"], after_batch)
-        rate = len(order) / seconds()
+        images = config.count_steps(len(train.labels)) * config.batch_size
+        rate = images / seconds()
         row |= self._measure()
         row["seconds"] = seconds()
         return row, rate
+
+    def _draw_pairs(self, epoch, batches):
+        """The images of an epoch and their targets, but for the batches that are done.
+
+        All are drawn and varied, so that the rest is the same after a stop.
+        """
+        train, config = self.data.train, self.config
+        order = draw_order(config, epoch, len(train.labels))
+        rng = np.random.default_rng((config.seed, epoch, 2))  # of this use alone
+        pair = train.images[order], self.targets[order]
+        rest = (
+            part[batches * config.batch_size :] for part in self.task.vary(*pair, rng)
+        )
+        return [parallel.own_rows(part, config.batch_size) for part in rest]
 
     def _measure(self):
         """What the validation images and the instruments tell after an epoch."""

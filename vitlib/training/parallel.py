@@ -94,14 +94,15 @@ def own_rows(order, batch_size):
     """The part of each batch that this process hands to its devices.
 
     Args:
-        order: Integer array of shape `(N,)`: whole batches, one after the other.
+        order: Array of shape `(N, ...)`: whole batches, one after the other.
         batch_size: Integer. Images a batch, over all devices.
 
     Returns:
-        Integer array of shape `(N / processes,)`.
+        Array of shape `(N / processes, ...)`.
     """
     index, count = process()
-    return np.reshape(order, (-1, count, batch_size // count))[:, index].ravel()
+    parts = np.reshape(order, (-1, count, batch_size // count, *order.shape[1:]))
+    return parts[:, index].reshape(-1, *order.shape[1:])
 
 
 def is_same_everywhere(number):

@@ -2,44 +2,15 @@
 
 import keras
 import numpy as np
-from keras import ops
 
+from vitlib.config.dense import DetectionConfig, SegmentationConfig
 from vitlib.training import parallel
+from vitlib.training.detection import Detection
+from vitlib.training.losses import CrossEntropy, MeanOutput
+from vitlib.training.segmentation import Segmentation
 
 EVALUATION_BATCH = 500  # images; divides 2,000 and 10,000: one compilation on JAX
 PERCENT = 100
-
-
-@keras.saving.register_keras_serializable(package="vitlib")
-class CrossEntropy(keras.losses.Loss):
-    """The cross-entropy of classes and logits, in nats.
-
-    Args:
-        label_smoothing: Number in [0, 1), the share of the target that is spread over
-            all classes.
-        **kwargs: Passed to `keras.losses.Loss` (`name`, `dtype`, ...).
-
-    Input shape:
-        Labels `(B,)` and logits `(B, C)`.
-
-    Reference:
-        Szegedy et al., 2016, section 7 (https://arxiv.org/abs/1512.00567).
-    """
-
-    def __init__(self, label_smoothing=0.0, **kwargs):
-        super().__init__(**kwargs)
-        self.label_smoothing = label_smoothing
-
-    def get_config(self):
-        return super().get_config() | {"label_smoothing": self.label_smoothing}
-
-    def call(self, labels, logits):
-        labels = ops.reshape(labels, (-1,))
-        labels = ops.cast(labels, "int32")  # Keras hands on floats
-        targets = ops.one_hot(labels, logits.shape[-1])
-        return keras.losses.categorical_crossentropy(
-            targets, logits, from_logits=True, label_smoothing=self.label_smoothing
-        )
 
 
 class Classification:
@@ -47,15 +18,19 @@ class Classification:
 
     A task is what a training needs to know of its purpose. `name` is that of its
     records. `scores` are the names of what `score` returns: each has a list in the
-    history, for the training images as they went by (from the loss and `metrics`) and
-    for the validation images, as in `val_top1`. The epoch whose score `monitor` on the
-    validation images is best, by `mode` the largest ("max") or the smallest ("min"),
-    gives the weights that are kept.
+    history for the validation images, as in `val_top1`; the loss and the `metrics` have
+    one for the training images, too, as they went by. The epoch whose score `monitor`
+    on the validation images is best, by `mode` the largest ("max") or the smallest
+    ("min"), gives the weights that are kept.
     """
 
     name = "classification"
     scores = ("loss", "top1", "top5")
     monitor, mode = "top1", "max"
+
+    def of(self, config):
+        """The task as a model of this config does it: the same for all of them."""
+        return self
 
     def require(self, split, name, model):
         """Refuses a `Split`, of this name, whose labels are no classes of a model.
@@ -81,6 +56,19 @@ class Classification:
         """What the model is to predict for each image of a `Split`: its label."""
         return split.labels
 
+    def vary(self, images, targets, rng):
+        """Varies the images of an epoch and what is to be predicted of them together.
+
+        Args:
+            images: Array of shape `(n, H, W, C)`, in the order in which they are taken.
+            targets: Array of n rows.
+            rng: `numpy.random.Generator` made of the seed and the epoch.
+
+        Returns:
+            Images and targets, here as they are: the model varies its images itself.
+        """
+        return images, targets
+
     def loss(self, config):
         """`CrossEntropy` with the label smoothing of a `TrainConfig`."""
         return CrossEntropy(config.label_smoothing)
@@ -105,21 +93,6 @@ class Classification:
 
 
 CLASSIFICATION = Classification()
-
-
-@keras.saving.register_keras_serializable(package="vitlib")
-class MeanOutput(keras.losses.Loss):
-    """What the model puts out, averaged: it has compared by itself.
-
-    Args:
-        **kwargs: Passed to `keras.losses.Loss` (`name`, `dtype`, ...).
-
-    Input shape:
-        Anything, which is not looked at, and errors `(B, ...)`.
-    """
-
-    def call(self, _, errors):
-        return ops.mean(errors, axis=tuple(range(1, len(errors.shape))))
 
 
 class Reconstruction(Classification):
@@ -152,7 +125,15 @@ class Reconstruction(Classification):
         return f"{history['val_loss'][-1]:.3f} in validation"
 
 
-TASKS = {task.name: task for task in (CLASSIFICATION, Reconstruction())}
+TASKS = {
+    task.name: task
+    for task in (
+        CLASSIFICATION,
+        Reconstruction(),
+        Segmentation(SegmentationConfig()),
+        Detection(DetectionConfig()),
+    )
+}
 
 
 def evaluate(model, split, task=CLASSIFICATION):
