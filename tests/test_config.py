@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from vitlib import studies
 from vitlib.config import models, training
+from vitlib.config.dense import DetectionConfig, SegmentationConfig
 from vitlib.config.families import MODEL_CONFIGS
 from vitlib.config.masked import MaskedAutoencoderConfig
 from vitlib.config.models import ResNetConfig, SmallResNetConfig, ViTConfig
@@ -116,7 +117,7 @@ FIELDS = {
     Preset: {
         "model": Field(
             "a ViTConfig or a MaskedAutoencoderConfig or a ResNetConfig or a "
-            "SmallResNetConfig",
+            "SmallResNetConfig or a SegmentationConfig or a DetectionConfig",
             st.sampled_from(BASES[:3]),
             OTHERS | st.sampled_from(["vit", REPORT_TRAIN, ViTConfig]),
         ),
@@ -165,7 +166,10 @@ each_field = pytest.mark.parametrize(
 )
 every_config = pytest.mark.parametrize(
     "made",
-    [*BASES[:-1], TINY_VIT, COMPACT_VIT, REPAIRED_TRAIN, MaskedAutoencoderConfig()],
+    [
+        *(*BASES[:-1], TINY_VIT, COMPACT_VIT, REPAIRED_TRAIN),
+        *(MaskedAutoencoderConfig(), SegmentationConfig(), DetectionConfig()),
+    ],
 )
 
 
@@ -238,7 +242,8 @@ def test_a_config_goes_through_json_unchanged(made):
 
 def test_the_family_is_no_field_and_tells_the_models_apart():
     families = [kind.family for kind in MODEL_CONFIGS]
-    assert families == ["vit", "masked-autoencoder", "resnet", "small-resnet"]
+    assert families[:2] == ["vit", "masked-autoencoder"]
+    assert families[2:] == ["resnet", "small-resnet", "segmentation", "detection"]
     for made in BASES[:3]:
         assert "family" not in asdict(made)
 

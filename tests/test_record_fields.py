@@ -28,6 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_run import make_history, make_run
 
+from vitlib.config.families import MODEL_CONFIGS
 from vitlib.records.files import digest
 from vitlib.records.runs import load_run, save_run
 
@@ -99,7 +100,7 @@ FIELDS = {
     "scale": one_of(["quick", "laptop", "full"]),
     # A reconstruction has another history: tests/test_transfer.py records one.
     "task": one_of(["classification"]),
-    "model.family": one_of(["vit", "masked-autoencoder", "resnet", "small-resnet"]),
+    "model.family": one_of([kind.family for kind in MODEL_CONFIGS]),
     "command": TEXT,
     "schema_version": Field("", st.just(4), COUNT.invalid | st.integers(5)),
 }

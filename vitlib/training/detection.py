@@ -7,7 +7,7 @@ from vitlib.data.moves import move_boxes
 from vitlib.training.average_precision import average_precision
 from vitlib.training.cells import CellsLoss, decode_cells
 from vitlib.training.dense import DenseTask
-from vitlib.training.set_prediction import SetLoss, decode_set
+from vitlib.training.set_prediction import SetLoss, decode_set, require_queries
 
 ROWS = 500  # images whose loss is computed together, to keep the memory small
 
@@ -22,6 +22,16 @@ class Detection(DenseTask):
     name = "detection"
     scores = ("loss", "ap50", "ap")
     monitor, mode = "ap", "max"
+
+    def require(self, split, name, model):
+        """As `DenseTask`; and refuses more things in an image than there are queries.
+
+        Raises:
+            ValueError: When there are, or as `DenseTask` says.
+        """
+        super().require(split, name, model)
+        if self.config.head == "set":
+            require_queries(split.kinds.shape[1], self.config.num_queries)
 
     def targets(self, split):
         """Box and kind of each thing in the images of a `Split`: `(N, T, 5)`."""

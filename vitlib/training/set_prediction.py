@@ -91,14 +91,19 @@ def assign(costs):
         Carion et al., 2020, equation 1, whose Hungarian algorithm finds the same.
     """
     rows, columns = costs.shape[1:]
-    if rows > columns:
-        raise ValueError(
-            "Each thing must have a query of its own. "
-            f"Received: {rows} things, {columns} queries."
-        )
+    require_queries(rows, columns)
     ways = np.array(list(permutations(range(columns), rows)), "int32")
     sums = sum(ops.take(costs[:, row], ways[:, row], axis=1) for row in range(rows))
     return ops.take(ways, ops.argmin(sums, axis=1), axis=0)
+
+
+def require_queries(things, queries):
+    """Refuses fewer queries than there may be things in an image."""
+    if things > queries:
+        raise ValueError(
+            "Each thing in an image must have a query of its own. "
+            f"Received: {things} things, {queries} queries."
+        )
 
 
 def _apart(boxes, guess):
