@@ -53,6 +53,8 @@ from vitlib.training.parallel import process, use_devices
 from vitlib.training.recording import draft
 from vitlib.training.tasks import PERCENT, TASKS
 
+# What a score is called, where it is no accuracy of a classification.
+SHORT = {"miou": "mean IoU", "ap50": "AP50", "ap": "AP", "loss": "loss"}
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
@@ -132,7 +134,10 @@ def describe_result(run):
     if run.status == "failed":
         return f"failed: {run.error}"
     if "top1" not in run.test:
-        return f"test loss {run.test['loss']:.4f}, {run.seconds / 60:.1f} minutes"
+        rest = [
+            f"{SHORT[name]} {run.test[name]:.4f}" for name in SHORT if name in run.test
+        ]
+        return f"test {', '.join(rest)}, {run.seconds / 60:.1f} minutes"
     return (
         f"test top-1 {PERCENT * run.test['top1']:.2f} %, "
         f"top-5 {PERCENT * run.test['top5']:.2f} %, loss {run.test['loss']:.4f}, "

@@ -266,6 +266,9 @@ def test_the_processes_take_a_batch_apart(monkeypatch):
         monkeypatch.setattr(parallel, "process", lambda n=number: (n, 2))
         parts.append(parallel.own_rows(np.arange(10, 22), 4).tolist())
     assert parts == [[10, 11, 14, 15, 18, 19], [12, 13, 16, 17, 20, 21]]
+    images = np.arange(12)[:, None, None] * np.ones((12, 2, 3))
+    part = parallel.own_rows(images, 4)  # of the second process still
+    np.testing.assert_array_equal(part, images[[2, 3, 6, 7, 10, 11]])
 
 
 @on_tensorflow

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from small_scenes import small_scenes
 from train_micro import MODEL, TRAINING, micro_data, outcome
 
 from vitlib import (
@@ -24,7 +25,9 @@ from vitlib import (
     save_run,
     train,
 )
+from vitlib.config.dense import DetectionConfig
 from vitlib.training import checkpoints
+from vitlib.training.detection import Detection
 from vitlib.training.draws import draw_order
 from vitlib.training.instruments import READINGS
 from vitlib.training.prepare import prepare
@@ -32,6 +35,7 @@ from vitlib.training.tasks import Classification
 
 pytestmark = pytest.mark.backend
 
+DETECTOR = DetectionConfig(**asdict(replace(MODEL, num_classes=2, augmentation="none")))
 SCRIPT = Path(__file__).with_name("train_micro.py")
 
 
@@ -115,27 +119,36 @@ def stop_within_an_epoch(monkeypatch, saves):
     monkeypatch.setattr(checkpoints.Saver, "save", save_and_stop)
 
 
-def test_a_run_that_was_stopped_within_epochs_goes_on_to_the_same_end(data, tmp_path):
-    """Order, dropout, augmentation and the means of the epoch go on, too."""
-    lines = []
+@pytest.mark.parametrize("dense", [False, True], ids=["classification", "detection"])
+def test_a_run_that_was_stopped_within_epochs_goes_on_to_the_same_end(
+    data, tmp_path, dense
+):
+    """Order, dropout, augmentation and the means of the epoch go on, too.
 
-    def go_on():
-        model = build_model(MODEL, TRAINING)
-        options = {"watch": True, "save_minutes": 0}
-        return train(model, data, TRAINING, tmp_path, lines.append, **options)
+    So do the flips and moves of a task that varies its images itself.
+    """
+    lines, config, options = [], MODEL, {"watch": True}
+    if dense:
+        data, config = small_scenes(train=620), DETECTOR
+        options = {"task": Detection(config)}
+
+    def go_on(*folder, **more):
+        model = build_model(config, TRAINING)
+        report = lines.append if folder else str
+        return train(model, data, TRAINING, *folder, report=report, **options, **more)
 
     for saves in (7, 46):  # an epoch of 12 batches has 11 saves within, 1 after
         with pytest.MonkeyPatch.context() as patch:
             stop_within_an_epoch(patch, saves)
             with pytest.raises(KeyboardInterrupt):
-                go_on()
+                go_on(tmp_path, save_minutes=0)
         assert len(list(tmp_path.glob("*.npz"))) <= 3
-    run = go_on()
+    run = go_on(tmp_path, save_minutes=0)
     assert [line for line in lines if line.startswith("going on")] == [
         "going on after epoch 0 and batch 7 of the next",
         "going on after epoch 4 and batch 5 of the next",
     ]
-    assert outcome(run) == outcome(micro_run(data, watch=True))
+    assert outcome(run) == outcome(go_on())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from vitlib.studies import (
     comparison,
     data_size,
     dead_units,
+    dense,
     diagnosis,
     positions,
     pretraining,
@@ -24,6 +25,7 @@ MODULES = (
     data_size,
     compact,
     pretraining,
+    dense,
     tiny,
 )
 STUDIES = {module.STUDY.name: module.STUDY for module in MODULES}
