@@ -67,6 +67,31 @@ def test_a_run_comes_back_from_its_file_as_it_was(tmp_path, changes):
     assert load_run(str(path)) == run
 
 
+SCORES = {
+    "segmentation": {"loss": 0.5, "accuracy": 0.75, "miou": 0.25},
+    "detection": {"loss": 0.5, "ap50": 0.75, "ap": 0.25},
+}
+
+
+@pytest.mark.parametrize("task", SCORES)
+def test_a_run_of_a_dense_task_has_its_scores_and_no_others(tmp_path, task):
+    scores = SCORES[task]
+    names = {"loss", "accuracy"} & {*scores} | {f"val_{name}" for name in scores}
+    history = {name: [0.5] for name in {*names, "learning_rate", "seconds"}}
+    run = make_run(task=task, history=history, best_epoch=1, test=scores)
+    assert load_run(save_run(tmp_path, run)) == run
+    for part, score in (("test", "top1"), ("history", "val_top1")):
+        more = {part: getattr(run, part) | {score: 0.5 if part == "test" else [0.5]}}
+        with pytest.raises(ValueError, match=f"Received: .*{score}"):
+            save_run(tmp_path, replace(run, **more))
+    for name in scores.keys() - {"loss"}:
+        less = {key: value for key, value in scores.items() if key != name}
+        with pytest.raises(ValueError, match=f"'{name}' is a required property"):
+            save_run(tmp_path, replace(run, test=less))
+        with pytest.raises(ValueError, match=r"Received: \$\.test"):
+            save_run(tmp_path, make_run(**sample("test", **{name: 0.5})))
+
+
 def test_tuples_are_written_as_lists(tmp_path):
     path = save_run(tmp_path, make_run(**sample("model", mlp_units=(256, 128))))
     assert load_run(path).model["mlp_units"] == [256, 128]

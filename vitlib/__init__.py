@@ -9,6 +9,7 @@ from importlib import import_module as _import_module
 __version__ = "0.1.0"
 
 _MODULES = {
+    "config.dense": "DetectionConfig SegmentationConfig",
     "config.masked": "MaskedAutoencoderConfig",
     "config.models": "POSITIONS ResNetConfig SmallResNetConfig ViTConfig",
     "config.training": "TrainConfig",
@@ -28,6 +29,7 @@ _MODULES = {
     "layers.positions": "PositionEmbedding1D PositionEmbedding2D",
     "models.blocks": "mlp transformer_block",
     "models.build": "build_model",
+    "models.dense": "build_detector build_segmenter",
     "models.masked_autoencoder": "build_masked_autoencoder reconstruct",
     "models.flops": "count_flops",
     "models.hub": "load_hub_preset",
@@ -45,7 +47,12 @@ _MODULES = {
     "studies": "PRESETS PROFILE_PRESETS PROFILE_RESNETS",
     "studies.recipes": "COMPACT_TRAIN COMPACT_VIT REPAIRED_TRAIN REPORT_RESNET "
     "REPORT_TRAIN REPORT_VIT TINY_TRAIN TINY_VIT",
+    "training.average_precision": "average_precision",
+    "training.cells": "find_peaks",
+    "training.confusion": "confusion_matrix grid_ceiling mean_iou",
+    "training.detection": "Detection",
     "training.loop": "train",
+    "training.segmentation": "Segmentation",
     "training.tasks": "evaluate",
 }
 _HOMES = {name: home for home, names in _MODULES.items() for name in names.split()}
