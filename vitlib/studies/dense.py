@@ -14,13 +14,13 @@ PURE_VIT = COMPACT.presets["pure-vit"]
 # wide, so that patches of 8 pixels are small enough to part two of them.
 SIZES = {"input_shape": (64, 64, 3), "image_size": 64, "patch_size": 8}
 SCENES_VIT = replace(PURE_VIT.model, **SIZES, num_classes=KINDS)
-SCENES_TRAIN = replace(PURE_VIT.train, epochs=40, batch_size=64, label_smoothing=0.0)
+SCENES_TRAIN = replace(PURE_VIT.train, epochs=30, batch_size=64, label_smoothing=0.0)
 
 SEGMENTER = SegmentationConfig(
     **asdict(replace(SCENES_VIT, augmentation="none", num_classes=KINDS + 1))
 )
 DETECTOR = DetectionConfig(**asdict(replace(SCENES_VIT, augmentation="none")))
-DETECTOR_TRAIN = replace(SCENES_TRAIN, epochs=60)  # half as long again
+DETECTOR_TRAIN = replace(SCENES_TRAIN, epochs=45)  # half as long again
 
 # For a chapter that is read on a laptop.
 TINY_SEGMENTER = SegmentationConfig(
@@ -30,12 +30,12 @@ TINY_DETECTOR = DetectionConfig(
     **asdict(replace(TINY_VIT, **SIZES, num_layers=2, num_classes=KINDS))
 )
 TINY_DENSE_TRAIN = replace(
-    TINY_TRAIN, epochs=4, steps_per_epoch=312, batch_size=32, learning_rate=4e-3
+    TINY_TRAIN, epochs=3, steps_per_epoch=260, batch_size=32, learning_rate=4e-3
 )
 
 # An encoder that others have trained, on a hundred scenes with marks and on all.
 FEW = 100
-TUNED = {"epochs": 20, "learning_rate": 1e-3}
+TUNED = {"epochs": 15, "learning_rate": 1e-3}
 
 
 def on_scenes(model, train):
@@ -62,7 +62,7 @@ STUDY = Study(
             MaskedAutoencoderConfig(
                 **asdict(SCENES_VIT), decoder_dim=32, decoder_heads=2
             ),
-            replace(SCENES_TRAIN, epochs=80),
+            replace(SCENES_TRAIN, epochs=60),
         ),
     },
     runs={
