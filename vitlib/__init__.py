@@ -49,7 +49,7 @@ _MODULES = {
     "REPORT_TRAIN REPORT_VIT TINY_TRAIN TINY_VIT",
     "training.average_precision": "average_precision",
     "training.cells": "find_peaks",
-    "training.confusion": "confusion_matrix grid_ceiling mean_iou",
+    "training.confusion": "confusion_matrix grid_ceiling majority_iou mean_iou",
     "training.detection": "Detection",
     "training.loop": "train",
     "training.segmentation": "Segmentation",
