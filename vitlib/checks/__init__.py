@@ -50,6 +50,15 @@ from vitlib.checks.debugging import (
     check_repaired_variant,
     check_repaired_weights,
 )
+from vitlib.checks.dense import (
+    check_average_precision,
+    check_box_iou,
+    check_find_peaks,
+    check_flip_boxes,
+    check_grid_ceiling,
+    check_match,
+    check_mean_iou,
+)
 from vitlib.checks.patches import (
     check_attend,
     check_count_windows,
@@ -94,6 +103,8 @@ from vitlib.checks.training import (
 
 __all__ = [
     "check_attend",
+    "check_average_precision",
+    "check_box_iou",
     "check_can_pass",
     "check_conv_growth",
     "check_count_idle",
@@ -106,10 +117,13 @@ __all__ = [
     "check_decisive",
     "check_encode",
     "check_final_accuracy",
+    "check_find_peaks",
+    "check_flip_boxes",
     "check_flip_ceiling",
     "check_from_torch",
     "check_gain",
     "check_green_place",
+    "check_grid_ceiling",
     "check_grid_offsets",
     "check_growth",
     "check_hidden_error",
@@ -122,7 +136,9 @@ __all__ = [
     "check_look_left",
     "check_lowest_loss",
     "check_masked_share",
+    "check_match",
     "check_mean_distance",
+    "check_mean_iou",
     "check_narrow_cost",
     "check_normalize",
     "check_notices",
