@@ -9,6 +9,7 @@ import zipfile
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import questions
 import yaml
 from flips import ceiling
 from keras import ops
+from students import dense
 
 import vitlib
 from vitlib.data import archive
@@ -343,6 +345,70 @@ def votes():
     return f"{one}, {three} and {six}"
 
 
+# On dense prediction a right solution of an exercise of the chapter answers.
+
+
+def logits_of(maps):
+    return np.eye(6)[maps]
+
+
+def background_everywhere():
+    truth = np.repeat(np.arange(6), [230, 4, 4, 4, 4, 4]).reshape(1, 10, 25)
+    empty = np.zeros_like(truth)
+    right, found = np.mean(truth == empty), dense.mean_iou(truth, logits_of(empty))
+    return f"{100 * right:.0f} % and {100 * found:.0f} %"
+
+
+def four_patches():
+    patches = np.repeat([0, 0, 1, 0, 2, 1, 0], [16, 16, 12, 4, 7, 5, 4])
+    classes = patches.reshape(2, 2, 4, 4).swapaxes(1, 2).reshape(1, 8, 8)
+    return f"{64 * dense.grid_ceiling(classes, 4):.0f} of 64"
+
+
+def outputs_of_a_token():
+    logits = np.zeros((1, 64, 64, 6), "float32")
+    return str(vitlib.Patches(patch_size=8)(logits).shape[-1])
+
+
+def mirrored():
+    return ", ".join(map(str, dense.flip_boxes([[5, 10, 25, 22]], 64)[0]))
+
+
+def two_boxes():
+    overlap = dense.iou([0, 0, 8, 8], [4, 2, 12, 10])
+    return str(Fraction(overlap).limit_denominator(200))
+
+
+def hits():
+    overlaps = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.6]])
+    names = np.array(["first", "second", "third"])[dense.match(overlaps, 0.5)]
+    return " and the ".join(names)
+
+
+def three_boxes():
+    precision = dense.average_precision([0.9, 0.8, 0.7], [True, False, True], 2)
+    return f"about {precision:.2f}"
+
+
+def boxes_that_come_last():
+    rng, changes = np.random.default_rng(0), []
+    scores, chance = np.linspace(1, 0, 20), np.repeat([0.7, 0.1], [8, 12])
+    for _ in range(100):
+        is_hit = rng.random(20) < chance
+        sure, whole = (
+            dense.average_precision(scores[:n], is_hit[:n], 10) for n in (8, 20)
+        )
+        changes.append(whole - sure)
+    assert min(changes) == 0 < max(changes)
+    return "stays or rises"
+
+
+def kinds_that_do_not_occur():
+    truth = np.array([[[0, 1], [2, 3]]])
+    reported = dense.with_absent(truth, logits_of(truth), 0)
+    return f"{reported:.2f}, and {dense.mean_iou(truth, logits_of(truth)):.2f}"
+
+
 COMPUTED = {
     "patches-tokens": tokens,
     "patches-which": patch_of_a_pixel,
@@ -379,6 +445,15 @@ COMPUTED = {
     "pretraining-hour": left_of_an_hour,
     "pretraining-larger-image": weights_of_another_size,
     "pretraining-vote": votes,
+    "dense-empty-answer": background_everywhere,
+    "dense-four-patches": four_patches,
+    "dense-outputs": outputs_of_a_token,
+    "dense-mirror": mirrored,
+    "dense-two-boxes": two_boxes,
+    "dense-taken": hits,
+    "dense-three-boxes": three_boxes,
+    "dense-unsure": boxes_that_come_last,
+    "dense-absent": kinds_that_do_not_occur,
 }
 
 
