@@ -1,0 +1,942 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-dense)=
+# # Where is it?
+#
+# A classifier says *what* is in an image. The report ends with a wish for more: segmentation,
+# which says for every pixel what it belongs to, and detection, which draws a box around every
+# thing. Both are called {term}`dense prediction`. For a Vision Transformer (ViT) they are not far
+# away, because its tokens stand on a grid, and they still do after the last block. In this chapter
+# you turn the classifier into a segmenter and into a detector, and measure both with scores that
+# you can write down yourself.
+#
+# :::{admonition} Before you start
+# **You will learn to**
+#
+# * read masks and boxes, and move them together with their image;
+# * say how good an answer can be on a grid of patches, before you train anything;
+# * turn an encoder into a segmenter, and score it by the mean IoU;
+# * show what attention adds to a token that sees its own patch alone;
+# * turn the same encoder into a detector, and read boxes off its cells;
+# * score a detector by its average precision.
+#
+# **Time:** about 40 minutes to read and run, 88 for all exercises; the cells run in about two
+# minutes.
+#
+# **You need:** patches and the block from [](#sec-patches), a training from [](#sec-training), and
+# attention maps from [](#sec-attention).
+# :::
+
+# %% tags=["remove-cell"]
+# On Colab or Kaggle, where vitlib is missing: get the course and install it.
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import check_call
+
+if not find_spec("vitlib"):
+    address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
+    check_call(["git", "clone", "-q", "--depth=1", address, "vit-course"])
+    has_backend = find_spec("tensorflow") or find_spec("jax")
+    package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
+    check_call([sys.executable, "-m", "pip", "install", "-q", package])
+if Path("vit-course").is_dir():
+    os.chdir("vit-course/notebooks")
+
+# %% tags=["parameters"]
+profile: str = "quick"  # "quick", "laptop" or "full"
+seed: int = 0  # of everything random
+
+# %%
+from dataclasses import replace
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+
+import vitlib
+from vitlib import Table, check_parameters, checks
+from vitlib.inspection import pictures
+from vitlib.training.tasks import TASKS
+
+check_parameters(globals())
+keras.utils.set_random_seed(seed)
+plt.style.use("vitlib.course")
+
+# %% [markdown]
+# ## What is where in a scene?
+#
+# The images of this chapter are drawn, too, but they are larger and hold more. A scene has 64 x 64
+# pixels and one to four things of five kinds. A thing has any size from 10 to 20 pixels and any
+# colour, so neither of the two tells its kind. Things may cover each other. Because the scenes are
+# drawn by a program, it knows for each thing which pixels can be seen of it, and what the smallest
+# box around these pixels is.
+
+# %%
+data = vitlib.load_data_set("scenes")
+kinds = data.class_names
+train = data.train
+print("images, height, width, channels:", train.images.shape)
+print("masks, a plane for each thing:  ", train.masks.shape)
+print("boxes: top, left, bottom, right:", train.boxes.shape)
+print("kinds:", *(f"{n} {name}" for n, name in enumerate(kinds)))
+there = train.kinds >= 0
+print("things in an image:", *np.unique(there.sum(axis=1)))
+
+# %% [markdown]
+# The number of things differs, but an array has rows of equal length. So there is room for four;
+# where an image has fewer, the kind is -1, the box is all zeros and the mask is empty.
+#
+# Two forms of the same knowledge matter to us. The boxes are one. The other is a *class map*, with
+# a class for each pixel: 0 for the background, and 1 plus the kind for a pixel of a thing.
+
+# %%
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch, Rectangle
+from vitlib.data.class_maps import class_map
+
+maps = class_map(train)  # (images, height, width)
+palette = ListedColormap(["0.93", "C0", "C1", "C2", "C3", "C4"])
+
+
+def show_classes(ax, classes):
+    """Draws a class map, each class in a colour of its own."""
+    ax.imshow(classes, cmap=palette, vmin=0, vmax=5, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+
+
+# %%
+def draw_boxes(ax, boxes, colors, style="-"):
+    """Draws boxes, each in its colour."""
+    for (top, left, bottom, right), color in zip(boxes, colors, strict=True):
+        corner, sides = (left - 0.5, top - 0.5), (right - left, bottom - top)
+        look = {"fill": False, "ec": color, "lw": 1.6, "ls": style}
+        ax.add_patch(Rectangle(corner, *sides, **look))
+
+
+# %% mystnb={"figure": {"caption": "Four scenes. Above: each thing with the smallest box around what can be seen of it. Below: the class map, which has a class for every pixel.", "name": "fig-dense-scenes"}, "image": {"alt": "Four images of coloured shapes on a light ground, with a thin box around each shape. Below each image the same shapes stand in flat colours, one colour for each kind of shape, on grey."}}
+fig, axes = plt.subplots(2, 4, figsize=(6.6, 4.1))
+for n, (above, below) in enumerate(axes.T):
+    pictures.show_image(above, train.images[n])
+    colors = [f"C{kind}" for kind in train.kinds[n][there[n]]]
+    draw_boxes(above, train.boxes[n][there[n]], colors)
+    show_classes(below, maps[n])
+entries = [Patch(color=f"C{n}", label=name) for n, name in enumerate(kinds)]
+fig.legend(handles=entries, ncols=5, loc="outside lower center")
+plt.show()
+
+# %% [markdown]
+# Most pixels show no thing at all. Count them before you believe any score:
+
+# %%
+shares = np.bincount(maps.ravel(), minlength=6) / maps.size
+rows = zip(("background", *kinds), shares, strict=True)
+rows = tuple((words, f"{share:.3f}") for words, share in rows)
+Table(("class", "share of the pixels"), rows)
+
+# %% tags=["remove-cell"]
+# What the text says of it.
+assert 0.9 < shares[0] < 0.93 and shares[1:].max() < 0.04
+
+# %% [markdown]
+# A model that answers "background" everywhere is right on more than nine pixels out of ten, and
+# has found nothing. Like the ViT of the report it gives one answer to everything; but here that
+# scores high.
+#
+# A second thing changes with masks and boxes. When a classifier is trained, an image may be
+# flipped and moved, and its label stays what it is. A mask does not stay: what varies the image
+# has to vary the target by the same draw. For masks that is easy, as they are images themselves.
+# With boxes it goes wrong easily, and without an error message.
+#
+# :::{exercise} A box in the mirror
+# :label: ex-dense-mirror
+#
+# ★ · 8 minutes
+#
+# An image that is `width` pixels wide is flipped from left to right. Write
+# `flip_boxes(boxes, width)`, which does the same with its boxes. They have the shape `(n, 4)`, and
+# a row is top, left, bottom, right. Top and left are the first row and column that a thing
+# touches; bottom and right are the first ones behind it.
+#
+# What is the width of a box, right minus left, after the flip? Use this to test your answer before
+# `checks.check_flip_boxes(flip_boxes)` tells you whether it is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Draw a strip of six pixels, and colour the first two. Which number is left, which is right? Now
+# turn the paper over against the light, and read the two numbers again.
+# :::
+#
+# ## How good can a grid of patches be?
+#
+# A token stands for a patch. The simplest segmenter therefore names *one* class for each patch,
+# and all pixels of the patch get it. Where a patch holds an edge, some of its pixels must be
+# wrong. How many that are does not depend on any training: it can be counted before.
+
+# %%
+sizes = (16, 8, 4, 2, 1)
+
+
+def vote_of_patches(classes, size):
+    """Gives all pixels of a patch the class of most of them."""
+    side = classes.shape[0] // size
+    cut = classes.reshape(side, size, side, size).swapaxes(1, 2)
+    cut = cut.reshape(side, side, -1)
+    counts = (cut[..., None] == np.arange(6)).sum(axis=2)
+    return counts.argmax(axis=-1).repeat(size, 0).repeat(size, 1)
+
+
+# %% mystnb={"figure": {"caption": "The third scene as patches of four sizes can tell it: each patch has the class of most of its pixels. Right: all pixels.", "name": "fig-dense-grid"}, "image": {"alt": "Five maps of the same scene. With the largest patches the shapes are a few blocks and one of them may be missing; from map to map they become finer, and the last has smooth edges."}}
+fig, axes = plt.subplots(1, 5, figsize=(6.8, 1.7))
+for ax, size in zip(axes, sizes, strict=True):
+    show_classes(ax, vote_of_patches(maps[2], size))
+    ax.set_title("all pixels" if size == 1 else f"{size} x {size}")
+plt.show()
+
+# %% [markdown]
+# :::{exercise} The ceiling of a grid
+# :label: ex-dense-ceiling
+#
+# ★★ · 12 minutes
+#
+# Write `grid_ceiling(maps, patch_size)`: the largest share of all pixels that can be right when
+# each patch gets one class. The class maps have the shape `(n, H, W)`; `patch_size` divides both
+# sides.
+#
+# Which class should a patch be given? How large is the ceiling for the scenes of this chapter with
+# patches of 16, 8 and 4 pixels, and why is the share for 16 less bad than it looks?
+# `checks.check_grid_ceiling(grid_ceiling)` tells you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Take one patch with the classes 0, 0, 2, 2, 2, 1. How many of its six pixels are right if you
+# call it 0, how many if you call it 2? Then ask how [](#sec-patches) cuts an image into patches,
+# and use the same lines on a class map.
+# :::
+#
+# ## How is a class map scored?
+#
+# The share of right pixels is a poor score here, as we have seen. The usual one looks at each
+# class by itself. Of all pixels that are of class $c$, in truth ($T_c$) or in the answer ($A_c$),
+# which part is in both? This is the {term}`intersection over union`,
+#
+# $$
+# \text{IoU}_c = \frac{|T_c \cap A_c|}{|T_c \cup A_c|} ,
+# $$ (eq-dense-iou)
+#
+# and the {term}`mean IoU` is its average over the classes. Pixels of all images are counted
+# together before the division. Whoever leaves out the background sees a model that answers
+# "background" everywhere for what it is.
+
+# %%
+from vitlib.training import confusion
+
+
+def scores(predicted, truth):
+    """Returns the share of right pixels, and the mean IoU of the kinds."""
+    matrix = confusion.confusion_matrix(truth, predicted, 6)
+    return np.trace(matrix) / matrix.sum(), confusion.mean_iou(matrix)
+
+
+truth = class_map(data.test)
+nothing = np.zeros_like(truth)
+rows = [("background everywhere", *scores(nothing, truth), 1.0)]
+for size in sizes[:4]:
+    voted = np.stack([vote_of_patches(each, size) for each in truth])
+    most = confusion.grid_ceiling(truth, size)
+    rows.append((f"majority, {size} x {size}", *scores(voted, truth), most))
+columns = "answer", "right pixels", "mean IoU", "no grid has more"
+printed = [(words, *(f"{x:.2f}" for x in row)) for words, *row in rows]
+Table(columns, tuple(printed))
+
+# %% tags=["remove-cell"]
+# What the text says of it.
+assert rows[0][2] == 0 and rows[0][1] > 0.8
+assert rows[2][2] < 0.5 and rows[2][2] < rows[2][3] < 0.65
+bound = rows[2][3]  # of patches of 8 x 8 pixels
+
+# %% [markdown]
+# The first row is why nobody should quote the share of right pixels alone. The others show what
+# the size of a patch costs. With 8 x 8 pixels, the majority keeps less than half of the mean IoU.
+# It is the best answer for the share of right pixels, and not for the IoU: a thin shape gains if
+# its class claims patches that it fills to less than half. So the last column gives a bound for
+# any answer of one class a patch: for each class by itself, the IoU with the best set of patches.
+#
+# :::{exercise} The score, from the logits
+# :label: ex-dense-miou
+#
+# ★★★ · 18 minutes
+#
+# Write `mean_iou(truth, logits)`. The class maps `truth` have the shape `(n, H, W)`, and 0 is the
+# background. A segmenter has given `logits` of the shape `(n, H, W, C)`. The pixels of all images
+# are counted together; the mean goes over the classes from 1 that occur in the truth.
+#
+# What would your function return for the answer "background everywhere"? And what, if a class that
+# occurs in no image counted as 0, or as 1? `checks.check_mean_iou(mean_iou)` tells you whether
+# your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# First turn the logits into a class map of the same shape as the truth. For one class, both maps
+# then become arrays of booleans; intersection and union are two operators of NumPy and a sum.
+# :::
+#
+# ## How does a classifier become a segmenter?
+#
+# By leaving something out. A classifier pools its tokens to one vector and reads the class from
+# it. A segmenter does not pool. It reads from each token, with the same linear layer for all of
+# them, what is in its patch {cite:p}`strudel2021`. If this layer has as many outputs as the patch
+# has pixels times classes, every pixel gets logits of its own, and the ceiling of the grid is
+# gone:
+
+# %%
+names = {"quick": "segment-tiny", "laptop": "segment", "full": "segment"}
+preset = vitlib.PRESETS[names[profile]]
+config = preset.model
+print("patches:", config.num_patches, "of side", config.patch_size)
+print("blocks:", config.num_layers, "of tokens", config.projection_dim, "long")
+
+
+# %%
+def segmenter(config):
+    """Puts logits for each pixel on the tokens of an encoder."""
+    encoder = vitlib.build_encoder(config)
+    outputs = config.patch_size**2 * config.num_classes
+    logits = layers.Dense(outputs)(encoder.output)  # (batch, tokens, outputs)
+    logits = vitlib.join_patches(logits, config.input_shape[:2])
+    return keras.Model(encoder.input, logits)
+
+
+built = vitlib.build_model(config, preset.train)
+for words, model in (("built here", segmenter(config)), ("vitlib", built)):
+    shape = model.output.shape[1:]
+    print(f"{words}: {shape}, {model.count_params():,} parameters")
+
+# %% tags=["remove-cell"]
+assert segmenter(config).count_params() == built.count_params()
+
+# %% [markdown]
+# `join_patches` is the way back from [](#sec-patches): it puts the values of each patch where its
+# pixels are. Nothing else is new. The loss is the cross-entropy of each pixel, averaged over all,
+# and the training is `vitlib.train` with another task.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Before you run the training, let them write down which pixels will be
+# > wrong longest. Most say the smallest kind of thing; look for thin arms and for edges.
+
+
+# %% tags=["remove-output"]
+def train_on_scenes(config, recipe):
+    """Trains a model from random weights. Returns it, and its run."""
+    recipe = replace(recipe, seed=seed)
+    model = vitlib.build_model(config, recipe)
+    task = TASKS[config.task].of(config)
+    quiet = {"task": task, "report": lambda line: None}
+    run = vitlib.train(model, data, recipe, **quiet)
+    return model, run
+
+
+segmenting, run = train_on_scenes(config, preset.train)
+
+# %% tags=["nbval-ignore-output"]
+print("mean IoU on validation images after each epoch:")
+print(*(f"{value:.1f}" for value in run.history["val_miou"]))
+print(f"right pixels of the test images: {run.test['accuracy']:.2f}")
+print(f"their mean IoU: {run.test['miou']:.2f}")
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert run.test["miou"] > max(0.6, bound)
+
+# %% [markdown]
+# Within a minute most of each thing is found. That the layer sees whole patches is no obstacle:
+# the mean IoU is above the bound for one class a patch.
+#
+# ## What does attention add?
+#
+# What a patch shows is often ambiguous: a slanting edge may be of a triangle or of a diamond. A
+# token has to ask others, and attention is how it asks. So we take the attention out of every
+# block and keep the rest: encoder, head, recipe, images. What it had in weights goes to the MLPs,
+# which become twice as wide, for otherwise the smaller model could be worse just because it is
+# smaller. Each of its tokens knows its own patch and its place, and nothing besides.
+
+# %% tags=["remove-output"]
+width, tokens = config.mlp_units
+alone = replace(config, attention=False, mlp_units=(2 * width, tokens))
+guessing, run_alone = train_on_scenes(alone, preset.train)
+
+# %% tags=["nbval-ignore-output"]
+rows = [
+    (words, f"{each.parameters['total']:,}", f"{each.test['miou']:.2f}")
+    for words, each in (("with attention", run), ("without", run_alone))
+]
+Table(("model", "parameters", "mean IoU (test)"), tuple(rows))
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert run_alone.test["miou"] < run.test["miou"] - 0.05
+    counts = [each.parameters["total"] for each in (run, run_alone)]
+    assert abs(counts[0] / counts[1] - 1) < 0.02
+
+# %% [markdown]
+# Attention helps. In what? We take the pixels of things apart: is such a pixel taken for a thing
+# at all, and if so, for one of the right kind?
+
+# %% tags=["nbval-ignore-output"]
+answers, rows = {}, []
+for words, each in (("attention", segmenting), ("without", guessing)):
+    logits = each.predict(data.test.images, verbose=0)
+    answers[words] = logits.argmax(axis=-1)
+    named = answers[words][truth > 0]
+    right = named == truth[truth > 0]
+    kind = right.sum() / (named > 0).sum()
+    rows.append((words, f"{(named > 0).mean():.2f}", f"{kind:.2f}"))
+columns = "model", "taken for a thing", "of these, the right kind"
+Table(columns, tuple(rows))
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    (_, *with_it), (_, *without) = rows
+    assert abs(float(with_it[0]) - float(without[0])) < 0.1
+    assert float(with_it[1]) > float(without[1]) + 0.04
+
+# %% mystnb={"figure": {"caption": "Four test scenes as two models see them: the true class map, the answer of the model with attention, and the answer of the same model without.", "name": "fig-dense-masks"}, "image": {"alt": "Four rows of images. The first row shows scenes of shapes, the second their true class maps. In the third row the maps are nearly the same, with rough edges. In the fourth row many shapes are speckled with the colours of several kinds, patch by patch."}}
+shown = {"truth": truth, **answers}
+fig, axes = plt.subplots(4, 4, figsize=(6.4, 6.6))
+for ax, image in zip(axes[0], data.test.images[:4], strict=True):
+    pictures.show_image(ax, image)
+axes[0, 0].set_ylabel("scene")
+for line, (words, classes) in zip(axes[1:], shown.items(), strict=True):
+    for ax, each in zip(line, classes[:4], strict=True):
+        show_classes(ax, each)
+    line[0].set_ylabel(words)
+plt.show()
+
+# %% [markdown]
+# Both see where things are; for that, the colour of a patch is enough. The difference is in the
+# kind. A token without attention has to read it off the piece of edge in its own patch: an upright
+# edge may be of a square, a slanting one of a triangle or of a diamond. The other model can put
+# the pieces together.
+#
+# A tempting explanation would have been another one. A patch that lies wholly inside a thing holds
+# no edge at all. Must the second model not fail exactly there? Count before you believe it:
+
+# %%
+side = config.patch_size
+cut = truth.reshape(len(truth), 64 // side, side, 64 // side, side)
+low, high = cut.min(axis=(2, 4)), cut.max(axis=(2, 4))
+inside = (low == high) & (low > 0)
+of_kind = np.bincount(low[inside], minlength=6)[1:] / inside.sum()
+print(f"patches wholly inside a thing: {inside.sum()} of {inside.size}")
+rows = zip(kinds, (f"{share:.2f}" for share in of_kind), strict=True)
+Table(("kind", "share of them"), tuple(rows))
+
+# %% tags=["remove-cell"]
+# What the text says of it.
+assert inside.mean() < 0.02 and of_kind[0] > 0.8
+
+# %% [markdown]
+# Such patches are rare, and nearly all of them are in squares: the other kinds have no room for
+# one. Whoever answers "square" there is nearly always right, and both models have learned that.
+#
+# [](#sec-attention) measured how much of a classifier's attention falls on the things of a scene.
+# With masks of more things we can ask a token: if your patch shows a thing, which part of your
+# attention goes to patches of the same thing? We compare it with the part that it would give if it
+# looked everywhere alike.
+
+# %%
+from vitlib.inspection.introspect import attention_maps
+
+images, masks = data.test.images[:50], data.test.masks[:50]
+grid = config.grid_size[0]
+cover = masks.reshape(*masks.shape[:2], grid, side, grid, side)
+cover = cover.mean(axis=(3, 5)).reshape(*masks.shape[:2], -1)  # of each patch
+on = cover > 0.5  # (images, things, tokens)
+asking = on.any(axis=2)  # things that fill more than half of some patch
+
+# %% tags=["nbval-ignore-output"]
+layers_of = attention_maps(segmenting, images).mean(axis=2)  # of the heads
+tokens_of, rows = on.sum(axis=2).clip(1), []  # of each thing
+for block, weights in enumerate(layers_of, 1):
+    given = np.einsum("iqk,itk,itq->it", weights, on, on) / tokens_of
+    even = on.mean(axis=2)  # if all tokens got the same
+    rows.append((block, given[asking].mean(), even[asking].mean()))
+columns = "block", "to its own thing", "if spread evenly"
+Table(columns, tuple((n, f"{a:.1f}", f"{b:.2f}") for n, a, b in rows))
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert max(a for _, a, _ in rows) > 3 * rows[0][2]
+
+# %% [markdown]
+# In the block that does so most, a token gives its own thing several times the share that the
+# thing has of the image. So this ViT does look at the object. It was trained to say what the
+# object is, pixel by pixel, and a model looks where its task pays for it.
+#
+# ## How do tokens draw boxes?
+#
+# A detector answers with a list: kind, box, and how sure it is. A list has no fixed length and no
+# order, and that is the whole difficulty. One way out makes the grid of tokens do the work
+# {cite:p}`zhou2019`. Each token is a {term}`cell <centre cell>`, and a thing belongs to that cell
+# in which the middle of its box lies. Each cell answers three questions:
+#
+# * *Is the middle of a thing here, and of which kind?* A number from 0 to 1 for each kind; all
+#   cells together make a *heat map* of this kind.
+# * *Where in the cell is the middle?* Two numbers, down and right of the centre of the cell.
+# * *How high and wide is the thing?* Two more, as logarithms, so that no size can be negative.
+#
+# The head is again one linear layer on each token, now with $C + 4$ outputs. In the loss, the heat
+# counts everywhere, the other four numbers only in cells that hold a middle. Most cells hold none.
+# If each of them counted as much as the few others, the best answer for a long while would be "no
+# thing anywhere": the background again. The *focal loss* {cite:p}`lin2017` takes weight from cells
+# that are nearly right already.
+
+# %% tags=["remove-output"]
+names = {"quick": "detect-tiny", "laptop": "detect", "full": "detect"}
+preset = vitlib.PRESETS[names[profile]]
+detecting, found = train_on_scenes(preset.model, preset.train)
+
+# %% [markdown]
+# What comes out is read in reverse. A cell that is hotter than its eight neighbours is a *peak*;
+# its heat is the score, and its four other numbers are the box. Nothing has to be thrown away
+# afterwards, as it must be where many cells claim the same thing.
+#
+# :::{exercise} Peaks
+# :label: ex-dense-peaks
+#
+# ★★ · 12 minutes
+#
+# Write `find_peaks(heat, threshold)` for the heat map of one kind, of the shape `(H, W)`. An array
+# of booleans of the same shape comes back: `True` where the heat is above the threshold and no
+# smaller than at any of its neighbours. A cell has up to eight of them, and fewer at the border.
+#
+# A thing has one middle. When could it still have two peaks? `checks.check_find_peaks(find_peaks)`
+# tells you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Put a frame of one cell around the map first, and choose what it is filled with so that it never
+# wins. Then each of the nine neighbours (the cell itself is one) is the same map, cut out at
+# another place.
+# :::
+
+# %% mystnb={"figure": {"caption": "Three test scenes. Above: the boxes that the detector draws with a score of at least 0.3, and, dashed in grey, the true ones. Below: the highest heat of any kind in each cell.", "name": "fig-dense-boxes"}, "image": {"alt": "Above, three scenes with boxes around the shapes, most of which lie almost on dashed boxes. Below, three coarse grids that are dark but for one bright cell at the middle of each shape."}}
+few = data.test.images[:3]
+outputs = detecting.predict(few, verbose=0)  # (images, rows, columns, C + 4)
+listed = TASKS["detection"].of(preset.model).decode(outputs)
+heat = 1 / (1 + np.exp(-outputs[..., :-4].max(axis=-1)))
+fig, axes = plt.subplots(2, 3, figsize=(6.4, 4.4))
+for n, (above, below) in enumerate(axes.T):
+    pictures.show_image(above, few[n])
+    true = data.test.boxes[n][data.test.kinds[n] >= 0]
+    draw_boxes(above, true, ["0.3"] * len(true), "--")
+    sure = listed.scores[n] >= 0.3
+    colors = [f"C{kind}" for kind in listed.kinds[n][sure]]
+    draw_boxes(above, listed.boxes[n][sure], colors)
+    below.imshow(heat[n], vmin=0, vmax=1, cmap="magma")
+    below.set(xticks=[], yticks=[])
+plt.show()
+
+# %% [markdown]
+# ## How is a detector scored?
+#
+# First, when is a box right? When its intersection over union with a true box of the same kind is
+# large enough. For boxes, the union needs no counting of pixels.
+#
+# :::{exercise} How much do two boxes overlap?
+# :label: ex-dense-overlap
+#
+# ★★ · 12 minutes
+#
+# Write `box_iou(first, second)`. The boxes of the first array, `(n, 4)`, and of the second,
+# `(m, 4)`, are top, left, bottom, right, as above. The IoU of each with each comes back, `(n, m)`.
+#
+# Two boxes may lie apart in both directions. Which two numbers are then negative, and what becomes
+# of their product? `checks.check_box_iou(box_iou)` tells you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# What two boxes share is a box again. Which of the two tops is its top, and which of the two
+# bottoms its bottom? Do it for one pair first, and then add axes so that NumPy does it for all
+# pairs.
+# :::
+#
+# Second, which box is compared with which? The predictions of an image come in order of their
+# scores. Each takes the true box that it overlaps most, among those that no one has taken. If the
+# overlap reaches the threshold, it is a *hit*; otherwise it is a false alarm, and so is a second
+# box on a thing that is taken.
+#
+# :::{exercise} Hit or false alarm?
+# :label: ex-dense-match
+#
+# ★★ · 12 minutes
+#
+# Write `match(overlaps, threshold)` for one image and one kind. Row $p$ of `overlaps`, `(P, T)`,
+# is the IoU of prediction $p$ with each true box, and the rows are in order of the scores, the
+# highest first. A boolean for each prediction comes back, `True` for a hit. An overlap as large as
+# the threshold suffices.
+#
+# What would it mean for the score if a thing could be hit twice? `checks.check_match(match)` tells
+# you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# A loop over the rows is the clearest way. It has to remember one thing from row to row. How can a
+# taken column be made to lose against all others without changing `overlaps`?
+# :::
+#
+# Third, all predictions of all images are put in one row by their scores. Go down this row: after
+# each prediction, the *precision* is the share of hits among those so far, and the *recall* the
+# share of all things that have been found. The {term}`average precision` (AP) is the mean of the
+# precision over 101 values of the recall, from 0 to 1, as the COCO benchmark does it
+# {cite:p}`lin2014`. It is computed for each kind and averaged. AP50 asks for an IoU of 0.5; what
+# is called AP without a number is the mean over ten thresholds from 0.5 to 0.95.
+#
+# :::{exercise} Average precision
+# :label: ex-dense-ap
+#
+# ★★★ · 14 minutes
+#
+# Write `average_precision(scores, hits, num_things)`. The scores, `(P,)`, are in no order; `hits`,
+# `(P,)`, says for each prediction whether it is a hit. There are `num_things` true boxes. The
+# precision at a recall $r$ is the best one at a recall of $r$ or more, and 0 if so many things are
+# never found. Its mean over the recalls 0, 0.01, ..., 1 is the result.
+#
+# Can a detector raise its AP by adding boxes of which it is not sure at all?
+# `checks.check_average_precision(average_precision)` tells you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Sort, and take a running sum of the hits: from it and the place in the row you get precision and
+# recall after each prediction. "The best one from here on" is a running maximum from the other
+# end.
+# :::
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Let one student call out the predictions of one image, a second one
+# > play the true boxes, and the class decide: hit or false alarm? The quarrel about the second box
+# > on a taken thing is the lesson.
+
+# %% [markdown]
+# Here is what the detector of this profile reaches on the test images:
+
+# %% tags=["nbval-ignore-output"]
+print(f"AP50: {found.test['ap50']:.1f}")
+print(f"AP:   {found.test['ap']:.1f}")
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert found.test["ap50"] > found.test["ap"] + 0.1
+    assert found.test["ap50"] > 0.3
+
+# %% [markdown]
+# AP is the stricter number: to find a thing is easier than to draw its box to the pixel. After a
+# minute of training the boxes are still loose, and the difference between the two says so.
+#
+# There is another way to predict a list. A fixed number of learned *queries* each name one thing,
+# or none, and the loss first looks for the assignment of queries to things that costs least
+# {cite:p}`carion2020`. It needs no cells and no peaks. But which query is responsible for which
+# thing has to be found out by training, and changes again and again at the beginning. `detect-set`
+# is this detector, with the same encoder.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Ask which of the two detectors could find two things with the same
+# > middle. (The set can; in a cell there is room for one middle of each kind, and for one box.)
+
+# %% [markdown]
+# ## What this chapter does not show
+#
+# * The scenes are drawn: five kinds, clean edges, at most four things. Photographs have shadows,
+#   clutter and things that are cut by the border. The how-to tells how to make scenes of cut-out
+#   photographs.
+# * Each live run has one seed. With another one the last digit changes, and more than that early
+#   on.
+# * Equal parameters are not equal arithmetic: without attention a step costs less. With more steps
+#   the other model would get better, too; how far, nobody has measured here.
+# * On photographs, encoders for segmentation and detection are nearly always pre-trained. Whether
+#   that helps here, these runs do not tell.
+#
+# ## Key points
+#
+# * The tokens of a ViT stand on a grid. A linear layer on each of them is a segmenter, another one
+#   is a detector.
+# * Know the ceiling of an answer, and the score of the emptiest one, before you train.
+# * Leave the background out of the mean IoU, count pixels over all images, and leave out classes
+#   that do not occur.
+# * What moves the image must move masks and boxes with it.
+# * A detector is scored by a ranked list: sort by score, match each thing once, follow the
+#   precision along the recall.
+#
+# ## Solutions
+#
+# Try each exercise before you unfold its solution.
+
+# %% [markdown]
+# :::{solution-start} ex-dense-mirror
+# :class: dropdown
+# :::
+#
+# A column $x$ becomes $\text{width} - 1 - x$. Left is the first column of a thing; the last one is
+# right minus 1, and becomes the first: $\text{width} - 1 - (\text{right} - 1)$. So no "minus 1" is
+# left over in the end. Left and right change places, and right minus left stays what it is.
+
+
+# %% tags=["solution"]
+def flip_boxes(boxes, width):
+    """Takes boxes (n, 4); returns those of the image in a mirror."""
+    top, left, bottom, right = boxes.T
+    return np.stack([top, width - right, bottom, width - left], axis=1)
+
+
+# %% tags=["check"]
+checks.check_flip_boxes(flip_boxes)
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-dense-ceiling
+# :class: dropdown
+# :::
+#
+# The most frequent class of a patch makes the most of its pixels right, so it is the best choice
+# for each patch, and hence for all. Most patches show background alone and are wholly right; that
+# is why the share is high even for large patches. The wrong pixels are all at things.
+
+
+# %% tags=["solution"]
+def grid_ceiling(maps, patch_size):
+    """Takes class maps (n, H, W) and a size; returns a share of the pixels."""
+    n, height, width = maps.shape
+    rows, columns = height // patch_size, width // patch_size
+    patches = maps.reshape(n, rows, patch_size, columns, patch_size)
+    patches = patches.swapaxes(2, 3)
+    patches = patches.reshape(-1, patch_size**2)
+    right = sum(np.bincount(patch).max() for patch in patches)
+    return right / maps.size
+
+
+# %% tags=["check"]
+checks.check_grid_ceiling(grid_ceiling)
+
+# %%
+for size in sizes[:4]:
+    print(f"{size:>2} x {size:<2}: {grid_ceiling(truth, size):.3f}")
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-dense-miou
+# :class: dropdown
+# :::
+#
+# "Background everywhere" meets no pixel of the other classes: each IoU is 0, and so is the mean. A
+# class that does not occur has nothing to be found. Counted as 0, it would punish every model;
+# counted as 1, it would reward it, and both the more, the rarer the classes are.
+
+
+# %% tags=["solution"]
+def mean_iou(truth, logits):
+    """Takes class maps (n, H, W) and logits (n, H, W, C); returns a number."""
+    answer, ious = logits.argmax(axis=-1), []
+    for kind in range(1, logits.shape[-1]):
+        true, said = truth == kind, answer == kind
+        if true.any():
+            ious.append((true & said).sum() / (true | said).sum())
+    return np.mean(ious)
+
+
+# %% tags=["check"]
+checks.check_mean_iou(mean_iou)
+
+# %% tags=["nbval-ignore-output"]
+for words, each in (("attention", segmenting), ("without", guessing)):
+    logits = each.predict(data.test.images[:200], verbose=0)
+    print(f"{words}: {mean_iou(truth[:200], logits):.1f}")
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-dense-peaks
+# :class: dropdown
+# :::
+#
+# The frame is filled with minus infinity, which never wins. With zeros it would do no harm here,
+# as heat is positive; with the values of the opposite border it would.
+#
+# A middle that lies close to the line between two cells warms both. If their heat is equal to the
+# last bit, both are peaks. It is more common that two cells which do not touch are both warm, on a
+# large thing of which the model is not sure.
+
+
+# %% tags=["solution"]
+def find_peaks(heat, threshold):
+    """Takes heat (H, W) and a number; returns booleans (H, W)."""
+    rows, columns = heat.shape
+    framed = np.pad(heat, 1, constant_values=-np.inf)
+    near = [
+        framed[down : down + rows, right : right + columns]
+        for down in range(3)
+        for right in range(3)
+    ]
+    return (heat >= np.max(near, axis=0)) & (heat > threshold)
+
+
+# %% tags=["check"]
+checks.check_find_peaks(find_peaks)
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-dense-overlap
+# :class: dropdown
+# :::
+#
+# If the boxes lie apart in both directions, the shared height and the shared width are both below
+# 0, and their product is positive: two boxes at opposite corners would overlap. So each side is
+# cut off at 0 before the product is taken.
+
+
+# %% tags=["solution"]
+def box_iou(first, second):
+    """Takes boxes (n, 4) and (m, 4); returns the IoU of all pairs, (n, m)."""
+    a, b = first[:, None], second[None]
+    start = np.maximum(a[..., :2], b[..., :2])
+    end = np.minimum(a[..., 2:], b[..., 2:])
+    both = np.maximum(end - start, 0).prod(axis=-1)
+    areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (a, b)]
+    return both / (areas[0] + areas[1] - both)
+
+
+# %% tags=["check"]
+checks.check_box_iou(box_iou)
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-dense-match
+# :class: dropdown
+# :::
+#
+# Taken things get the overlap -1 for the choice, so that a free one always wins. If all are taken,
+# the largest overlap is -1, and no threshold is that low.
+#
+# If a thing could be hit twice, a detector would do well to repeat its surest box a hundred times.
+
+
+# %% tags=["solution"]
+def match(overlaps, threshold):
+    """Takes overlaps (P, T), best score first; returns booleans (P,)."""
+    hits, is_free = [], np.ones(overlaps.shape[1], bool)
+    for row in overlaps:
+        row = np.where(is_free, row, -1)
+        best = row.argmax()
+        hits.append(row[best] >= threshold)
+        is_free[best] &= not hits[-1]
+    return np.array(hits)
+
+
+# %% tags=["check"]
+checks.check_match(match)
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-dense-ap
+# :class: dropdown
+# :::
+#
+# `np.searchsorted` finds the first prediction after which a recall is reached; a recall that is
+# never reached gets the 0 at the end.
+#
+# Boxes with a low score come last in the row. What came before keeps its precision, and a late hit
+# adds some recall: so they never lower the AP, and sometimes they raise it. That is why detectors
+# are scored on many boxes, and why a picture of a detector shows only those above a threshold.
+
+
+# %% tags=["solution"]
+def average_precision(scores, hits, num_things):
+    """Takes scores and hits (P,) and a count; returns a number from 0 to 1."""
+    found = hits[np.argsort(-scores, kind="stable")].cumsum()
+    precision = found / np.arange(1, len(found) + 1)
+    best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
+    best_from_here = np.append(best_from_here, 0)
+    recalls = np.linspace(0, 1, 101)
+    return best_from_here[np.searchsorted(found / num_things, recalls)].mean()
+
+
+# %% tags=["check"]
+checks.check_average_precision(average_precision)
+
+# %%
+scores_of_boxes = np.array([0.9, 0.8, 0.7, 0.2, 0.1])
+is_hit = np.array([True, False, True, False, True])
+for count in (3, 5):
+    kept = scores_of_boxes[:count], is_hit[:count]
+    print(f"the first {count} boxes: {average_precision(*kept, 4):.3f}")
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# ## References
+#
+# A linear layer on each token as a segmenter is a baseline of {cite:t}`strudel2021`. Things as
+# middles of cells are by {cite:t}`zhou2019`, the focal loss by {cite:t}`lin2017`, and learned
+# queries with an assignment by {cite:t}`carion2020`. The average precision over ten thresholds
+# comes from the COCO benchmark {cite:p}`lin2014`. Full entries are in the
+# [references](#sec-references).
