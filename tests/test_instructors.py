@@ -21,7 +21,7 @@ TIME = re.compile(
 )
 EXERTION = re.compile(r"★{1,3} · (?P<minutes>\d+) minutes\n\n")
 HINT = "\n\n:::{admonition} A first hint\n:class: dropdown hint\n"
-MOST_SECONDS = 480  # that the cells of all chapters may take on two cores
+MOST_SECONDS = 600  # that the cells of all chapters may take on two cores
 
 each_chapter = pytest.mark.parametrize("name", sorted(CHAPTERS))
 
@@ -173,7 +173,7 @@ def sessions(title):
 @pytest.mark.parametrize(
     ("title", "count", "length"),
     [("one session", 1, 180), ("two sessions", 2, 180), ("four sessions", 4, 135)]
-    + [("slots of 90 minutes", 7, 90)],
+    + [("slots of 90 minutes", 8, 90)],
 )
 def test_the_rows_of_a_plan_follow_each_other_and_fill_the_session(
     title, count, length
@@ -230,5 +230,5 @@ def is_asked(asked, students):
     return any(words in students for words in exercises or [asked[:12]])
 
 
-def test_the_cells_of_all_chapters_run_within_eight_minutes():
+def test_the_cells_of_all_chapters_run_within_ten_minutes():
     assert sum(SECONDS["seconds"][name] for name in CHAPTERS) <= MOST_SECONDS
