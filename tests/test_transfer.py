@@ -117,8 +117,29 @@ def test_a_run_begins_with_another_and_its_record_says_with_which(
 
 
 def test_a_run_that_has_nothing_to_begin_with_is_refused(script, tmp_path, capsys):
-    assert script.main(["seen", "--initial=hidden", f"--out={tmp_path}"]) == 2
-    said = capsys.readouterr().err
-    assert f"recorded in {tmp_path} with its weights" in said
-    assert "Received: hidden, without hidden-seed0.json." in said
-    assert not any(tmp_path.rglob("*.json"))
+    out = tmp_path / "out"
+    for there in (False, True):
+        assert script.main(["seen", "--initial=hidden", f"--out={out}"]) == 2
+        said = capsys.readouterr().err
+        assert f"recorded in {out} with its weights" in said
+        assert "Received: hidden, without hidden-seed0.json." in said
+        assert out.exists() == there  # what was not there is not made
+        assert not any(out.rglob("*"))
+        out.mkdir(exist_ok=True)
+
+
+def test_a_run_whose_encoder_does_not_fit_leaves_what_was_there(
+    script, tmp_path, monkeypatch, capsys
+):
+    out = f"--out={tmp_path}"
+    assert script.main(["hidden", out]) == 0
+    there = sorted(tmp_path.rglob("*"))
+    command = ["seen", "--initial=hidden", "--position=2d", out]
+    assert script.main(command) == 2
+    assert "position='2d', as the model has. Received" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == there
+    kept = tmp_path / "micro/seen-initial-hidden-position-2d-seed0.checkpoint"
+    kept.mkdir()
+    (kept / "failure.txt").touch()  # as a sweep does
+    assert script.main(command) == 2
+    assert {path.name for path in kept.iterdir()} == {"failure.txt", "lock"}

@@ -26,18 +26,32 @@ def claim(checkpoint):
     """Keeps a run for this process; the system frees it however the process ends.
 
     Args:
-        checkpoint: `Path` from `checkpoint_of`. The folder is made if need be.
+        checkpoint: `Path` from `checkpoint_of`. The folder is made if need be, with
+            those above it. What was made goes again when nothing was saved there.
 
     Raises:
         BlockingIOError: When another process holds it.
         OSError: When its folder cannot be written to, or its file system has no locks.
     """
+    above = [folder for folder in checkpoint.parents[:2] if not folder.exists()]
     is_held = False
     while not is_held:  # again, when its last holder has just deleted it
         with _open_lock(checkpoint) as lock:
             _lock(lock, checkpoint)
             if is_held := _is_at(lock, checkpoint / "lock"):
-                yield
+                try:
+                    yield
+                finally:
+                    _delete_empty(checkpoint, above)
+
+
+def _delete_empty(checkpoint, above):
+    """Deletes a checkpoint that holds its lock alone, and the folders made for it."""
+    with suppress(OSError):
+        if [path.name for path in checkpoint.iterdir()] == ["lock"]:
+            shutil.rmtree(checkpoint)
+        for folder in above:
+            folder.rmdir()  # or stays, when something else is in it
 
 
 def _open_lock(checkpoint):
