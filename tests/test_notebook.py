@@ -87,6 +87,21 @@ def test_the_full_profile_says_that_it_needs_a_gpu(monkeypatch):
     check_parameters(notebook(profile="full"))
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("image_data_format", "channels_first"), ("floatx", "float16"), ("epsilon", 1e-3)],
+)
+def test_other_settings_of_keras_stop_a_notebook(setting, value):
+    usual = getattr(keras.config, setting)()
+    change = getattr(keras.config, f"set_{setting}")
+    change(value)
+    try:
+        with pytest.raises(ValueError, match=f"{setting} of Keras .*: {value!r}"):
+            check_parameters(notebook())
+    finally:
+        change(usual)
+
+
 def test_a_notebook_needs_not_have_every_parameter():
     check_parameters({"In": [""]})
 

@@ -1,6 +1,7 @@
 """The parameters of the notebooks, and the check that stops a bad profile."""
 
 import ast
+import sys
 
 from vitlib.studies.study import SCALES
 
@@ -16,13 +17,16 @@ PARAMETERS = {
 def check_parameters(namespace):
     """Stops a notebook that was started with a parameter that is unknown or bad.
 
+    Or with settings of Keras, in a reader's `keras.json`, under which it would show
+    other numbers, or fail in a cell that has nothing to do with them.
+
     Args:
         namespace: `globals()` of the notebook.
 
     Raises:
         ValueError: When papermill set a name that no notebook has, when a parameter
-            has the wrong type or a value out of range, or when the full profile finds
-            no GPU.
+            has the wrong type or a value out of range, when the full profile finds
+            no GPU, or as `vitlib.layers.inputs.require_settings` does.
     """
     for name in _injected_names(namespace):
         if name not in PARAMETERS:
@@ -37,6 +41,10 @@ def check_parameters(namespace):
             )
     if namespace.get("profile") == "full":
         _require_gpu()
+    if "keras" in sys.modules:  # its start takes seconds: see `_require_gpu`
+        from vitlib.layers.inputs import require_settings
+
+        require_settings()
 
 
 def _require_gpu():
