@@ -338,7 +338,7 @@ def train(model):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.005), loss, metrics=["accuracy"])
     labels = dataset.train.labels
-    model.fit(seen, labels, batch_size=256, epochs=5, verbose=0)
+    model.fit(seen, labels, batch_size=256, epochs=3, verbose=0)
     _, accuracy = model.evaluate(unseen, dataset.test.labels, verbose=0)
     return 100 * accuracy
 
