@@ -13,7 +13,7 @@ import argparse
 import re
 import sys
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from importlib.metadata import distribution
 from pathlib import Path
 from string import Template
@@ -26,6 +26,8 @@ TEMPLATE = Template(Path(__file__).with_name("slides.html").read_text("utf-8"))
 ROOM, TITLE_LETTERS = 600, 48  # pixels below the margin; letters on a line of a title
 LEADS = re.compile(r"Now|Let|Next|Here|We |\*\*.*[^*]$")  # they begin something new
 CLOSED = re.compile(r"\.\W*$")
+ROW = re.compile(r"\| ([^|]+) \| *(\d+) \| *(\d*) \|")  # of a table of minutes
+SLOT = 60  # minutes of the shortest lesson
 HINT, PREFACE = "A first hint", "Before you start"
 
 
@@ -220,6 +222,39 @@ class Deck:
     _add_solution = _add_exercise
 
 
+def end_of_slot(page, name):
+    """Where a slot of 60 minutes must end in a chapter that takes more.
+
+    Args:
+        page: Text of `book/instructors.md`.
+        name: Name of the chapter.
+
+    Returns:
+        The sections of the first row that goes on after the slot, and the minutes of
+        the rows before it; or None where the slot has the whole chapter.
+    """
+    table = page.partition(f"**[](#sec-{name}): ")[2].partition("\nFor home:")[0]
+    minutes = 0
+    for sections, show, do in ROW.findall(table):
+        if minutes + int(show) + int(do or 0) > SLOT:
+            return sections, minutes
+        minutes += int(show) + int(do or 0)
+    return None
+
+
+def mark_slot(slides, sections, minutes):
+    """Tells the speaker at a section that a slot of 60 minutes ends before it."""
+    begun = _letters(sections)
+    first = next(each for each in slides if begun.startswith(_letters(each.heading)))
+    words = f"In a slot of {SLOT} minutes, end before this section: by the page for "
+    words += f"instructors {minutes} minutes are over."
+    first.notes.insert(0, f"<p>{words}</p>")
+
+
+def _letters(text):
+    return re.sub(r"\W", "", unescape(re.sub("<.+?>", "", text)))
+
+
 def _page(slide, number, count):
     title = f"<h1>{slide.heading}</h1>" if number == 1 else f"<h2>{slide.heading}</h2>"
     if slide.again:
@@ -252,10 +287,13 @@ def main(argv=None):
     out = parser.parse_args(argv).out
     out.mkdir(parents=True, exist_ok=True)
     chapters, links = read_chapters(), []
+    page = (ROOT / "book/instructors.md").read_text("utf-8")
     for name in CHAPTERS:
         plain = Plain(name, chapters)
         title = plain.texts[f"sec-{name}"]
         slides = Deck(read_blocks(chapters[name], plain)).slides
+        if end := end_of_slot(page, name):
+            mark_slot(slides, *end)
         write(out / f"{name}.html", title, slides)
         link = f'<a href="{name}.html">{escape(title)}</a>, {len(slides)} slides'
         links.append(f"<li>{link}</li>")

@@ -295,6 +295,23 @@ def test_mathjax_is_only_in_a_deck_with_formulas(decks):
     assert with_mathjax == NAMES
 
 
+@each_chapter
+def test_a_note_says_before_which_section_an_hour_is_over(decks, name):
+    page = (ROOT / "book/instructors.md").read_text("utf-8")
+    pattern = rf"\(#sec-{name}\): (\d+) minutes\*\*(.+?)\nFor home"
+    length, table = re.search(pattern, page, re.DOTALL).groups()
+    noted = [slide for slide in decks[name].slides if "In a slot of 60 " in slide]
+    assert len(noted) == (int(length) > 60)
+    for slide in noted:
+        before, rest = table.split(f"\n| {re.search('<h2>(.+?)</h2>', slide)[1]}")
+        over, more = (
+            sum(map(int, re.findall(r"(?<=\| )\d+(?= \|)", part)))
+            for part in (before, rest.splitlines()[0])
+        )
+        assert over <= 60 < over + more
+        assert f"instructors {over} minutes are over" in slide
+
+
 @pytest.mark.parametrize(
     ("markdown", "html"),
     [
