@@ -11,28 +11,18 @@ keeps the last lines that it said.
 """
 
 import argparse
-import io
 import json
 import math
-import os
-import re
-import signal
 import statistics
-import subprocess
 import sys
 import time
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
-from itertools import takewhile
+from functools import cache
 from pathlib import Path
 
-import submitit
-from submitit.core.utils import (
-    FailedJobError,
-    FailedSubmissionError,
-    UncompletedJobError,
-)
+from cluster import choose_gpus, describe_job, make_executor, require_slurm, submit
+from submitit.core.utils import UncompletedJobError
 
 from vitlib.folders import require_own
 from vitlib.records.claims import BUSY, STOPPED, checkpoint_of, clear
@@ -55,17 +45,6 @@ LAST_LINES = 12  # of its log
 STATES = ("done", "running", "pending", "refused", "left", "failed")
 PAUSE = 5.0  # seconds between two looks at the runs
 RETRY = 60.0  # seconds until a run that others train, or the queue refused, is tried
-HEED_CTRL_C = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-# What only SLURM understands, by the words in which a plan tells it.
-SLURM = {
-    "partition": "partition {}",
-    "account": "account {}",
-    "qos": "QOS {}",
-    "constraint": "only nodes with {}",
-    "memory": "{:g} GB",
-    "setup": "after {}",
-}
-GPU = re.compile("[0-9]+|(GPU|MIG)-[0-9a-zA-Z/-]+")  # a name of CUDA's
 
 
 @dataclass(frozen=True)
@@ -152,7 +131,7 @@ class Sweep:
 
     Args:
         tasks: List of `Task`.
-        executor: `submitit.AutoExecutor`.
+        executor: As `make_executor` makes it.
         at_once: Integer, how many jobs may run or wait in a queue at a time.
         gpus: Names of the GPUs of this machine, as many as `at_once`, of which each job
             gets one; none where jobs find theirs by themselves.
@@ -217,12 +196,9 @@ class Sweep:
             self.gpus[task] = free
             command = ["env", f"CUDA_VISIBLE_DEVICES={free}", *command]
         try:
-            with ignoring_ctrl_c(), redirect_stderr(io.StringIO()):  # told below
-                self.jobs[task] = self.executor.submit(
-                    subprocess.call, command, preexec_fn=HEED_CTRL_C
-                )
-        except (FailedJobError, FailedSubmissionError) as error:
-            self.refused[task] = time.monotonic(), " ".join(str(error).split())
+            self.jobs[task] = submit(self.executor, command)
+        except ValueError as error:
+            self.refused[task] = time.monotonic(), str(error)
             return
         self.accepted += 1
         with suppress(OSError):  # the run is tried again: why it broke off is past
@@ -284,118 +260,6 @@ class Sweep:
         return statistics.median(seconds) * (task.epochs - len(task.seconds()))
 
 
-@contextmanager
-def ignoring_ctrl_c():
-    """Has what is started meanwhile ignore Ctrl-C, which a terminal sends to all.
-
-    Of submitit, which would write tracebacks, not of the training: see `HEED_CTRL_C`.
-    """
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def visible_gpus():
-    """Names of the NVIDIA GPUs that a run on this machine may get, as CUDA has them.
-
-    Of those that `CUDA_VISIBLE_DEVICES` lists, CUDA takes the ones before the first
-    that is no name of a GPU, such as -1.
-    """
-    if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return list(takewhile(GPU.fullmatch, map(str.strip, named.split(","))))
-    try:
-        command = ["nvidia-smi", "--list-gpus"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return []
-    lines = [line for line in said.stdout.splitlines() if line.startswith("GPU ")]
-    return [str(number) for number in range(len(lines))]
-
-
-def choose_gpus(options):
-    """The GPUs that the jobs share; none where each finds its own.
-
-    Raises:
-        ValueError: When there are fewer of them than jobs at a time.
-    """
-    if options.scale != "full" or options.cluster != "local":
-        return []
-    gpus = visible_gpus()
-    if len(gpus) < options.jobs:
-        raise ValueError(
-            "--scale full must have an NVIDIA GPU for each job at a time "
-            f"(--jobs {options.jobs}). Received: a machine that shows {len(gpus)}."
-        )
-    return gpus[: options.jobs]
-
-
-def make_executor(options):
-    """The executor that the command line asks for.
-
-    Raises:
-        ValueError: When there is no such cluster on this machine.
-        OSError: When the logs cannot be written.
-    """
-    folder = options.logs / options.study
-    require_writable(folder)
-    try:
-        executor = submitit.AutoExecutor(folder / "%j", cluster=options.cluster)
-    except RuntimeError as error:
-        raise ValueError(
-            "--cluster slurm needs SLURM's commands on this machine. "
-            "Received: one without srun."
-        ) from error
-    executor.update_parameters(
-        name=f"vitlib-{options.study}",
-        timeout_min=round(60 * options.hours),
-        gpus_per_node=int(options.scale == "full") or None,
-        stderr_to_stdout=True,
-        slurm_cpus_per_task=options.cpus,
-        slurm_partition=options.partition,
-        slurm_account=options.account,
-        slurm_qos=options.qos,
-        slurm_constraint=options.constraint,
-        slurm_mem_gb=options.memory,
-        slurm_setup=options.setup,
-    )
-    return executor
-
-
-def require_writable(folder):
-    """Makes a folder for the logs.
-
-    Raises:
-        OSError: When it cannot be written to.
-    """
-    reason = "it is read-only"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return
-    except OSError as error:
-        reason = error.strerror
-    raise OSError(
-        "--logs must be a folder that can be written to, which every machine of a "
-        f"cluster sees. Received: {folder} ({reason})."
-    )
-
-
-def require_slurm(options):
-    """Refuses what only SLURM understands where the runs do not go there.
-
-    Raises:
-        ValueError: When there is such an option.
-    """
-    given = [f"--{name}" for name in SLURM if getattr(options, name) is not None]
-    if given and options.cluster != "slurm":
-        raise ValueError(
-            f"{', '.join(given)} must go with --cluster slurm. "
-            f"Received: --cluster {options.cluster}."
-        )
-
-
 def count(text):
     """An integer of at least 1, from the command line."""
     if (number := int(text)) < 1:
@@ -452,16 +316,7 @@ def show_plan(sweep, options):
     for task in sweep.tasks:
         print(f"{sweep.state(task):8}python experiments/train.py", *task.arguments)
     print(sweep.describe())
-    asked = [options.cluster, f"{options.hours:g} hours at most"]
-    if options.cluster == "slurm":
-        asked.append(f"{options.cpus} CPUs")
-    if options.scale == "full":
-        asked.append("1 GPU")
-    given = {name: getattr(options, name) for name in SLURM}
-    if given["setup"]:
-        given["setup"] = "; ".join(given["setup"])
-    asked += [SLURM[name].format(v) for name, v in given.items() if v is not None]
-    print(f"each job: {', '.join(asked)}")
+    print(f"each job: {describe_job(options)}")
 
 
 def run(sweep):

@@ -37,7 +37,8 @@ def sweep(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "TRAIN", FAKE)
     monkeypatch.setattr(module, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(module, "PAUSE", 0.05)
-    monkeypatch.setattr(module, "visible_gpus", lambda: ["0", "1"])
+    cluster = importlib.import_module("cluster")
+    monkeypatch.setattr(cluster, "visible_gpus", lambda: ["0", "1"])
     return module
 
 
@@ -379,19 +380,19 @@ def test_more_jobs_than_gpus_are_refused(sweep, write_grid, tmp_path, capsys):
 def test_the_reader_may_name_the_gpus(monkeypatch, named, gpus):
     monkeypatch.syspath_prepend(ROOT / "experiments")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    assert importlib.import_module("sweep").visible_gpus() == gpus
+    assert importlib.import_module("cluster").visible_gpus() == gpus
 
 
 def test_the_driver_lists_the_gpus(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT / "experiments")
-    sweep = importlib.import_module("sweep")
+    cluster = importlib.import_module("cluster")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert sweep.visible_gpus() == []
+    assert cluster.visible_gpus() == []
     listed = "GPU 0: NVIDIA A (UUID: GPU-1)\n  MIG 1g\nGPU 1: NVIDIA A (UUID: GPU-2)"
     (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\necho '{listed}'\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
-    assert sweep.visible_gpus() == ["0", "1"]
+    assert cluster.visible_gpus() == ["0", "1"]
 
 
 def test_time_left_counts_the_epochs_that_a_run_has_done(sweep, write_grid, tmp_path):
