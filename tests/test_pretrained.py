@@ -342,9 +342,12 @@ def test_the_script_writes_a_whole_record(script, monkeypatch, tmp_path, capsys)
     assert capsys.readouterr().out.count("pixels") == 4
 
 
-def test_the_committed_record_is_whole_and_of_the_data_of_the_trainings():
-    record = json.loads((ROOT / "benchmarks/records/frozen.json").read_text("utf-8"))
+@pytest.mark.parametrize("name, positions", [("", "resized"), ("-first", "first")])
+def test_a_committed_record_is_whole_and_of_the_data_of_the_trainings(name, positions):
+    path = ROOT / f"benchmarks/records/frozen{name}.json"
+    record = json.loads(path.read_text("utf-8"))
     require_whole(record, blocks=12)
+    assert record.get("positions", "resized") == positions
     assert record["image_size"] == 112 and record["images"]["test"] >= 2_000
     run = load_run(ROOT / "results/data-size/small-vit-train-images-2500-seed0.json")
     assert record["fingerprint"] == run.data["fingerprint"]
