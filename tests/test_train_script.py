@@ -461,20 +461,25 @@ def test_a_checkpoint_that_a_kill_left_beside_its_record_goes(
 
 
 @pytest.mark.parametrize(
-    ("owner", "call"), [(Path, "is_dir"), (Path, "open"), (fcntl, "flock")]
+    ("owner", "call"),
+    [(Path, "mkdir"), (Path, "is_dir"), (Path, "open"), (fcntl, "flock")],
 )
 @pytest.mark.parametrize("is_taken", [False, True])
+@pytest.mark.parametrize("with_study", [False, True])
 def test_a_claim_holds_when_the_folder_is_deleted_while_it_is_made(
-    script, tmp_path, monkeypatch, owner, call, is_taken
+    script, tmp_path, monkeypatch, owner, call, is_taken, with_study
 ):
-    """By its last holder, after whom it may be taken by a third process."""
+    """By its last holder, after whom it may be taken by a third process.
+
+    A holder who was refused deletes the folder of the study, too.
+    """
     folder, real = tmp_path / "report/run.checkpoint", getattr(owner, call)
     folder.mkdir(parents=True)
     with ExitStack() as third:
 
         def delete_first(*arguments, **options):
             monkeypatch.setattr(owner, call, real)
-            shutil.rmtree(folder)
+            shutil.rmtree(folder.parent if with_study else folder)
             if is_taken:
                 third.enter_context(script.claim(folder))
             return real(*arguments, **options)
@@ -484,6 +489,17 @@ def test_a_claim_holds_when_the_folder_is_deleted_while_it_is_made(
             third.enter_context(script.claim(folder))
         with pytest.raises(BlockingIOError, match="by one process"):
             third.enter_context(script.claim(folder))
+
+
+def test_results_in_a_folder_that_is_deleted_are_refused_in_one_sentence(
+    script, tmp_path, trained, monkeypatch, capsys
+):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    said = refuse(script, capsys, "report-vit", "--out=.")
+    assert "--out must be a folder that can be written to. Received: . (No" in said
+    assert trained == []
 
 
 def test_a_folder_that_takes_no_results_is_refused_in_one_sentence(

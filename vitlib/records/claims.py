@@ -54,15 +54,16 @@ def _delete_empty(checkpoint, above):
             folder.rmdir()  # or stays, when something else is in it
 
 
-def _open_lock(checkpoint):
+def _open_lock(checkpoint, tries=9):
     try:
         checkpoint.mkdir(parents=True, exist_ok=True)
         return (checkpoint / "lock").open("w")
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError | FileExistsError)
-        has_place = checkpoint.parent.is_dir() and not os.path.lexists(checkpoint)
-        if is_missing and has_place:  # deleted since it was found or made
-            return _open_lock(checkpoint)
+        gone = checkpoint if checkpoint.parent.is_dir() else checkpoint.parent
+        has_place = gone.parent.is_dir() and not os.path.lexists(gone)
+        if tries and is_missing and has_place:  # deleted since it was found or made
+            return _open_lock(checkpoint, tries - 1)
         raise OSError(
             "--out must be a folder that can be written to. Received: "
             f"{checkpoint.parents[1]} ({error.strerror})."
