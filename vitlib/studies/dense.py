@@ -30,7 +30,7 @@ TINY_SEGMENTER = SegmentationConfig(
 TINY_DETECTOR = DetectionConfig(
     **asdict(replace(TINY_VIT, **SIZES, num_layers=2, num_classes=KINDS))
 )
-TINY_DENSE_TRAIN = replace(TINY_TRAIN, epochs=3, steps_per_epoch=250, batch_size=32)
+TINY_DENSE_TRAIN = replace(TINY_TRAIN, epochs=3, steps_per_epoch=200, batch_size=32)
 
 # An encoder that others have trained, on a hundred scenes with marks and on all.
 FEW = 100
