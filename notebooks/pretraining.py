@@ -795,8 +795,8 @@ Table(columns, tuple((words, f"{value:.1f}") for words, value in top1.items()))
 assert top1["resized"] - top1["first rows"] > 10
 
 # %% [markdown]
-# The first 64 rows belong to the upper edge of a large picture, to its first two rows of patches. So
-# the patches of an image are told wrong places. More than ten points are lost, without an error
+# The first 64 rows belong to the upper edge of a large picture, to its first two rows of patches.
+# So the patches of an image are told wrong places. More than ten points are lost, without an error
 # message, and even though the probe could choose another block.
 
 # %%
