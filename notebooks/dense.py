@@ -148,9 +148,8 @@ plt.show()
 
 # %%
 shares = np.bincount(maps.ravel(), minlength=6) / maps.size
-rows = zip(("background", *kinds), shares, strict=True)
-rows = tuple((words, f"{share:.3f}") for words, share in rows)
-Table(("class", "share of the pixels"), rows)
+for name, share in zip(("background", *kinds), shares, strict=True):
+    print(f"{name:>10}: {share:.3f} of the pixels")
 
 # %% tags=["remove-cell"]
 # What the text says of it.
@@ -340,6 +339,7 @@ for words, model in (("built here", segmenter(config)), ("vitlib", built)):
 # %% tags=["remove-cell"]
 assert segmenter(config).count_params() == built.count_params()
 
+
 # %% [markdown]
 # `join_patches` is the way back from [](#sec-patches): it puts the values of each patch where its
 # pixels are. Nothing else is new. The loss is the cross-entropy of each pixel, averaged over all,
@@ -348,7 +348,6 @@ assert segmenter(config).count_params() == built.count_params()
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Before you run the training, let them write down which pixels will be
 # > wrong longest. Most say the smallest kind of thing; look for thin arms and for edges.
-
 
 # %% tags=["remove-output"]
 def train_on_scenes(config, recipe):
@@ -392,11 +391,9 @@ alone = replace(config, attention=False, mlp_units=(2 * width, tokens))
 guessing, run_alone = train_on_scenes(alone, preset.train)
 
 # %% tags=["nbval-ignore-output"]
-rows = [
-    (words, f"{each.parameters['total']:,}", f"{each.test['miou']:.2f}")
-    for words, each in (("with attention", run), ("without", run_alone))
-]
-Table(("model", "parameters", "mean IoU (test)"), tuple(rows))
+for words, each in (("with attention", run), ("without", run_alone)):
+    print(f"{words}, {each.parameters['total']:,} parameters:")
+    print(f"  mean IoU of the test images {each.test['miou']:.2f}")
 
 # %% tags=["remove-cell"]
 # What the text says of it, with room to spare.
@@ -418,8 +415,8 @@ for words, each in (("attention", segmenting), ("without", guessing)):
     right = named == truth[truth > 0]
     kind = right.sum() / (named > 0).sum()
     rows.append((words, f"{(named > 0).mean():.2f}", f"{kind:.2f}"))
-columns = "model", "taken for a thing", "of these, the right kind"
-Table(columns, tuple(rows))
+for words, *two in rows:
+    print(words, "- a thing: {}, of these the right kind: {}".format(*two))
 
 # %% tags=["remove-cell"]
 # What the text says of it, with room to spare.
@@ -492,8 +489,8 @@ for block, weights in enumerate(others, 1):
     given = np.einsum("iqk,itk,itq->it", weights, on, on)
     given = given[asking] / counts[asking]
     rows.append((block, given.mean(), even[asking].mean()))
-columns = "block", "to its own thing", "if spread evenly"
-Table(columns, tuple((n, f"{a:.2f}", f"{b:.2f}") for n, a, b in rows))
+for block, own, chance in rows:
+    print(f"block {block}: {own:.2f}, by chance {chance:.2f}")
 
 # %% tags=["remove-cell"]
 # What the text says of it, with room to spare.
@@ -670,6 +667,7 @@ if profile == "quick":
     assert found.test["ap50"] > found.test["ap"] + 0.1
     assert found.test["ap50"] > 0.3
 
+
 # %% [markdown]
 # AP is the stricter number: to find a thing is easier than to draw its box to the pixel. After a
 # minute of training the boxes are still loose, and the difference between the two says so.
@@ -721,7 +719,6 @@ if profile == "quick":
 # right minus 1, and becomes the first: $\text{width} - 1 - (\text{right} - 1)$. So no "minus 1" is
 # left over in the end. Left and right change places, and right minus left stays what it is.
 
-
 # %% tags=["solution"]
 def flip_boxes(boxes, width):
     """Takes boxes (n, 4); returns those of the image in a mirror."""
@@ -731,6 +728,11 @@ def flip_boxes(boxes, width):
 
 # %% tags=["check"]
 checks.check_flip_boxes(flip_boxes)
+
+# %%
+pair = train.boxes[0][there[0]]
+for words, boxes in (("as drawn", pair), ("mirrored", flip_boxes(pair, 64))):
+    print(words, *boxes.tolist(), "widths:", *(boxes[:, 3] - boxes[:, 1]))
 
 
 # %% [markdown]
@@ -745,7 +747,6 @@ checks.check_flip_boxes(flip_boxes)
 # The most frequent class of a patch makes the most of its pixels right, so it is the best choice
 # for each patch, and hence for all. Most patches show background alone and are wholly right; that
 # is why the share is high even for large patches. The wrong pixels are all at things.
-
 
 # %% tags=["solution"]
 def grid_ceiling(maps, patch_size):
@@ -779,7 +780,6 @@ for size in sizes[:4]:
 # "Background everywhere" meets no pixel of the other classes: each IoU is 0, and so is the mean. A
 # class that does not occur has nothing to be found. Counted as 0, it would punish every model;
 # counted as 1, it would reward it, and both the more, the rarer the classes are.
-
 
 # %% tags=["solution"]
 def mean_iou(truth, logits):
@@ -817,7 +817,6 @@ for words, each in (("attention", segmenting), ("without", guessing)):
 # last bit, both are peaks. It is more common that two cells which do not touch are both warm, on a
 # large thing of which the model is not sure.
 
-
 # %% tags=["solution"]
 def find_peaks(heat, threshold):
     """Takes heat (H, W) and a number; returns booleans (H, W)."""
@@ -834,6 +833,12 @@ def find_peaks(heat, threshold):
 # %% tags=["check"]
 checks.check_find_peaks(find_peaks)
 
+# %%
+warm = np.array([[0.1, 0.6, 0.6], [0.0, 0.3, 0.2], [0.7, 0.1, 0.0]])
+for threshold in (0.2, 0.65):
+    peaks = np.argwhere(find_peaks(warm, threshold)).tolist()
+    print(f"above {threshold}: {peaks}")
+
 
 # %% [markdown]
 # :::{solution-end}
@@ -848,7 +853,6 @@ checks.check_find_peaks(find_peaks)
 # 0, and their product is positive: two boxes at opposite corners would overlap. So each side is
 # cut off at 0 before the product is taken.
 
-
 # %% tags=["solution"]
 def box_iou(first, second):
     """Takes boxes (n, 4) and (m, 4); returns the IoU of all pairs, (n, m)."""
@@ -862,6 +866,11 @@ def box_iou(first, second):
 
 # %% tags=["check"]
 checks.check_box_iou(box_iou)
+
+# %%
+box, beside = np.array([[0, 0, 8, 8]]), np.array([[0, 4, 8, 12]])
+print("moved by half of its width:", box_iou(box, beside)[0, 0].round(2))
+print("at opposite corners:", box_iou(box, box + 20)[0, 0])
 
 
 # %% [markdown]
@@ -878,7 +887,6 @@ checks.check_box_iou(box_iou)
 #
 # If a thing could be hit twice, a detector would do well to repeat its surest box a hundred times.
 
-
 # %% tags=["solution"]
 def match(overlaps, threshold):
     """Takes overlaps (P, T), best score first; returns booleans (P,)."""
@@ -893,6 +901,11 @@ def match(overlaps, threshold):
 
 # %% tags=["check"]
 checks.check_match(match)
+
+# %%
+overlaps = np.array([[0.7, 0.1], [0.8, 0.2], [0.6, 0.5]])
+for threshold in (0.5, 0.75):
+    print(f"IoU of {threshold} or more:", *match(overlaps, threshold))
 
 
 # %% [markdown]
@@ -910,7 +923,6 @@ checks.check_match(match)
 # Boxes with a low score come last in the row. What came before keeps its precision, and a late hit
 # adds some recall: so they never lower the AP, and sometimes they raise it. That is why detectors
 # are scored on many boxes, and why a picture of a detector shows only those above a threshold.
-
 
 # %% tags=["solution"]
 def average_precision(scores, hits, num_things):
