@@ -29,6 +29,7 @@ from vitlib.layers.masking import AddedLoss, HiddenError, MaskTokens, RandomMask
 from vitlib.layers.normalize import Normalization
 from vitlib.layers.positioned_attention import RotarySelfAttention
 from vitlib.layers.positions import ADDED, SinCosPosition2D
+from vitlib.layers.queries import Queries
 from vitlib.layers.random_shift import RandomShift
 
 pytestmark = pytest.mark.backend
@@ -46,6 +47,7 @@ EXAMPLES = [
         PATCHES,
     ),
     (ClassToken, {}, TOKENS),
+    (Queries, {"count": 3}, TOKENS),
     (SelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
     (RelativeSelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
     (SinCosPosition2D, {"grid_size": (2, 3)}, TOKENS),
@@ -79,6 +81,7 @@ ARGUMENTS = {
         ),
     },
     ClassToken: {},
+    Queries: {"count": COUNT},
     SelfAttention: ATTENTION,
     RelativeSelfAttention: ATTENTION,
     SinCosPosition2D: {"grid_size": GRID},
@@ -123,6 +126,8 @@ def calls(draw, layer):
         return given, (places, side), (places, given["projection_dim"])
     if layer is ClassToken:
         return {}, (places, size), (places + 1, size)
+    if layer is Queries:
+        return {"count": rows}, (places, size), (rows, size)
     if issubclass(layer, SelfAttention):
         rate = draw(st.sampled_from([0.0, 0.5]))
         given = {"num_heads": rows, "key_dim": columns, "dropout": rate}

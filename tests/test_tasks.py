@@ -16,6 +16,7 @@ from vitlib import (
     train,
 )
 from vitlib.studies.recipes import TINY_RESNET
+from vitlib.training.tasks import TASKS
 
 pytestmark = pytest.mark.backend
 
@@ -28,7 +29,7 @@ class MeanColor:
     """Tell the mean colour of an image: numbers in place of classes."""
 
     name = "mean-color"
-    scores = ("loss", "error")
+    scores = train_scores = ("loss", "error")
     monitor, mode = "error", "min"
 
     def require(self, split, name, model):
@@ -89,6 +90,13 @@ def test_a_trained_model_is_saved_loaded_and_trained_on(name, tmp_path):
     losses = [m.train_on_batch(images, labels)[0] for m in (model, loaded)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)  # dropout is drawn anew
     assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_task_names_the_scores_of_its_training_images(task):
+    metrics = [metric.name for metric in task.metrics()]
+    assert list(task.train_scores) == ["loss", *metrics]
+    assert set(task.train_scores) <= set(task.scores) >= {task.monitor}
 
 
 def with_labels(name, labels):

@@ -21,6 +21,7 @@ class Detection(DenseTask):
 
     name = "detection"
     scores = ("loss", "ap50", "ap")
+    train_scores = ("loss",)
     monitor, mode = "ap", "max"
 
     def require(self, split, name, model):

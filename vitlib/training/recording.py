@@ -60,8 +60,8 @@ def record(model, data, config, task, progress, error, about=None):
         error: Why the training had to stop, or None.
         about: Dict, as for `vitlib.train`.
     """
-    names = ["loss", *(metric.name for metric in task.metrics())]
-    names += [f"val_{name}" for name in task.scores]
+    # Their names alone: a metric has variables, which all processes must make together.
+    names = [*task.train_scores, *(f"val_{name}" for name in task.scores)]
     names += ["learning_rate", "seconds"]
     names += [name for name in READINGS if name in progress["history"]]
     history = {name: progress["history"].get(name, []) for name in names}

@@ -23,6 +23,7 @@ class Segmentation(DenseTask):
 
     name = "segmentation"
     scores = ("loss", "accuracy", "miou")
+    train_scores = ("loss", "accuracy")
     monitor, mode = "miou", "max"
 
     def targets(self, split):

@@ -18,14 +18,14 @@ class Classification:
 
     A task is what a training needs to know of its purpose. `name` is that of its
     records. `scores` are the names of what `score` returns: each has a list in the
-    history for the validation images, as in `val_top1`; the loss and the `metrics` have
-    one for the training images, too, as they went by. The epoch whose score `monitor`
-    on the validation images is best, by `mode` the largest ("max") or the smallest
-    ("min"), gives the weights that are kept.
+    history for the validation images, as in `val_top1`; `train_scores`, the loss and
+    the names of `metrics`, have one for the training images as they went by. The epoch
+    whose score `monitor` on the validation images is best, by `mode` the largest
+    ("max") or the smallest ("min"), gives the weights that are kept.
     """
 
     name = "classification"
-    scores = ("loss", "top1", "top5")
+    scores = train_scores = ("loss", "top1", "top5")
     monitor, mode = "top1", "max"
 
     def of(self, config):
@@ -102,7 +102,7 @@ class Reconstruction(Classification):
     """
 
     name = "reconstruction"
-    scores = ("loss",)
+    scores = train_scores = ("loss",)
     monitor, mode = "loss", "min"
 
     def require(self, split, name, model):
