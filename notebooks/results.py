@@ -227,6 +227,16 @@ Table(columns, tuple(rows))
 # with half the parameters and more epochs.
 
 # %% [markdown]
+# ## `pretraining`: what does learning without labels add?
+#
+# `masked` fills in hidden patches of CIFAR-100 and never sees a label, so that it has no accuracy.
+# The other runs train on 2,500 labelled images: one begins with the encoder of `masked`, one with
+# random weights. See [](#sec-pretraining).
+
+# %%
+vitlib.show_study(records, "pretraining")
+
+# %% [markdown]
 # ## How did the trainings go?
 #
 # {numref}`fig-results-curves` draws the accuracy of the whole trainings, one question a panel. The

@@ -168,10 +168,45 @@ def test_a_recorded_study_is_shown_as_its_table(tmp_path):
     run = replace(make_run(), study="repair")
     save_run(tmp_path, run)
     table, shown = summarize([run]), show_study(tmp_path, "repair")
-    assert {*table.columns} - {*shown.columns} == {"study", "device"}
+    others = {"test mean IoU (%)", "test AP50 (%)", "test AP (%)"}
+    assert {*table.columns} - {*shown.columns} == {"study", "device", *others}
     (full,), (row,) = table.rows, shown.rows
     assert row == tuple(full[table.columns.index(name)] for name in shown.columns)
     assert show_study(tmp_path, "positions").rows == ()
+
+
+def test_runs_of_every_task_are_shown_with_its_own_scores(tmp_path):
+    plain = ("loss", "val_loss", "learning_rate", "seconds")
+    kept = {name: make_run().history[name] for name in plain}
+    seen = {
+        "segmentation": "accuracy val_accuracy val_miou",
+        "detection": "val_ap50 val_ap",
+    }
+    tests = {
+        "segmentation": {"miou": 0.5, "accuracy": 0.9},
+        "detection": {"ap50": 0.8, "ap": 0.4},
+    }
+    for task, scores in tests.items():
+        history = kept | {
+            name: make_run().history["top1"] for name in seen[task].split()
+        }
+        parts = {"task": task, "history": history, "test": {"loss": 1.0, **scores}}
+        save_run(tmp_path, replace(make_run(), study="dense", name=task, **parts))
+    table = show_study(tmp_path, "dense")
+    boxes, pixels = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert not {"test top-1 (%)", "test top-5 (%)"} & {*table.columns}
+    assert (boxes["test AP50 (%)"], boxes["test AP (%)"]) == ("80.00", "40.00")
+    assert pixels["test mean IoU (%)"] == "50.00"
+    assert boxes["test mean IoU (%)"] == pixels["test AP (%)"] == "-"
+
+
+def test_the_page_of_the_records_shows_every_recorded_study():
+    page = (RESULTS.parent / "notebooks/results.py").read_text(encoding="utf-8")
+    for folder in RESULTS.iterdir():
+        if folder.is_dir():
+            assert f'load_runs(records, "{folder.name}")' in page or (
+                f'show_study(records, "{folder.name}")' in page
+            ), f"results.py shows nothing of {folder.name}"
 
 
 def test_a_run_is_open_until_it_is_recorded_where_it_belongs(tmp_path):

@@ -12,6 +12,15 @@ from vitlib.studies import STUDIES
 from vitlib.studies.experiment import plan
 
 SHORT_HASH = 7  # letters of a commit, as git shortens it
+# The columns of what a run is tested by: those of one task are empty for another.
+SCORES = {
+    "top1": "test top-1 (%)",
+    "top5": "test top-5 (%)",
+    "miou": "test mean IoU (%)",
+    "ap50": "test AP50 (%)",
+    "ap": "test AP (%)",
+}
+NOTHING = "-"
 COLUMNS = (
     "study",
     "run",
@@ -19,8 +28,7 @@ COLUMNS = (
     "parameters (M)",
     "MFLOP an image",
     "seeds",
-    "test top-1 (%)",
-    "test top-5 (%)",
+    *SCORES.values(),
     "weights of epoch",
     "minutes",
     "device",
@@ -46,7 +54,7 @@ def summarize(runs):
         runs: List of `Run`, sorted as `load_runs` gives them.
 
     Returns:
-        `Table` with a row for each study and name. With several seeds accuracies are
+        `Table` with a row for each study and name. With several seeds scores are
         mean ± standard deviation. Failed runs count as seeds that failed. Each seed is
         tested with the weights of its best epoch, which one column names. The last
         column says by `what_changed` what is not the report's.
@@ -115,8 +123,8 @@ def show_study(folder, study):
         study: String, the name of the study.
 
     Returns:
-        `Table`: that of `summarize` without the columns of the study and the device, so
-        that it fits a page.
+        `Table`: that of `summarize` without the columns of the study and the device,
+        and without the scores that no run of the study has, so that it fits a page.
 
     Raises:
         ValueError: When there is no such study.
@@ -126,7 +134,11 @@ def show_study(folder, study):
             f"study must be one of {sorted(STUDIES)}. Received: {study!r}."
         )
     table = summarize(load_runs(folder, study))
-    kept = [name not in ("study", "device") for name in table.columns]
+    left_out = {"study", "device"}
+    for name, *values in zip(table.columns, *table.rows, strict=True):
+        if name in SCORES.values() and set(values) <= {NOTHING}:
+            left_out.add(name)
+    kept = [name not in left_out for name in table.columns]
     columns, *rows = (
         tuple(compress(line, kept)) for line in (table.columns, *table.rows)
     )
@@ -169,9 +181,9 @@ def _row(study, name, runs):
         f"{len(runs)}, {failed} failed" if failed else len(runs),
         *(
             _spread([100 * run.test[name] for run in finished if name in run.test])
-            for name in ("top1", "top5")
+            for name in SCORES
         ),
-        ", ".join(str(run.best_epoch) for run in finished) or "-",
+        ", ".join(str(run.best_epoch) for run in finished) or NOTHING,
         statistics.mean(run.seconds / 60 for run in runs),
         ", ".join(sorted({_device(run) for run in runs})),
         what_changed(runs[0]),
@@ -180,7 +192,7 @@ def _row(study, name, runs):
 
 def _spread(values):
     if not values:
-        return "-"
+        return NOTHING
     mean = f"{statistics.mean(values):.2f}"
     return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
 
