@@ -157,11 +157,11 @@ def list_open_runs(folder):
         the first; a run that failed is recorded.
     """
     recorded = {(run.study, run.name, run.seed) for run in load_runs(folder)}
-    planned, left = Counter(), Counter()
+    planned, left, homes = Counter(), Counter(), {}
     for study in STUDIES.values():
         for scale, runs in study.runs.items():
             for run in (plan(**options) for options in runs):
-                if run.study is study:
+                if homes.setdefault(run.name, study) is study:
                     place = study.name, scale, run.preset
                     planned[place] += 1
                     left[place] += (study.name, run.name, run.seed) not in recorded
