@@ -677,3 +677,7 @@ print(f"time of the ViT: {resnet_speed / vit_speed:.1f} times the ResNet's")
 #
 # Pre-training is recorded with one seed on each side and at one size, and CIFAR-100 is the only set of
 # photographs. [](#sec-results) lists the runs that are planned and open.
+#
+# The report ends with plans of its own, two of which this course begins at the size of a laptop:
+# [](#sec-pretraining) explores self-supervised pre-training, and [](#sec-dense) uses a ViT for
+# segmentation and detection.

@@ -73,6 +73,13 @@ def test_a_model_that_is_not_made_of_inputs_and_outputs_is_refused():
             count_flops(model)
 
 
+def test_images_of_any_size_are_refused():
+    inputs = keras.Input((None, None, 3), name="any")
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
+    with pytest.raises(ValueError, match="known size.*'any'.*None"):
+        count_flops(model)
+
+
 class Counted:
     """A number that counts how often numbers of its kind are multiplied."""
 

@@ -57,7 +57,7 @@ def count_flops(model):
 
     Raises:
         ValueError: When a layer has a matrix of weights and is none of these, or the
-            model is none that was built from its inputs.
+            model is none that was built from its inputs, or images of any size go in.
     """
     graph = getattr(model, "_functional", model)  # a Sequential has it inside
     if not hasattr(graph, "_nodes_by_depth"):
@@ -66,6 +66,12 @@ def count_flops(model):
             f"keras.Sequential, built. Received: {type(model).__name__} "
             f"{model.name!r}."
         )
+    for tensor in model.inputs:
+        if None in tensor.shape[1:]:
+            raise ValueError(
+                "count_flops needs inputs of known size. "
+                f"Received: {tensor.name!r} of shape {tensor.shape}."
+            )
     # One node a call: Keras tells the calls of a layer nowhere else.
     nodes = [node for depth in graph._nodes_by_depth.values() for node in depth]
     return sum(_call_flops(node) for node in nodes)
