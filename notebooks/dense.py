@@ -84,10 +84,10 @@ plt.style.use("vitlib.course")
 # ## What is where in a scene?
 #
 # The images of this chapter are drawn, too, but they are larger and hold more. A scene has 64 x 64
-# pixels and one to four things of five kinds. A thing has any size from 10 to 20 pixels and any
-# colour, so neither of the two tells its kind. Things may cover each other. Because the scenes are
-# drawn by a program, it knows for each thing which pixels can be seen of it, and what the smallest
-# box around these pixels is.
+# pixels and one to four things of five kinds. A thing has any size from 10 to 20 pixels, and any
+# colour that no background has, so neither of the two tells its kind. Things may cover each other.
+# Because the scenes are drawn by a program, it knows for each thing which pixels can be seen of
+# it, and what the smallest box around these pixels is.
 
 # %%
 data = vitlib.load_data_set("scenes")
@@ -132,7 +132,7 @@ def draw_boxes(ax, boxes, colors, style="-"):
         ax.add_patch(Rectangle(corner, *sides, **look))
 
 
-# %% mystnb={"figure": {"caption": "Four scenes. Above: each thing with the smallest box around what can be seen of it. Below: the class map, which has a class for every pixel.", "name": "fig-dense-scenes"}, "image": {"alt": "Four images of coloured shapes on a light ground, with a thin box around each shape. Below each image the same shapes stand in flat colours, one colour for each kind of shape, on grey."}}
+# %% mystnb={"figure": {"caption": "Four scenes. Above: each thing with the smallest box around what can be seen of it, in the colour of its kind. Below: the class map, which has a class for every pixel.", "name": "fig-dense-scenes"}, "image": {"alt": "Four images of coloured shapes on a light ground, with a thin box around each shape. Below each image the same shapes stand in flat colours, one colour for each kind of shape, on grey."}}
 fig, axes = plt.subplots(2, 4, figsize=(6.6, 4.1))
 for n, (above, below) in enumerate(axes.T):
     pictures.show_image(above, train.images[n])
@@ -160,10 +160,10 @@ assert 0.9 < shares[0] < 0.93 and shares[1:].max() < 0.04
 # has found nothing. Like the ViT of the report it gives one answer to everything; but here that
 # scores high.
 #
-# A second thing changes with masks and boxes. When a classifier is trained, an image may be
-# flipped and moved, and its label stays what it is. A mask does not stay: what varies the image
-# has to vary the target by the same draw. For masks that is easy, as they are images themselves.
-# With boxes it goes wrong easily, and without an error message.
+# Masks and boxes change something else, too. When a classifier is trained, an image may be flipped
+# and moved, and its label stays what it is. A mask does not stay: each random change of its image
+# has to be made to the mask as well. For masks that is easy, as they are images themselves. With
+# boxes it goes wrong easily, and without an error message.
 #
 # :::{exercise} A box in the mirror
 # :label: ex-dense-mirror
@@ -190,7 +190,7 @@ assert 0.9 < shares[0] < 0.93 and shares[1:].max() < 0.04
 #
 # A token stands for a patch. The simplest segmenter therefore names *one* class for each patch,
 # and all pixels of the patch get it. Where a patch holds an edge, some of its pixels must be
-# wrong. How many that are does not depend on any training: it can be counted before.
+# wrong. How many does not depend on any training: they can be counted beforehand.
 
 # %%
 sizes = (16, 8, 4, 2, 1)
@@ -205,7 +205,7 @@ def vote_of_patches(classes, size):
     return counts.argmax(axis=-1).repeat(size, 0).repeat(size, 1)
 
 
-# %% mystnb={"figure": {"caption": "The third scene as patches of four sizes can tell it: each patch has the class of most of its pixels. Right: all pixels.", "name": "fig-dense-grid"}, "image": {"alt": "Five maps of the same scene. With the largest patches the shapes are a few blocks and one of them may be missing; from map to map they become finer, and the last has smooth edges."}}
+# %% mystnb={"figure": {"caption": "The third scene as patches of four sizes can tell it: each patch has the class of most of its pixels. Right: all pixels.", "name": "fig-dense-grid"}, "image": {"alt": "Five maps of the same scene. With the largest patches nothing is left but the background. With the next ones the triangle is one block, the square two, and the ring is missing. From there on the shapes become finer, and the last map has all three as they are."}}
 fig, axes = plt.subplots(1, 5, figsize=(6.8, 1.7))
 for ax, size in zip(axes, sizes, strict=True):
     show_classes(ax, vote_of_patches(maps[2], size))
@@ -223,7 +223,7 @@ plt.show()
 # sides.
 #
 # Which class should a patch be given? How large is the ceiling for the scenes of this chapter with
-# patches of 16, 8 and 4 pixels, and why is the share for 16 less bad than it looks?
+# patches of 16, 8 and 4 pixels, and why is the share so high even for 16?
 # `checks.check_grid_ceiling(grid_ceiling)` tells you whether your function is right.
 # :::
 #
@@ -246,36 +246,36 @@ plt.show()
 # $$ (eq-dense-iou)
 #
 # and the {term}`mean IoU` is its average over the classes. Pixels of all images are counted
-# together before the division. Whoever leaves out the background sees a model that answers
-# "background" everywhere for what it is.
+# together before the division. The background is left out of the average, so that a model that
+# answers "background" everywhere gets 0.
 
 # %%
 from vitlib.training import confusion
 
 truth = class_map(data.test)
 matrix = confusion.confusion_matrix(truth, np.zeros_like(truth), 6)
-rows = [("background everywhere", confusion.mean_iou(matrix), 1.0)]
+rows = [("background everywhere", confusion.mean_iou(matrix), "-")]
 for size in sizes[:4]:
     reached = confusion.majority_iou(truth, size)
-    most = confusion.grid_ceiling(truth, size)
+    most = f"{confusion.grid_ceiling(truth, size):.2f}"
     rows.append((f"majority, {size} x {size}", reached, most))
-columns = "answer", "mean IoU", "no grid has more"
-printed = [(words, f"{iou:.2f}", f"{most:.2f}") for words, iou, most in rows]
+columns = "answer", "mean IoU", "bound of the grid"
+printed = [(words, f"{iou:.2f}", most) for words, iou, most in rows]
 Table(columns, tuple(printed))
 
 # %% tags=["remove-cell"]
 # What the text says of it.
 assert rows[0][1] == 0
-assert rows[2][1] < 0.5 and rows[2][1] < rows[2][2] < 0.65
-bound = rows[2][2]  # of patches of 8 x 8 pixels
+bound = float(rows[2][2])  # of patches of 8 x 8 pixels
+assert rows[2][1] < 0.5 and rows[2][1] < bound < 0.65
 
 # %% [markdown]
 # The answer that is right on more than nine pixels out of ten has a mean IoU of 0. The other rows
-# show what the size of a patch costs. With 8 x 8 pixels, the majority keeps less than half of the
-# mean IoU. It is the best answer for the share of right pixels, and not for the IoU: a thin shape
-# gains if its class claims patches that it fills to less than half. So the last column gives a
-# bound for any answer of one class a patch: for each class by itself, the IoU with the best set of
-# patches.
+# show what the size of a patch costs. With 8 x 8 pixels, the majority reaches less than half of
+# the best mean IoU, 1. The majority is the best answer for the share of right pixels, but not for
+# the IoU: a thin shape gains if its class claims patches that it fills less than half. So the last
+# column gives a bound for any answer of one class a patch: for each class by itself, the IoU with
+# the best set of patches, and then the mean.
 #
 # :::{exercise} The score, from the logits
 # :label: ex-dense-miou
@@ -286,9 +286,9 @@ bound = rows[2][2]  # of patches of 8 x 8 pixels
 # background. A segmenter has given `logits` of the shape `(n, H, W, C)`. The pixels of all images
 # are counted together; the mean goes over the classes from 1 that occur in the truth.
 #
-# What would your function return for the answer "background everywhere"? And what, if a class that
-# occurs in no image counted as 0, or as 1? `checks.check_mean_iou(mean_iou)` tells you whether
-# your function is right.
+# Why must your function return 0 for the answer "background everywhere"? And what would change if
+# a class that occurs in no image counted as 0, or as 1? `checks.check_mean_iou(mean_iou)` tells
+# you whether your function is right.
 # :::
 #
 # :::{admonition} A first hint
@@ -302,8 +302,8 @@ bound = rows[2][2]  # of patches of 8 x 8 pixels
 #
 # By leaving something out. A classifier pools its tokens to one vector and reads the class from
 # it. A segmenter does not pool. It reads from each token, with the same linear layer for all of
-# them, what is in its patch {cite:p}`strudel2021`. If this layer has as many outputs as the patch
-# has pixels times classes, every pixel gets logits of its own, and the ceiling of the grid is
+# them, what is in its patch {cite:p}`strudel2021`. If this layer has an output for each pixel of
+# the patch and each class, every pixel gets logits of its own, and the ceiling of the grid is
 # gone:
 
 # %%
@@ -374,9 +374,9 @@ if profile == "quick":
 #
 # What a patch shows is often ambiguous: a slanting edge may be of a triangle or of a diamond. A
 # token has to ask others, and attention is how it asks. So we take the attention out of every
-# block and keep the rest: encoder, head, recipe, images. What it had in weights goes to the MLPs,
-# which become twice as wide, for otherwise the smaller model could be worse just because it is
-# smaller. Each of its tokens knows its own patch and its place, and nothing besides.
+# block and keep the rest: encoder, head, recipe, images. To make up for the weights of the
+# attention, the MLPs become twice as wide; otherwise the model could be worse just because it is
+# smaller. Each token then knows its own patch and its place, and nothing besides.
 
 # %% tags=["remove-output"]
 width, tokens = config.mlp_units
@@ -396,8 +396,8 @@ if profile == "quick":
     assert abs(counts[0] / counts[1] - 1) < 0.02
 
 # %% [markdown]
-# Attention helps. In what? We take the pixels of things apart: is such a pixel taken for a thing
-# at all, and if so, for one of the right kind?
+# Attention helps. With what? We ask two questions about each pixel of a thing: is it taken for a
+# thing at all, and if so, for one of the right kind?
 
 # %% tags=["nbval-ignore-output"]
 answers, rows = {}, []
@@ -418,7 +418,7 @@ if profile == "quick":
     assert abs(float(with_it[0]) - float(without[0])) < 0.1
     assert float(with_it[1]) > float(without[1]) + 0.02
 
-# %% mystnb={"figure": {"caption": "Four test scenes as two models see them: the true class map, the answer of the model with attention, and the answer of the same model without.", "name": "fig-dense-masks"}, "image": {"alt": "Four rows of images. The first row shows scenes of shapes, the second their true class maps. In the third row the maps are nearly the same, with rough edges. In the fourth row many shapes are speckled with the colours of several kinds, patch by patch."}}
+# %% mystnb={"figure": {"caption": "Four test scenes as two models see them: the true class map, the answer of the model with attention, and that of the model without. The colours are those of the first figure.", "name": "fig-dense-masks"}, "image": {"alt": "Four rows of images. The first row shows scenes of shapes, the second their true class maps. In the third row most shapes are nearly the same, with rough edges; where things cover each other, pieces are missing. In the fourth row many shapes are speckled with the colours of several kinds, patch by patch."}}
 shown = {"truth": truth, **answers}
 fig, axes = plt.subplots(4, 4, figsize=(6.4, 6.6))
 for ax, image in zip(axes[0], data.test.images[:4], strict=True):
@@ -436,8 +436,8 @@ plt.show()
 # edge may be of a square, a slanting one of a triangle or of a diamond. The other model can put
 # the pieces together.
 #
-# A tempting explanation would have been another one. A patch that lies wholly inside a thing holds
-# no edge at all. Must the second model not fail exactly there? Count before you believe it:
+# Another explanation is tempting. A patch that lies wholly inside a thing holds no edge at all. Is
+# that not where the model without attention has to fail? Count before you believe it:
 
 # %%
 side = config.patch_size
@@ -445,22 +445,26 @@ cut = truth.reshape(len(truth), 64 // side, side, 64 // side, side)
 low, high = cut.min(axis=(2, 4)), cut.max(axis=(2, 4))
 inside = (low == high) & (low > 0)
 of_kind = np.bincount(low[inside], minlength=6)[1:] / inside.sum()
+held = side**2 * inside.sum() / (truth > 0).sum()
 print(f"patches wholly inside a thing: {inside.sum()} of {inside.size}")
+print(f"they hold {held:.3f} of the pixels of things")
 rows = zip(kinds, (f"{share:.2f}" for share in of_kind), strict=True)
 Table(("kind", "share of them"), tuple(rows))
 
 # %% tags=["remove-cell"]
 # What the text says of it.
-assert inside.mean() < 0.02 and of_kind[0] > 0.8
+assert abs(held - 1 / 8) < 0.005 and abs(of_kind[0] - 0.9) < 0.02
+assert not of_kind[[1, 2]].any() and of_kind[[3, 4]].max() < 0.1
 
 # %% [markdown]
-# Such patches are rare, and nearly all of them are in squares: the other kinds have no room for
-# one. Whoever answers "square" there is nearly always right.
+# They hold an eighth of the pixels of things, and nine out of ten are in squares: a triangle or a
+# diamond seldom has room for one, a ring or a cross has none. To answer "square" there is right
+# nine times out of ten, so little of the difference can lie there.
 #
 # [](#sec-attention) measured how much of a classifier's attention falls on the things of a scene.
-# With masks of more things we can ask a token: if your patch shows a thing, which part of your
-# attention goes to other patches of the same thing? What a token gives itself does not count. We
-# compare with the part that it would give if it looked at all other patches alike.
+# With masks of more things we can ask a token: if one thing fills more than half of your patch,
+# which part of your attention goes to its other such patches? What a token gives itself does not
+# count. We compare with the part that it would give if it looked at all other patches alike.
 
 # %%
 from vitlib.inspection.introspect import attention_maps
@@ -491,9 +495,9 @@ if profile == "quick":
     assert max(a for _, a, _ in rows) > 2 * rows[0][2]
 
 # %% [markdown]
-# In the block that does so most, the other patches of its own thing get several times what they
-# would get by chance. So this ViT does look at the object, as far as attention tells where a model
-# looks; [](#sec-attention) has shown how far that is.
+# In the block where this part is largest, it is several times as large as by chance. So this ViT
+# does look at the object, as far as attention tells where a model looks; [](#sec-attention) has
+# shown how far that is.
 #
 # ## How do tokens draw boxes?
 #
@@ -502,8 +506,8 @@ if profile == "quick":
 # {cite:p}`zhou2019`. Each token is a {term}`cell <centre cell>`, and a thing belongs to that cell
 # in which the middle of its box lies. Each cell answers three questions:
 #
-# * *Is the middle of a thing here, and of which kind?* A number from 0 to 1 for each kind; all
-#   cells together make a *heat map* of this kind.
+# * *Is the middle of a thing here, and of which kind?* A number from 0 to 1 for each kind; for one
+#   kind, the numbers of all cells are its *heat map*.
 # * *Where in the cell is the middle?* Two numbers, down and right of the centre of the cell.
 # * *How high and wide is the thing?* Two more, as logarithms, so that no size can be negative.
 #
@@ -519,9 +523,9 @@ preset = vitlib.PRESETS[names[profile]]
 detecting, found = train_on_scenes(preset.model, preset.train)
 
 # %% [markdown]
-# What comes out is read in reverse. A cell that is hotter than its eight neighbours is a *peak*;
-# its heat is the score, and its four other numbers are the box. Nothing has to be thrown away
-# afterwards, as it must be where many cells claim the same thing.
+# What comes out is read in reverse. A cell at least as hot as each of its eight neighbours is a
+# *peak*; its heat is the score, and its four other numbers are the box. Nothing has to be thrown
+# away afterwards, as it must be where many cells claim the same thing.
 #
 # :::{exercise} Peaks
 # :label: ex-dense-peaks
@@ -544,7 +548,7 @@ detecting, found = train_on_scenes(preset.model, preset.train)
 # another place.
 # :::
 
-# %% mystnb={"figure": {"caption": "Three test scenes. Above: the boxes that the detector draws with a score of at least 0.3, and, dashed in grey, the true ones. Below: the highest heat of any kind in each cell.", "name": "fig-dense-boxes"}, "image": {"alt": "Above, three scenes with boxes around the shapes, most of which lie almost on dashed boxes. Below, three coarse grids that are dark but for one bright cell at the middle of each shape."}}
+# %% mystnb={"figure": {"caption": "Three test scenes. Above: the boxes that the detector draws with a score of at least 0.3, in the colours of their kinds, and, dashed in grey, the true ones. Below: the highest heat of any kind in each cell.", "name": "fig-dense-boxes"}, "image": {"alt": "Above, three scenes with boxes around the shapes. Most lie near a dashed box; where shapes overlap, there are more boxes than shapes. Below, three coarse grids that are dark but for a few brighter cells at each shape, which run together where shapes overlap."}}
 few = data.test.images[:3]
 outputs = detecting.predict(few, verbose=0)  # (images, rows, columns, C + 4)
 listed = TASKS["detection"].of(preset.model).decode(outputs)
@@ -588,9 +592,9 @@ plt.show()
 # :::
 #
 # Second, which box is compared with which? The predictions of an image come in order of their
-# scores. Each takes the true box that it overlaps most, among those that no one has taken. If the
-# overlap reaches the threshold, it is a *hit*; otherwise it is a false alarm, and so is a second
-# box on a thing that is taken.
+# scores. Each is compared with the true box that it overlaps most, among those that are still
+# free. If the overlap reaches the threshold, the prediction is a *hit*, and the true box is taken.
+# Otherwise it is a false alarm, such as a second box on a thing that is taken.
 #
 # :::{exercise} Hit or false alarm?
 # :label: ex-dense-match
@@ -627,8 +631,8 @@ plt.show()
 #
 # Write `average_precision(scores, hits, num_things)`. The scores, `(P,)`, are in no order; `hits`,
 # `(P,)`, says for each prediction whether it is a hit. There are `num_things` true boxes. The
-# precision at a recall $r$ is the best one at a recall of $r$ or more, and 0 if so many things are
-# never found. Its mean over the recalls 0, 0.01, ..., 1 is the result.
+# precision at a recall $r$ is the best one at a recall of $r$ or more, and 0 if that recall is
+# never reached. Its mean over the recalls 0, 0.01, ..., 1 is the result.
 #
 # Can a detector raise its AP by adding boxes of which it is not sure at all?
 # `checks.check_average_precision(average_precision)` tells you whether your function is right.
@@ -669,7 +673,7 @@ if profile == "quick":
 # or none, and the loss first looks for the assignment of queries to things that costs least
 # {cite:p}`carion2020`. It needs no cells and no peaks. But which query is responsible for which
 # thing has to be found out by training, and the authors report that their model needs an
-# extra-long schedule. `detect-set` is this detector, with the same encoder.
+# extra-long schedule. The preset `detect-set` is such a detector, with the encoder of `detect`.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Ask which of the two detectors could find two things with the same
@@ -682,9 +686,10 @@ if profile == "quick":
 #   clutter and things that are cut by the border. The how-to tells how to make scenes of cut-out
 #   photographs.
 # * Each live run has one seed.
-# * Equal parameters are not equal arithmetic: without attention a step costs less. With more steps
-#   the other model would get better, too; how far, nobody has measured here.
-# * Neither encoder was pre-trained. {cite:t}`strudel2021` and {cite:t}`carion2020` begin with
+# * Equal parameters are not equal arithmetic: without attention a step costs less. For the same
+#   arithmetic that model could take more steps; nobody has measured here how far they would bring
+#   it.
+# * None of the encoders was pre-trained. {cite:t}`strudel2021` and {cite:t}`carion2020` begin with
 #   weights that others trained on photographs; whether that helps here, these runs do not tell.
 #
 # ## Key points
@@ -738,7 +743,8 @@ for words, boxes in (("as drawn", pair), ("mirrored", flip_boxes(pair, 64))):
 #
 # The most frequent class of a patch makes the most of its pixels right, so it is the best choice
 # for each patch, and hence for all. Most patches show background alone and are wholly right; that
-# is why the share is high even for large patches. The wrong pixels are all at things.
+# is why the share is high even for large patches. All wrong pixels are in patches that hold a part
+# of a thing.
 
 # %% tags=["solution"]
 def grid_ceiling(maps, patch_size):
@@ -771,7 +777,7 @@ for size in sizes[:4]:
 #
 # "Background everywhere" meets no pixel of the other classes: each IoU is 0, and so is the mean. A
 # class that does not occur has nothing to be found. Counted as 0, it would punish every model;
-# counted as 1, it would reward it, and both the more, the rarer the classes are.
+# counted as 1, it would reward every model. The more such classes there are, the larger the error.
 
 # %% tags=["solution"]
 def mean_iou(truth, logits):
