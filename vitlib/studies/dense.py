@@ -20,6 +20,9 @@ SCENES_TRAIN = replace(PURE_VIT.train, epochs=30, batch_size=64, label_smoothing
 SEGMENTER = SegmentationConfig(
     **asdict(replace(SCENES_VIT, augmentation="none", num_classes=KINDS + 1))
 )
+# Without attention, and with MLPs of as many parameters in its place.
+width, tokens = SEGMENTER.mlp_units
+ALONE = replace(SEGMENTER, attention=False, mlp_units=(2 * width, tokens))
 DETECTOR = DetectionConfig(**asdict(replace(SCENES_VIT, augmentation="none")))
 DETECTOR_TRAIN = replace(SCENES_TRAIN, epochs=45)  # half as long again
 
@@ -50,8 +53,7 @@ STUDY = Study(
         "detect-tiny": on_scenes(TINY_DETECTOR, TINY_DENSE_TRAIN),
         "segment": on_scenes(SEGMENTER, SCENES_TRAIN),
         "segment-patch": on_scenes(replace(SEGMENTER, head="patch"), SCENES_TRAIN),
-        # What does attention add? The same blocks without it.
-        "segment-alone": on_scenes(replace(SEGMENTER, attention=False), SCENES_TRAIN),
+        "segment-alone": on_scenes(ALONE, SCENES_TRAIN),
         "detect": on_scenes(DETECTOR, DETECTOR_TRAIN),
         # Queries in place of cells. A step takes a third longer: for as many minutes.
         "detect-set": on_scenes(
