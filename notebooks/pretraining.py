@@ -82,11 +82,12 @@ plt.style.use("vitlib.course")
 # %% [markdown]
 # ## What is there to learn without labels?
 #
-# A label is expensive: somebody has to look. Images are cheap, and they constrain themselves.
-# Whoever knows what a tower looks like can say what is behind a hand that covers its middle. So
-# one can make a task out of the images alone: hide some of the {term}`patches <patch>`, and let a
-# model predict them from the others. A training on a task of this kind, whose only purpose is
-# the {term}`encoder` that comes out of it, is called {term}`pre-training`.
+# A label is expensive: somebody has to look. Images are cheap, and each part of an image tells
+# something about the others. Whoever knows what a tower looks like can say what is behind a hand
+# that covers its middle. So one can make a task out of the images alone: hide some of the
+# {term}`patches <patch>`, and let a model predict them from the others. A training on a task of
+# this kind, whose only purpose is the {term}`encoder` that comes out of it, is called
+# {term}`pre-training`.
 #
 # The task should not be too easy. A patch between two visible neighbours is almost their mean,
 # and a model that has learned to blur has learned little. {cite:t}`he2022` therefore hide three
@@ -158,7 +159,7 @@ plt.show()
 # :class: dropdown hint
 #
 # Write five scores on paper, and below each its rank: 0 for the smallest, 4 for the largest. How
-# do you read off the ranks which two patches are hidden? Now let `np.argsort` sort the same five
+# do the ranks tell you which two patches are hidden? Now let `np.argsort` sort the same five
 # scores, and compare what it returns with your ranks.
 # :::
 #
@@ -174,16 +175,16 @@ plt.show()
 # of them. The result has the shape `(batch, K + M, D)`, with each token at its place.
 #
 # Neither `visible` nor `hidden` is sorted. Would it matter if the tokens stayed in the order in
-# which the encoder had them, with the mask tokens behind?
-# `checks.check_restore(restore)` tells you whether your function is right.
+# which the encoder had them, with the mask tokens after them? `checks.check_restore(restore)`
+# tells you whether your function is right.
 # :::
 #
 # :::{admonition} A first hint
 # :class: dropdown hint
 #
-# Take one image of four patches, with `visible = [2, 0]` and `hidden = [3, 1]`. Write the two
-# lists behind each other, and below each number the token that belongs to it. Then write the
-# tokens as the image has them. From which column did each of the four come?
+# Take one image of four patches, with `visible = [2, 0]` and `hidden = [3, 1]`. Write both lists
+# in one row, and below each number the token that belongs to it. Then write the tokens as the
+# image has them. From which column did each of the four come?
 # :::
 #
 # ## Which parts does the model have?
@@ -203,23 +204,24 @@ plt.show()
 # %%
 model = vitlib.build_model(masked.model, masked.train)
 kinds = ("Patches", "PatchEncoder", "RandomMasking", "MaskTokens")
-kinds += ("Dense", "HiddenError")
+kinds += ("HiddenError",)
 rows = []
 for layer in model.layers:
-    if type(layer).__name__ in kinds:
+    if type(layer).__name__ in kinds or layer.name == "pixels":
         outputs = keras.tree.flatten(layer.output)
         rows.append((type(layer).__name__, str(outputs[0].shape[1:])))
 Table(("layer", "shape for one image"), tuple(rows))
 
 # %% tags=["remove-cell"]
-shapes = dict(rows)
-left = masked.model.num_patches - masked.model.num_hidden
-assert shapes["RandomMasking"].startswith(f"({left},")
-assert shapes["HiddenError"] == f"({masked.model.num_hidden},)"
+# What the text says of it.
+whole, gone = masked.model.num_patches, masked.model.num_hidden
+firsts = [int(shape.strip("()").split(",")[0]) for _, shape in rows]
+assert firsts == [whole, whole, whole - gone, whole, whole, gone]
 
 # %% [markdown]
-# Follow the first number: all patches, then the visible ones alone, and all again from the mask
-# tokens on. The last layer compares. Its output is the mean squared error of each hidden patch,
+# The table leaves out the blocks of both parts. Follow the first number: all patches, then the
+# visible ones alone, and all again from the mask tokens on. The last layer compares. Its output is
+# the mean squared error of each hidden patch,
 #
 # $$
 # \ell_i = \frac{1}{L} \sum_{j=1}^{L} \bigl(\hat{x}_{ij} - x_{ij}\bigr)^2
@@ -245,9 +247,8 @@ assert shapes["HiddenError"] == f"({masked.model.num_hidden},)"
 # result is one number, the mean of the squared differences over all values of the hidden
 # patches.
 #
-# What does a model score that answers 0 everywhere? And what would it score on a patch without
-# any contrast? `checks.check_hidden_error(hidden_error)` tells you whether your function is
-# right.
+# What is the error of a model that answers 0 everywhere? And what is it on a patch without any
+# contrast? `checks.check_hidden_error(hidden_error)` tells you whether your function is right.
 # :::
 #
 # :::{admonition} A first hint
@@ -262,7 +263,7 @@ assert shapes["HiddenError"] == f"({masked.model.num_hidden},)"
 #
 # The encoder sees fewer tokens, so a step is cheaper than one on whole images. By how much? We
 # count the operations of a forward pass for the small ViT of the recorded runs below: as a
-# classifier, and as the encoder of a masked autoencoder that hides more and more.
+# classifier, and as a masked autoencoder, decoder included, that hides more and more.
 
 # %%
 small, hiding = (vitlib.PRESETS[name] for name in ("pure-vit", "masked"))
@@ -432,9 +433,10 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# A larger image does fit, with one repair. If images are taken at 48 pixels in place of 32, the
-# same patches make a grid of 12 rows, and the encoder knows positions for 8 alone. `begin_with`
-# then resizes them: a new row lies between two old ones and gets a weighted mean of their vectors.
+# A larger image does fit, with one repair. If images are taken at 48 pixels in place of 32,
+# patches of the same size make a grid of 12 rows, but the encoder knows positions for 8 only.
+# `begin_with` then resizes them: a new row between two old ones gets a weighted mean of their
+# vectors.
 
 # %%
 from vitlib.models.walk import find
@@ -450,9 +452,9 @@ for c in (config, larger):
 # %% [markdown]
 # ## What do its features know?
 #
-# The first way to use an encoder is to leave it as it is. The mean of its tokens is a vector for
-# each image, its {term}`features <feature>`, and something very simple has to read the classes
-# from them. We take two readers that need no training:
+# There are three ways to use an encoder, and two of them leave it as it is. The mean of its tokens
+# is a vector for each image, its {term}`features <feature>`, and something very simple has to read
+# the classes from them. We take two readers that need no training:
 #
 # * the *nearest neighbours*: the labelled images whose features point the same way vote;
 # * a {term}`linear probe`: the linear map from features to classes with the smallest squared
@@ -515,8 +517,8 @@ if (profile, data_set) == ("quick", "shapes"):
 # %% [markdown]
 # A guess is right once in a hundred images. Random weights do a little better with both readers,
 # for even a random map keeps some of what is in an image. After pre-training the linear probe
-# reads much more out of the same images; the neighbours gain less. Nobody told
-# the encoder what the classes are, and yet a straight line finds more of them.
+# reads much more out of the same images; the neighbours gain little. Nobody told the encoder what
+# the classes are, and yet a linear map finds more of them.
 #
 # How much it knows, the table does not say. A masked autoencoder spreads what it knows over all
 # its tokens, and nothing made it gather a class in one direction. {cite:t}`he2022` see a deeper
@@ -548,7 +550,7 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # ## What does fine-tuning add?
 #
-# The other way is {term}`fine-tuning`: train the whole model on the labelled images, and let the
+# The third way is {term}`fine-tuning`: train the whole model on the labelled images, and let the
 # encoder change. We do so from both starts, with the same few images, steps and rate.
 #
 # If the pre-trained start turns out to be better, we want to know why. It may have learned what
@@ -578,18 +580,19 @@ if (profile, data_set) == ("quick", "shapes"):
         ended.test["top1"] for ended in live.values()
     )
     assert min(masked_top1, given) > 1.5 * random
+    assert 2 / 3 < masked_top1 / given < 3 / 2
 
 # %% [markdown]
 # Every start ends with most of its few images known. On new images the pre-trained encoder is
 # right about twice as often as random weights are. So pre-training without labels helps, and it
 # does so plainly, on a laptop and in a minute.
 #
-# The third row tells what a good part of the help consists of: with given positions random weights
-# do much better, too. To fill in a patch, the encoder had to learn which patches are neighbours,
-# and half of the class of a scene is how two shapes stand to each other. On these images some of
-# what pre-training brought can be had by one good choice in the model. On photographs that need
-# not be so, and one seed is no proof. But the question should be asked of every pre-trained model:
-# is there a cheaper way to the same?
+# The third row suggests what a good part of the help consists of: with given positions random
+# weights do much better, too, and here about as well as the pre-trained encoder. To fill in a
+# patch, the encoder had to learn which patches are neighbours, and half of the class of a scene is
+# how two shapes stand to each other. On these images one good choice in the model brings about as
+# much as pre-training. On photographs that need not be so, and one seed is no proof. But the
+# question should be asked of every pre-trained model: is there a cheaper way to the same?
 #
 # ## What do the recorded runs say?
 #
@@ -598,10 +601,10 @@ if (profile, data_set) == ("quick", "shapes"):
 # quarters of the patches hidden. (Of the 10,000 validation images only the error is used, to
 # choose the epoch.) Then it is fine-tuned for 4 epochs on 2,500 labelled images, 25 of each class.
 #
-# The other side is the same model from random weights, on the same 2,500 images, for 14 epochs. So
-# many were fixed beforehand, for the two sides to take about as long. The recipes are equal but
-# for the highest rate, which is halved for fine-tuning. An epoch has as many steps for few images
-# as for many.
+# The other side is the same model from random weights, on the same 2,500 images, for 14 epochs.
+# These numbers of epochs were fixed beforehand, so that both sides take about equally long. The
+# recipes are equal but for the highest rate, which is halved for fine-tuning. An epoch has as many
+# steps for few images as for many.
 
 # %%
 from vitlib.records.intervals import welch_interval
@@ -645,7 +648,7 @@ assert rows[1][1] + rows[1][2] < rows[0][2]  # the work
 scratch = groups["random weights"][0].history["top1"]
 assert scratch[6] > 0.95
 
-# %% mystnb={"figure": {"caption": "Validation accuracy on CIFAR-100 with 2,500 labelled images against the work done so far, a line for each seed. Blue: from random weights. Orange: from a masked autoencoder, whose pre-training ends at the dotted line.", "name": "fig-pretraining-work"}, "image": {"alt": "Two kinds of curves over the work. The blue one starts at the left, rises for a few points and then creeps. The orange one starts behind a dotted line in the middle, is above the end of the blue one after its second point, and rises on."}}
+# %% mystnb={"figure": {"caption": "Validation accuracy on CIFAR-100 with 2,500 labelled images against the work done so far, a line for each seed. Blue: from random weights. Orange: from a masked autoencoder, whose pre-training ends at the dotted line.", "name": "fig-pretraining-work"}, "image": {"alt": "Two kinds of curves over the work. The blue one starts at the left, rises for three points, dips and then creeps up. The orange one starts behind a dotted line in the middle, is above the end of the blue one at its second point, and rises on."}}
 fig, ax = plt.subplots(figsize=(5.6, 3.4))
 for words, color in zip(names.values(), ("C0", "C1"), strict=True):
     for each in groups[words]:
@@ -662,12 +665,12 @@ plt.show()
 
 # %% [markdown]
 # With 2,500 labelled images the encoder that has filled in patches is far ahead of random weights,
-# in the table as in the figure, and it has cost less work in all. More of the same would not have
+# in the table as in the figure, and it has cost less work in all. More epochs would hardly have
 # saved the other side: it knows its images by heart after half of its epochs, and gains little
 # from then on. The encoder that begins with more ends with more.
 #
-# How sure is this? There is a single seed behind each side, which gives no width. How far do seeds
-# of one recipe lie apart where small models are trained on CIFAR-100?
+# How sure is this? Each side has a single seed, so there is no interval. How far do seeds of one
+# recipe lie apart where small models are trained on CIFAR-100?
 
 # %%
 seeds = {}
@@ -738,10 +741,10 @@ print(f"the lead of pre-training: {lead:.1f} points")
 #
 # Its layout and its sizes are those of DINOv2-small {cite:p}`oquab2024dinov2`. Where the weights
 # come from, the package does not say, nor on which images they were trained; its encoder has
-# probably been trained further for its own purpose. Whether images of CIFAR-100 were among them
-# nobody can tell. What this course vouches for is the file: its checksum is pinned, `vitlib` reads
-# the arrays into its own layers, and these give the same tokens as ONNX Runtime to four decimals.
-# None of the package's code runs.
+# probably been trained further for its own purpose. Nobody can tell whether images of CIFAR-100
+# were among those. What this course vouches for is the file: its checksum is pinned, `vitlib`
+# reads the arrays into its own layers, and these give the same tokens as ONNX Runtime to four
+# decimals. None of the package's code runs.
 
 # %% tags=["nbval-ignore-output"]
 import json
@@ -773,8 +776,9 @@ Table(columns, tuple((*words, f"{top1:.1f}") for *words, top1 in rows))
 
 # %% [markdown]
 # One thing had to be repaired on the way. The weights come with a table of positions for 37 x 37
-# patches, and images of 112 pixels have 8 x 8. The table was resized, as above. What happens
-# without? One could also take its first 64 rows. They fit as well, and nobody would hear of it:
+# patches, and images of 112 pixels have 8 x 8. The table was resized, as above. What happens if it
+# is not? One could also take its first 64 rows. They fit as well, and there would be no error
+# message:
 
 # %%
 path = vitlib.find_folder("benchmarks/records") / "frozen-first.json"
@@ -815,7 +819,7 @@ depths = {
     if (row["probe"], row["tokens"]) == ("ridge", "pixels")
 )
 
-# %% mystnb={"figure": {"caption": "Validation accuracy of a linear probe on CIFAR-100 with 25 labelled images of each class, after each block of the pre-trained ViT. Dotted: the same probe on raw pixels. No weight was trained.", "name": "fig-pretraining-depth"}, "image": {"alt": "Two rising curves over the blocks 1 to 12, far above a dotted line for raw pixels. The curve for the mean of the patches is ahead in the first nine blocks and then flat; the one for the class token starts lower and ends highest."}}
+# %% mystnb={"figure": {"caption": "Validation accuracy of a linear probe on CIFAR-100 with 25 labelled images of each class, after each block of the pre-trained ViT. Dotted: the same probe on raw pixels. No weight of the ViT was trained.", "name": "fig-pretraining-depth"}, "image": {"alt": "Two rising curves over the blocks 1 to 12, far above a dotted line for raw pixels. The curve for the mean of the patches is ahead in the first nine blocks and then falls a little; the one for the class token starts lower and ends highest."}}
 fig, ax = plt.subplots(figsize=(5.6, 3.2))
 for (tokens, depth), color in zip(depths.items(), ("C0", "C1"), strict=True):
     ax.plot(depth.keys(), depth.values(), "o-", color=color, label=tokens)
@@ -837,14 +841,14 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 
 
 # %% [markdown]
-# A frozen encoder and a linear map read about three times as many classes right from these 2,500
-# images as our small ViT, trained on them for 8 epochs from random weights. Mind what is compared:
-# a larger model, enlarged images, and a training on images that nobody names. Which of them has
-# which part in the lead, these runs do not tell. The probe by itself has none: from raw pixels it
-# reads less than our small ViT. So with few images of one's own it pays to begin with what was
-# learned elsewhere, and in this form the report's sentence holds.
+# With these 2,500 labelled images a frozen encoder and a linear map are right about three times as
+# often as our small ViT, trained on them for 8 epochs from random weights. Mind what is compared:
+# a larger model, enlarged images, and a training on images that nobody names. How much of the lead
+# is due to each of them, these runs do not tell. The probe by itself is not the reason: from raw
+# pixels it reads less than our small ViT. So with few images of one's own it pays to begin with
+# what was learned elsewhere, and in this form the report's sentence holds.
 #
-# With a network you need no package of doubtful origin. `pip install keras-hub`, and
+# If you are online, you need no package of doubtful origin. `pip install keras-hub`, and
 # `vitlib.load_hub_preset("dinov2_small", image_size=112)` downloads DINOv2-small itself, with its
 # licence and its history, and gives tokens in the same form.
 
@@ -863,8 +867,8 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 # own model, and the small ViT of [](#sec-comparison) learns from random weights, too. What kept
 # the report's model at chance was its recipe, not a lack of images.
 #
-# **Pre-training helps.** Where labels are few, it did in our run: about twice as many scenes
-# were named. What it brings can be as simple as a sense of place.
+# **Pre-training helps.** Where labels are few, it did in our run: about twice as many scenes were
+# named right. What it brings may be as simple as a sense of place.
 #
 # **The data set must be large.** Not for a gain: the encoder of the recorded runs has seen 40,000
 # images of 32 x 32 pixels. But weights that others trained, most likely on far more images, give
@@ -890,7 +894,8 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 #   is not undone or a target that is not normalised raises no exception.
 # * A masked step is cheaper than a step on a whole image, but not by the share that is hidden: the
 #   decoder sees all places.
-# * Frozen features, a probe and fine-tuning measure different things. Name the one you used.
+# * The vote of the neighbours, a probe and fine-tuning measure different things. Name the one you
+#   used.
 # * Pay for pre-training out of the same budget before you call it a gain, and ask what a cheaper
 #   change would have brought.
 #
@@ -938,10 +943,10 @@ for name, mask in (("ranks", hide(scores, 48)), ("threshold", scores > 0.25)):
 # :class: dropdown
 # :::
 #
-# The visible and the hidden places behind each other are an order of all places. The tokens,
-# with the mask tokens behind them, are the image shuffled by it, so the inverse of the order puts
-# everything back, as in [](#sec-positions). One can also write into an empty array, at the places
-# `visible` and `hidden`.
+# The visible places and then the hidden ones are an order of all places. The tokens, with the mask
+# tokens behind them, are the image shuffled by it, so the inverse of the order puts everything
+# back, as in [](#sec-positions). One can also write into an empty array, at the places `visible`
+# and `hidden`.
 #
 # The order does matter. The decoder adds its positions to the tokens after this step, by their
 # place in the sequence: a token that stands elsewhere is told a wrong place. And the patch that
@@ -1071,8 +1076,8 @@ checks.check_images_left(images_left)
 # :::
 #
 # Divided by their lengths, the vectors have cosines as products. The length of `new` is the same
-# for all images, and could be left out. `np.bincount` counts how often each class number occurs.
-# A mean of the labels would mean nothing: between class 3 and class 5 there is no class 4.
+# for all images, and could be left out. `np.bincount` counts how often each class number occurs. A
+# mean of the labels would mean nothing: class 4 is not halfway from 3 to 5.
 #
 # Images whose features point the same way have the same mixture of them, one more strongly than
 # the other. With plain products, a few images with long features would win again and again,
@@ -1130,7 +1135,7 @@ print(f"gain: {points:.1f} points, give or take {reach:.1f}")
 # %% [markdown]
 # ## References
 #
-# Masked autoencoders are by {cite:t}`he2022`; both losses at once are tried by {cite:t}`das2024`.
-# The vote of the nearest neighbours as a test of features is in {cite:t}`caron2021`. The report's
-# sentence goes back to {cite:t}`dosovitskiy2021`. Full entries are in the
-# [references](#sec-references).
+# Masked autoencoders are by {cite:t}`he2022`; {cite:t}`das2024` train on their loss and on that of
+# a classifier at the same time. The vote of the nearest neighbours as a test of features is in
+# {cite:t}`caron2021`. The report's sentence goes back to {cite:t}`dosovitskiy2021`. Full entries
+# are in the [references](#sec-references).
