@@ -603,8 +603,8 @@ plt.show()
 #
 # Write `match(overlaps, threshold)` for one image and one kind. Row $p$ of `overlaps`, `(P, T)`,
 # is the IoU of prediction $p$ with each true box, and the rows are in order of the scores, the
-# highest first. A boolean for each prediction comes back, `True` for a hit. An overlap as large as
-# the threshold suffices.
+# highest first. There is at least one true box. A boolean for each prediction comes back, `True`
+# for a hit. An overlap as large as the threshold suffices.
 #
 # What would it mean for the score if a thing could be hit twice? `checks.check_match(match)` tells
 # you whether your function is right.
