@@ -9,7 +9,7 @@ from keras import ops
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, log_expit, log_softmax, logit
 from small_scenes import draw_split, small_scenes
-from test_segmentation import SMALL, TRAINING, build
+from test_segmentation import PATCH, PIXELS, SMALL, TRAINING, build
 
 from vitlib import build_model, count_flops, evaluate, train
 from vitlib.config.dense import DetectionConfig
@@ -267,6 +267,17 @@ def test_a_training_finds_the_things_and_says_so(config):
     assert max(found) > (0.4 if config is CELLS else 0.0)
     assert evaluate(model, data.test, task) == run.test
     assert f"AP50 {found[-1]:.3f}, AP " in said[-1]
+
+
+@pytest.mark.parametrize("config", [PIXELS, PATCH, CELLS, SET])
+def test_half_precision_ends_before_the_answer(config):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build(config)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert "bfloat16" in {layer.compute_dtype for layer in model.layers}
+    assert model.output.dtype == "float32"
 
 
 @HEADS

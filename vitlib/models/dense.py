@@ -49,7 +49,7 @@ def build_segmenter(config):
     classes = config.num_classes
     if config.head == "patch":
         logits = _dense(classes, "logits")(tokens)
-        logits = layers.Reshape((*config.grid_size, classes))(logits)
+        logits = layers.Reshape((*config.grid_size, classes), dtype="float32")(logits)
         logits = layers.UpSampling2D(cell, dtype="float32")(logits)
     else:
         logits = _dense(cell**2 * classes, "logits")(tokens)
@@ -82,7 +82,7 @@ def build_detector(config):
         heat = _dense(kinds + 1, "heat")(x)
     answer = layers.Concatenate(dtype="float32")([heat, _dense(4, "boxes")(x)])
     if config.head == "cells":
-        answer = layers.Reshape((*config.grid_size, kinds + 4))(answer)
+        answer = layers.Reshape((*config.grid_size, kinds + 4), dtype="float32")(answer)
     return keras.Model(encoder.input, answer, name="detector")
 
 
