@@ -229,9 +229,9 @@ assert firsts == [whole, whole, whole - gone, whole, whole, gone]
 # $$ (eq-pretraining-error)
 #
 # and the loss is their average. The visible patches do not count: to copy what one sees is no
-# achievement. For photographs the authors also shift and scale the values of each patch to mean
-# 0 and variance 1 before they are compared, so that texture counts as much as brightness. The
-# quick profile leaves that out, since most of its patches are plain.
+# achievement. For photographs {cite:t}`he2022` also shift and scale the values of each patch to
+# mean 0 and variance 1 before they are compared, so that its pattern counts, and not its
+# brightness or contrast. The quick profile leaves that out, since most of its patches are plain.
 #
 # :::{exercise} What is measured?
 # :label: ex-pretraining-error
@@ -261,9 +261,9 @@ assert firsts == [whole, whole, whole - gone, whole, whole, gone]
 #
 # ## What does a step cost?
 #
-# The encoder sees fewer tokens, so a step is cheaper than one on whole images. By how much? We
-# count the operations of a forward pass for the small ViT of the recorded runs below: as a
-# classifier, and as a masked autoencoder, decoder included, that hides more and more.
+# The encoder sees fewer tokens, so a step should be cheaper than one on whole images. Is it, and
+# by how much? We count the operations of a forward pass for the small ViT of the recorded runs
+# below: as a classifier, and as a masked autoencoder, decoder included, that hides more and more.
 
 # %%
 small, hiding = (vitlib.PRESETS[name] for name in ("pure-vit", "masked"))
@@ -277,10 +277,10 @@ Table(("step", "MFLOP an image", "share of the first row"), tuple(rows))
 
 # %% [markdown]
 # The share does not fall to that of the visible patches, for the decoder still works on all
-# places. It is the part to save on. Here it is a quarter as wide as the encoder and has one block;
-# {cite:t}`he2022` find that a single block is enough for an encoder that is fine-tuned (their
-# table 1a). The decoder of the quick profile is as wide as its encoder, because it has to learn
-# within a minute; there a masked step saves nothing.
+# places. The decoder is the part to save on. Here it is a quarter as wide as the encoder and has
+# one block; {cite:t}`he2022` find that a single block is enough for an encoder that is fine-tuned
+# (their table 1a). The decoder of the quick profile is as wide as its encoder, because it has to
+# learn within a minute; there a masked step saves nothing.
 #
 # :::{exercise} What does hiding save?
 # :label: ex-pretraining-share
@@ -457,8 +457,8 @@ for c in (config, larger):
 # the classes from them. We take two readers that need no training:
 #
 # * the *nearest neighbours*: the labelled images whose features point the same way vote;
-# * a {term}`linear probe`: the linear map from features to classes with the smallest squared
-#   error, plus a penalty on its weights (*ridge regression*, which has a formula).
+# * a {term}`linear probe`: the linear map from features to classes for which the squared error,
+#   plus a penalty on its weights, is smallest (*ridge regression*, which has a formula).
 #
 # Each has one number to choose. We choose it on a thousand validation images.
 
@@ -584,13 +584,13 @@ if (profile, data_set) == ("quick", "shapes"):
 
 # %% [markdown]
 # Every start ends with most of its few images known. On new images the pre-trained encoder is
-# right about twice as often as random weights are. So pre-training without labels helps, and it
-# does so plainly, on a laptop and in a minute.
+# right about twice as often as random weights are. So here pre-training without labels helps, and
+# it does so plainly, on a laptop and in a minute.
 #
 # The third row suggests what a good part of the help consists of: with given positions random
 # weights do much better, too, and here about as well as the pre-trained encoder. To fill in a
-# patch, the encoder had to learn which patches are neighbours, and half of the class of a scene is
-# how two shapes stand to each other. On these images one good choice in the model brings about as
+# patch, the encoder had to learn which patches are neighbours, and the class of a scene depends on
+# how two shapes lie to each other. On these images one good choice in the model brings about as
 # much as pre-training. On photographs that need not be so, and one seed is no proof. But the
 # question should be asked of every pre-trained model: is there a cheaper way to the same?
 #
@@ -602,7 +602,7 @@ if (profile, data_set) == ("quick", "shapes"):
 # choose the epoch.) Then it is fine-tuned for 4 epochs on 2,500 labelled images, 25 of each class.
 #
 # The other side is the same model from random weights, on the same 2,500 images, for 14 epochs.
-# These numbers of epochs were fixed beforehand, so that both sides take about equally long. The
+# These numbers of epochs were fixed beforehand: both sides were to take about equally long. The
 # recipes are equal but for the highest rate, which is halved for fine-tuning. An epoch has as many
 # steps for few images as for many.
 
@@ -756,10 +756,11 @@ except ModuleNotFoundError as missing:
     print(missing)
 
 # %% [markdown]
-# The weights stay frozen. Each image is enlarged to 112 pixels, and after every block its tokens
-# are pooled to one vector, from which the linear probe reads the class. Block, pooling and penalty
-# are chosen on 2,000 validation images, and the choice is scored once on 2,000 test images. This
-# is the work of minutes on two processor cores; the record below says how many.
+# The weights stay frozen. Each image is enlarged to 112 pixels. After every block one vector is
+# taken, the class token or the mean of the patches, and the two readers from above name the class.
+# Block, vector and the reader's number are chosen on 2,000 validation images, and the choice is
+# scored once on 2,000 test images. On two processor cores this takes minutes, and the record below
+# says how many.
 
 # %%
 path = vitlib.find_folder("benchmarks/records") / "frozen.json"
@@ -776,7 +777,7 @@ Table(columns, tuple((*words, f"{top1:.1f}") for *words, top1 in rows))
 
 # %% [markdown]
 # One thing had to be repaired on the way. The weights come with a table of positions for 37 x 37
-# patches, and images of 112 pixels have 8 x 8. The table was resized, as above. What happens if it
+# patches, and images of 112 pixels have 8 x 8. The table was resized. What happens if it
 # is not? One could also take its first 64 rows. They fit as well, and there would be no error
 # message:
 
@@ -819,7 +820,7 @@ depths = {
     if (row["probe"], row["tokens"]) == ("ridge", "pixels")
 )
 
-# %% mystnb={"figure": {"caption": "Validation accuracy of a linear probe on CIFAR-100 with 25 labelled images of each class, after each block of the pre-trained ViT. Dotted: the same probe on raw pixels. No weight of the ViT was trained.", "name": "fig-pretraining-depth"}, "image": {"alt": "Two rising curves over the blocks 1 to 12, far above a dotted line for raw pixels. The curve for the mean of the patches is ahead in the first nine blocks and then falls a little; the one for the class token starts lower and ends highest."}}
+# %% mystnb={"figure": {"caption": "Validation accuracy of a linear probe on CIFAR-100 with 25 labelled images of each class, after each block of the pre-trained ViT. Dotted: the same probe on raw pixels. No weight of the ViT was trained.", "name": "fig-pretraining-depth"}, "image": {"alt": "Two rising curves over the blocks 1 to 12, above a dotted line for raw pixels. The curve for the mean of the patches is ahead in the first nine blocks and then falls a little; the one for the class token starts lower and ends highest."}}
 fig, ax = plt.subplots(figsize=(5.6, 3.2))
 for (tokens, depth), color in zip(depths.items(), ("C0", "C1"), strict=True):
     ax.plot(depth.keys(), depth.values(), "o-", color=color, label=tokens)
@@ -892,8 +893,8 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 #   decoder, thrown away later, fills in the rest.
 # * The error counts on hidden patches alone. A mask that is the same for all images, an order that
 #   is not undone or a target that is not normalised raises no exception.
-# * A masked step is cheaper than a step on a whole image, but not by the share that is hidden: the
-#   decoder sees all places.
+# * With a small decoder a masked step is cheaper than a step on a whole image, but not by the
+#   share that is hidden: the decoder sees all places.
 # * The vote of the neighbours, a probe and fine-tuning measure different things. Name the one you
 #   used.
 # * Pay for pre-training out of the same budget before you call it a gain, and ask what a cheaper
@@ -1075,14 +1076,14 @@ checks.check_images_left(images_left)
 # :class: dropdown
 # :::
 #
-# Divided by their lengths, the vectors have cosines as products. The length of `new` is the same
-# for all images, and could be left out. `np.bincount` counts how often each class number occurs. A
-# mean of the labels would mean nothing: class 4 is not halfway from 3 to 5.
+# The product of two vectors, each divided by its length, is their cosine. The length of `new` is
+# the same for all images, and could be left out. `np.bincount` counts how often each class number
+# occurs. A mean of the labels would mean nothing: class 4 is not halfway from 3 to 5.
 #
-# Images whose features point the same way have the same mixture of them, one more strongly than
-# the other. With plain products, a few images with long features would win again and again,
-# whatever they show. `nearest_neighbors` of `vitlib.inspection.probes` takes the same vote, after
-# it has shifted and scaled each feature.
+# Features that point the same way are the same mixture, only stronger in one image than in the
+# other. With plain products, a few images with long features would win again and again, whatever
+# they show. `nearest_neighbors` of `vitlib.inspection.probes` takes the same vote, after it has
+# shifted and scaled each feature.
 
 # %% tags=["solution"]
 def vote(features, labels, new, k):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from plain import CHAPTERS
 
-from vitlib import PRESETS, load_runs
+from vitlib import PRESETS, build_model, count_flops, load_runs
 from vitlib.records.intervals import welch_interval
 
 ROOT = Path(__file__).parents[1]
@@ -580,3 +580,11 @@ def test_training_lowers_the_loss_of_two_softmaxes_down_to_its_floor():
     assert math.log(100) > losses[0] and losses[-1] < floor + 0.02
     for label in ("lowest loss:", "reached with weights of 40:"):
         assert number("debugging", label) == [round(floor, 4)]
+
+
+def test_a_masked_step_saves_work_only_with_a_small_decoder():
+    work = [
+        count_flops(build_model(PRESETS[name].model, PRESETS[name].train))
+        for name in ("masked-tiny", "tuned-tiny", "masked", "pure-vit")
+    ]
+    assert 1 <= work[0] / work[1] < 1.05 and work[2] < 0.3 * work[3]
