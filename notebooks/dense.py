@@ -257,6 +257,7 @@ matrix = confusion.confusion_matrix(truth, np.zeros_like(truth), 6)
 rows = [("background everywhere", confusion.mean_iou(matrix), "-")]
 for size in sizes[:4]:
     reached = confusion.majority_iou(truth, size)
+    # Its ceiling is that of the mean IoU, not of the share of right pixels.
     most = f"{confusion.grid_ceiling(truth, size):.2f}"
     rows.append((f"majority, {size} x {size}", reached, most))
 columns = "answer", "mean IoU", "bound of the grid"
@@ -271,11 +272,12 @@ assert rows[2][1] < 0.5 and rows[2][1] < bound < 0.65
 
 # %% [markdown]
 # The answer that is right on more than nine pixels out of ten has a mean IoU of 0. The other rows
-# show what the size of a patch costs. With 8 x 8 pixels, the majority reaches less than half of
-# the best mean IoU, 1. The majority is the best answer for the share of right pixels, but not for
-# the IoU: a thin shape gains if its class claims patches that it fills less than half. So the last
-# column gives a bound for any answer of one class a patch: for each class by itself, the IoU with
-# the best set of patches, and then the mean.
+# give each patch the class of most of its pixels, the *majority*, and show what the size of a
+# patch costs. With 8 x 8 pixels, the majority reaches less than half of the best mean IoU, 1. The
+# majority is the best answer for the share of right pixels, but not for the IoU: a thin shape
+# gains if its class claims patches that it fills less than half. So the last column gives a bound
+# for any answer of one class a patch: for each class by itself, the IoU with the best set of
+# patches, and then the mean.
 #
 # :::{exercise} The score, from the logits
 # :label: ex-dense-miou
@@ -367,13 +369,13 @@ if profile == "quick":
     assert run.test["miou"] > max(0.6, bound)
 
 # %% [markdown]
-# Within a minute most of each thing is found. That the layer sees whole patches is no obstacle:
-# the mean IoU is above the bound for one class a patch.
+# Within a minute most pixels of the things are found. That the layer sees whole patches is no
+# obstacle: the mean IoU is above the bound for one class a patch.
 #
 # ## What does attention add?
 #
-# What a patch shows is often ambiguous: a slanting edge may be of a triangle or of a diamond. A
-# token has to ask others, and attention is how it asks. So we take the attention out of every
+# What a patch shows is often ambiguous: a slanting edge may belong to a triangle or to a diamond.
+# A token has to ask others, and attention is how it asks. So we take the attention out of every
 # block and keep the rest: encoder, head, recipe, images. To make up for the weights of the
 # attention, the MLPs become twice as wide; otherwise the model could be worse just because it is
 # smaller. Each token then knows its own patch and its place, and nothing besides.
@@ -431,22 +433,24 @@ for line, (words, classes) in zip(axes[1:], shown.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Both see where things are; for that, the colour of a patch is enough. The difference is in the
+# Both see where things are; for that, a token's own patch is enough. The difference is in the
 # kind. A token without attention has to read it off the piece of edge in its own patch: an upright
-# edge may be of a square, a slanting one of a triangle or of a diamond. The other model can put
-# the pieces together.
+# edge may belong to a square, a slanting one to a triangle or to a diamond. The other model can
+# put the pieces together.
 #
 # Another explanation is tempting. A patch that lies wholly inside a thing holds no edge at all. Is
 # that not where the model without attention has to fail? Count before you believe it:
 
 # %%
-side = config.patch_size
-cut = truth.reshape(len(truth), 64 // side, side, 64 // side, side)
-low, high = cut.min(axis=(2, 4)), cut.max(axis=(2, 4))
-inside = (low == high) & (low > 0)
-of_kind = np.bincount(low[inside], minlength=6)[1:] / inside.sum()
-held = side**2 * inside.sum() / (truth > 0).sum()
-print(f"patches wholly inside a thing: {inside.sum()} of {inside.size}")
+side, masks = config.patch_size, data.test.masks
+cut = masks.reshape(*masks.shape[:2], 64 // side, side, 64 // side, side)
+inside = cut.all(axis=(3, 5))  # (images, things, rows, columns)
+image, thing, *_ = np.nonzero(inside)
+of_kind = np.bincount(data.test.kinds[image, thing], minlength=5)
+of_kind = of_kind / inside.sum()
+held = side**2 * inside.sum() / masks.sum()
+count = len(masks) * config.num_patches
+print(f"patches wholly inside a thing: {inside.sum()} of {count}")
 print(f"they hold {held:.3f} of the pixels of things")
 rows = zip(kinds, (f"{share:.2f}" for share in of_kind), strict=True)
 Table(("kind", "share of them"), tuple(rows))
@@ -459,12 +463,14 @@ assert not of_kind[[1, 2]].any() and of_kind[[3, 4]].max() < 0.1
 # %% [markdown]
 # They hold an eighth of the pixels of things, and nine out of ten are in squares: a triangle or a
 # diamond seldom has room for one, a ring or a cross has none. To answer "square" there is right
-# nine times out of ten, so little of the difference can lie there.
+# nine times out of ten, so most of the difference must lie elsewhere.
 #
 # [](#sec-attention) measured how much of a classifier's attention falls on the things of a scene.
-# With masks of more things we can ask a token: if one thing fills more than half of your patch,
-# which part of your attention goes to its other such patches? What a token gives itself does not
-# count. We compare with the part that it would give if it looked at all other patches alike.
+# With masks of more things we can ask a token: which part of your attention goes to the other
+# patches of your thing? A patch is of a thing that fills more than half of it, and what a token
+# gives itself does not count. We compare with two other parts: if the token looked at all other
+# patches alike, and if it had the attention map of another image. The second tells the thing from
+# the place: a token may look at its neighbours, whatever they show.
 
 # %%
 from vitlib.inspection.introspect import attention_maps
@@ -483,21 +489,25 @@ others = np.where(np.eye(on.shape[-1], dtype=bool), 0, maps_of)
 others /= others.sum(axis=-1, keepdims=True)
 even, rows = (counts - 1) / (on.shape[-1] - 1), []
 for block, weights in enumerate(others, 1):
-    given = np.einsum("iqk,itk,itq->it", weights, on, on)
-    given = given[asking] / counts[asking]
-    rows.append((block, given.mean(), even[asking].mean()))
-for block, own, chance in rows:
-    print(f"block {block}: {own:.2f}, by chance {chance:.2f}")
+    parts = []
+    for each in (weights, np.roll(weights, 1, axis=0)):  # of the image before
+        given = np.einsum("iqk,itk,itq->it", each, on, on)
+        parts.append((given[asking] / counts[asking]).mean())
+    rows.append((block, *parts, even[asking].mean()))
+for block, own, swapped, chance in rows:
+    print(f"block {block}: {own:.2f}, with another image's map", end=" ")
+    print(f"{swapped:.2f}, by chance {chance:.2f}")
 
 # %% tags=["remove-cell"]
 # What the text says of it, with room to spare.
 if profile == "quick":
-    assert max(a for _, a, _ in rows) > 2 * rows[0][2]
+    _, own, swapped, chance = max(rows, key=lambda row: row[1])
+    assert own > 2 * max(swapped, chance)
 
 # %% [markdown]
-# In the block where this part is largest, it is several times as large as by chance. So this ViT
-# does look at the object, as far as attention tells where a model looks; [](#sec-attention) has
-# shown how far that is.
+# In the block where this part is largest, it is several times as large as either. So this ViT does
+# look at the thing, as far as attention tells where a model looks; [](#sec-attention) has shown
+# how far that is.
 #
 # ## How do tokens draw boxes?
 #
@@ -524,8 +534,8 @@ detecting, found = train_on_scenes(preset.model, preset.train)
 
 # %% [markdown]
 # What comes out is read in reverse. A cell at least as hot as each of its eight neighbours is a
-# *peak*; its heat is the score, and its four other numbers are the box. Nothing has to be thrown
-# away afterwards, as it must be where many cells claim the same thing.
+# *peak*; its heat is the score, and its four other numbers are the box. Nothing is thrown away
+# afterwards, so a thing that is hot as two kinds gets two boxes.
 #
 # :::{exercise} Peaks
 # :label: ex-dense-peaks
@@ -683,8 +693,8 @@ if profile == "quick":
 # ## What this chapter does not show
 #
 # * The scenes are drawn: five kinds, clean edges, at most four things. Photographs have shadows,
-#   clutter and things that are cut by the border. The how-to tells how to make scenes of cut-out
-#   photographs.
+#   textures and things that are cut by the border. The [how-to](#sec-how-to-data) tells how to
+#   make scenes of cut-out photographs.
 # * Each live run has one seed.
 # * Equal parameters are not equal arithmetic: without attention a step costs less. For the same
 #   arithmetic that model could take more steps; nobody has measured here how far they would bring
@@ -741,10 +751,10 @@ for words, boxes in (("as drawn", pair), ("mirrored", flip_boxes(pair, 64))):
 # :class: dropdown
 # :::
 #
-# The most frequent class of a patch makes the most of its pixels right, so it is the best choice
-# for each patch, and hence for all. Most patches show background alone and are wholly right; that
-# is why the share is high even for large patches. All wrong pixels are in patches that hold a part
-# of a thing.
+# No class makes more pixels of a patch right than its most frequent one. So this is the best
+# choice for each patch, and hence for all. Most patches show background alone and are wholly
+# right; that is why the share is high even for large patches. All wrong pixels are in patches that
+# hold a part of a thing.
 
 # %% tags=["solution"]
 def grid_ceiling(maps, patch_size):
@@ -808,8 +818,8 @@ for words, each in (("attention", segmenting), ("without", guessing)):
 # :class: dropdown
 # :::
 #
-# The frame is filled with minus infinity, which never wins. With zeros it would do no harm here,
-# as heat is positive; with the values of the opposite border it would.
+# The frame is filled with minus infinity, which never wins. Zeros would do no harm here, as heat
+# is positive; the values of the opposite border would.
 #
 # A middle that lies close to the line between two cells warms both. If their heat is equal to the
 # last bit, both are peaks. So are two warm cells of one thing that do not touch.
