@@ -558,7 +558,7 @@ detecting, found = train_on_scenes(preset.model, preset.train)
 # another place.
 # :::
 
-# %% mystnb={"figure": {"caption": "Three test scenes. Above: the boxes that the detector draws with a score of at least 0.3, in the colours of their kinds, and, dashed in grey, the true ones. Below: the highest heat of any kind in each cell.", "name": "fig-dense-boxes"}, "image": {"alt": "Above, three scenes with boxes around the shapes. Most lie near a dashed box; where shapes overlap, there are more boxes than shapes. Below, three coarse grids that are dark but for a few brighter cells at each shape, which run together where shapes overlap."}}
+# %% mystnb={"figure": {"caption": "Three test scenes. Above: the boxes that the detector draws with a score of at least 0.3, in the colours of their kinds, the surest on top, and, dashed in grey, the true ones. Below: the highest heat of any kind in each cell.", "name": "fig-dense-boxes"}, "image": {"alt": "Above, three scenes with boxes around the shapes. Most lie near a dashed box; where shapes overlap, there are more boxes than shapes. Below, three coarse grids that are dark but for a few brighter cells at each shape, which run together where shapes overlap."}}
 few = data.test.images[:3]
 outputs = detecting.predict(few, verbose=0)  # (images, rows, columns, C + 4)
 listed = TASKS["detection"].of(preset.model).decode(outputs)
@@ -568,7 +568,7 @@ for n, (above, below) in enumerate(axes.T):
     pictures.show_image(above, few[n])
     true = data.test.boxes[n][data.test.kinds[n] >= 0]
     draw_boxes(above, true, ["0.3"] * len(true), "--")
-    sure = listed.scores[n] >= 0.3
+    sure = np.flatnonzero(listed.scores[n] >= 0.3)[::-1]  # the surest on top
     colors = [f"C{kind}" for kind in listed.kinds[n][sure]]
     draw_boxes(above, listed.boxes[n][sure], colors)
     below.imshow(heat[n], vmin=0, vmax=1, cmap="magma")
