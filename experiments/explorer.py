@@ -3,7 +3,8 @@
     python experiments/explorer.py
     python experiments/explorer.py --compare
 
-The first writes book/explorer/POSITION.safetensors and the records in results/explorer.
+The first writes book/explorer/POSITION.safetensors, the records in results/explorer, and
+the picture for those who read the page on paper.
 The second trains anew in a scratch folder, and fails where a model ends more than two
 points from its committed record.
 """
@@ -13,9 +14,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import train
 
+from vitlib.data.shapes import CLASS_NAMES, draw_shapes
 from vitlib.folders import require_own
+from vitlib.inspection import introspect, pictures
 from vitlib.models.explorer import export_explorer
 from vitlib.models.weights import load_model
 from vitlib.records.runs import load_run, record_path
@@ -57,15 +62,39 @@ def differences(results):
     return [abs(new.test["top1"] - old.test["top1"]) for new, old in pairs]
 
 
+def draw(model, path):
+    """Draws what the page shows of one scene: patches, rollout and likely classes."""
+    image = draw_shapes(1, seed=0).images
+    flow = introspect.attention_rollout(introspect.attention_maps(model, image))
+    logits = np.array(model(image.astype("float32")))[0].astype("float64")
+    shares = np.exp(logits - logits.max())
+    shares /= shares.sum()
+    best = shares.argsort()[::-1][:5]
+    style = {"svg.hashsalt": "explorer", "svg.fonttype": "path"}
+    with plt.style.context(["vitlib.course", style]):
+        fig, (first, second, third) = plt.subplots(1, 3, figsize=(8.5, 2.6))
+        pictures.show_image(first, image[0])
+        second.imshow(flow[0].mean(axis=0).reshape(4, 4), cmap="Greys", vmin=0)
+        second.set(title="rollout, mean of all queries", xticks=[], yticks=[])
+        pictures.draw_patch_grid(first, image_size=(32, 32), patch_size=8)
+        third.barh([CLASS_NAMES[i] for i in best], shares[best])
+        third.set(xlim=(0, 1), xlabel="probability")
+        third.invert_yaxis()
+        fig.savefig(path, metadata={"Date": None})
+        plt.close(fig)
+
+
 def main(arguments):
     """Writes the files of the page, or compares; returns the status of the process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--compare", action="store_true", help="write no file")
     if not parser.parse_args(arguments).compare:
-        for position, record in train_all(RESULTS).items():
+        records = train_all(RESULTS)
+        for position, record in records.items():
             path = PAGE / f"{position}.safetensors"
             export_explorer(load_model(record), path)
             print(f"{path}: {path.stat().st_size:,} bytes")
+        draw(load_model(records["1d"]), PAGE / "still.svg")
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         train_all(Path(scratch))

@@ -34,14 +34,14 @@ RULE = (
 )
 
 
-def export_explorer(model, path, class_names=CLASS_NAMES):
+def export_explorer(model, path, class_names=None):
     """Writes a model for the explorer page, which loads it with a button.
 
     Args:
         model: `keras.Model` from `build_vit`, trained: see `Raises` for its shape.
         path: Path of the file, best with the ending `.safetensors`.
-        class_names: Sequence of strings, one a class; those of the embedded data set by
-            default.
+        class_names: Sequence of strings, one a class; None for those of the embedded
+            data set, which the page knows.
 
     Raises:
         ValueError: When the model has another shape than the page can show, a weight
@@ -52,14 +52,15 @@ def export_explorer(model, path, class_names=CLASS_NAMES):
         The layout: https://huggingface.co/docs/safetensors.
     """
     sizes = _require_shape(model)
-    if len(class_names) != sizes["num_classes"]:
+    count = len(CLASS_NAMES if class_names is None else class_names)
+    if count != sizes["num_classes"]:
         raise ValueError(
             f"class_names must have a name for each of {sizes['num_classes']} classes. "
-            f"Received: {len(class_names)}."
+            f"Received: {count}."
         )
     tensors = {name: _half(name, weight) for name, weight in _weights(model).items()}
     with replacing(Path(path)) as file:
-        file.write(_pack(tensors, sizes | {"class_names": list(class_names)}))
+        file.write(_pack(tensors, sizes | {"class_names": class_names}))
 
 
 def _require_shape(model):
