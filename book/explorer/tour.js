@@ -5,7 +5,7 @@
 
 const tour = (() => {
   const { $, root, percent } = view;
-  const FIRST_SEED = 4;
+  const FIRST_SEED = 3670;
   const BLACK = [0, 0, 0];
   const WHITE = [255, 255, 255];
   let current = -1;
@@ -33,36 +33,34 @@ const tour = (() => {
     return Math.max(...explorer.result.logits.map((value, i) => Math.abs(value - before[i])));
   }
 
+  // Paints white on a patch without a shape, and lets the tokens show what that changes.
+  function paintDot() {
+    $("changes").checked = true;
+    explorer.blot(emptyPatch(), WHITE);
+  }
+
   const emptyPatch = () => [...Array(16).keys()].find((patch) =>
     ![0, 1].map(explorer.patchOf).includes(patch) && patch > 4);
 
-  // The patch that all queries of the last block look at least.
-  function leastAttended() {
-    const { chosen, mean } = state;
-    const maps = explorer.result.attention.at(-1);
-    const received = [...Array(16).keys()].map((key) =>
-      sum(maps.map((map) => sum(map.filter((_, i) => i % 16 === key)))));
-    Object.assign(state, { chosen, mean });
-    return received.indexOf(Math.min(...received));
-  }
-
-  // The share of a patch in the attention of the last block, over all heads and queries.
+  // The share of a patch in the attention of the first block, over all heads and queries.
   function received(found, patch) {
-    const maps = found.attention.at(-1);
+    const [maps] = found.attention;
     return sum(maps.map((map) => sum(map.filter((_, i) => i % 16 === patch)))) / maps.length / 16;
   }
+
+  const leastAttended = (found) => [...Array(16).keys()].reduce((least, patch) =>
+    (received(found, patch) < received(found, least) ? patch : least));
 
   const STEPS = [
     {
       model: "1d",
-      setUp: () => { $("changes").checked = true; },
       label: "Paint a dot",
-      show: () => explorer.blot(emptyPatch(), WHITE),
+      show: paintDot,
       fact: () => `${countChanged(0)} of 16 tokens have changed before the first block.`,
     },
     {
       model: "1d",
-      setUp: () => { explorer.setStage(1); state.overlay = "0-0"; },
+      setUp: () => { state.overlay = "0-0"; },
       label: "Let the other shape ask",
       show: () => explorer.choose(explorer.patchOf(1)),
       fact: () => {
@@ -75,9 +73,9 @@ const tour = (() => {
     },
     {
       model: "1d",
-      setUp: () => { $("changes").checked = true; explorer.setStage(1); },
+      setUp: () => explorer.setStage(1),
       label: "Paint a dot",
-      show: () => explorer.blot(emptyPatch(), WHITE),
+      show: paintDot,
       fact: () => `${countChanged(0)} of 16 tokens have changed before block 1, `
         + `${countChanged(1)} after it.`,
     },
@@ -133,13 +131,12 @@ const tour = (() => {
       setUp: () => { state.mean = $("mean").checked = true; },
       label: "Paint the least attended patch black",
       show: () => {
-        state.watched = leastAttended();
-        explorer.blot(state.watched, BLACK, 0);
+        explorer.blot(leastAttended(state.reference), BLACK, 0);
       },
       fact: () => {
-        const patch = state.watched ?? leastAttended();
-        return `Patch ${patch + 1} had ${percent(received(state.reference, patch))} of the attention `
-          + `in the last block, and has now ${percent(received(explorer.result, patch))}. `
+        const patch = leastAttended(state.reference);
+        return `Patch ${patch + 1} got ${percent(received(state.reference, patch))} of all attention `
+          + `in block 1, and now gets ${percent(received(explorer.result, patch))}. `
           + `The answer: ${answer(explorer.result)}.`;
       },
     },
@@ -150,7 +147,7 @@ const tour = (() => {
     current = number;
     const step = STEPS[number];
     $("changes").checked = $("mean").checked = state.mean = false;
-    Object.assign(state, { overlay: null, watched: null, usePositions: true });
+    Object.assign(state, { overlay: null, usePositions: true });
     $("positions").checked = true;
     $("painting").checked = false;
     $("stage").classList.remove("is-painting");

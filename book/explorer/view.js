@@ -46,7 +46,8 @@ const view = (() => {
     groups.push(["All blocks", [makeMap("rollout", "rollout", count)]]);
     groups.push(["Masking", [makeMap("effect", "effect", count)]]);
     $("maps").replaceChildren(...groups.map(([title, maps]) =>
-      make("div", { class: "ex-block" }, make("h3", {}, title), ...maps.map((map) => map.button))));
+      make("div", { class: "ex-block" }, make("h3", {}, title),
+        make("div", {}, ...maps.map((map) => map.button)))));
     return groups.flatMap(([, maps]) => maps);
   }
 
@@ -54,13 +55,16 @@ const view = (() => {
   function build(model) {
     const side = model.sizes.image_size / model.sizes.patch_size;
     const count = side * side;
+    const number = (i) => (count > 16 ? "" : `${i + 1}`); // where there is room
     root.style.setProperty("--ex-side", side);
     const shade = cells(count, "i");
     root.querySelector(".ex-shade").replaceChildren(...shade);
     root.querySelector(".ex-patches").replaceChildren(...times(count, (i) => make("button", {
       type: "button", class: "ex-patch", "data-patch": i, "aria-pressed": "false",
-      "aria-label": `Patch ${i + 1}, ${place(i, side)}`, tabindex: i ? -1 : 0 }, `${i + 1}`)));
-    root.querySelector(".ex-strip").replaceChildren(...cells(count, "i"));
+      "aria-label": `Patch ${i + 1}, ${place(i, side)}`, tabindex: i ? -1 : 0 }, number(i))));
+    const strip = cells(count, "i");
+    strip.forEach((cell, i) => cell.append(number(i)));
+    root.querySelector(".ex-strip").replaceChildren(...strip);
     const stages = times(model.sizes.num_layers, (i) => `after block ${i + 1}`);
     radios($("stages"), "stage", ["before block 1", ...stages]);
     const maps = buildMaps(model.sizes, count);
@@ -70,14 +74,7 @@ const view = (() => {
     $("tokens").width = count;
     $("tokens").height = model.sizes.projection_dim;
     $("width").textContent = model.sizes.projection_dim;
-    const weights = Object.values(flat(model.parts)).reduce((sum, data) => sum + data.length, 0);
-    $("shape").textContent = `${weights.toLocaleString("en")} weights in ${model.sizes.num_layers} `
-      + `blocks of ${model.sizes.num_heads} heads.`;
-  }
-
-  // All arrays of the weights, however deep they lie.
-  function flat(part) {
-    return Object.values(part).flatMap((each) => (each.data ? [each.data] : flat(each)));
+    $("shape").textContent = `${model.sizes.num_layers} blocks of ${model.sizes.num_heads} heads.`;
   }
 
   function radios(box, name, labels, values = labels.map((_, i) => i)) {
@@ -135,7 +132,7 @@ const view = (() => {
   function drawAnswer({ logits, probabilities }, names, sums) {
     const best = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
     drawBars($("classes"), best.slice(0, BARS).map((i) => [names[i], probabilities[i],
-      `${percent(probabilities[i])} · logit ${logits[i].toFixed(1)}`]));
+      `${percent(probabilities[i])} (${logits[i].toFixed(1)})`]));
     $("sums-box").hidden = !sums;
     if (sums) {
       drawBars($("sums"), ARRANGEMENTS.map((name, i) => [name, sums[i], percent(sums[i])]));
