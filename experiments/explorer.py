@@ -3,10 +3,9 @@
     python experiments/explorer.py
     python experiments/explorer.py --compare
 
-The first writes book/explorer/POSITION.safetensors, the records in results/explorer, and
-the picture for those who read the page on paper.
-The second trains anew in a scratch folder, and fails where a model ends more than two
-points from its committed record.
+The first writes the records in results/explorer, book/explorer/POSITION.safetensors,
+and the picture for those who read the page on paper. The second trains anew in a
+scratch folder, and fails where a model ends more than two points from its record.
 """
 
 import argparse

@@ -227,6 +227,15 @@ Table(columns, tuple(rows))
 # with half the parameters and more epochs.
 
 # %% [markdown]
+# ## `explorer`: what do the models inside the page score?
+#
+# The three small models of [](#sec-explorer), on the embedded images. With positions they name
+# nearly all arrangements; without, they stop where [](#sec-positions) puts the ceiling of a set.
+
+# %%
+vitlib.show_study(records, "explorer")
+
+# %% [markdown]
 # ## How did the trainings go?
 #
 # {numref}`fig-results-curves` draws the accuracy of the whole trainings, one question a panel. The

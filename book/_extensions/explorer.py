@@ -1,8 +1,8 @@
-"""The directives `{explorer}`, a Vision Transformer that runs in the page, and
-`{explorer-records}`, the table of the trainings of its models.
+"""The directives of the page on which a Vision Transformer runs.
 
-Its parts lie in book/explorer. A page on a disk may not fetch a file, so the weights come
-as a script, which is written here from the committed files with each build.
+`{explorer}` is the page, `{explorer-records}` the table of how its models were trained.
+The parts lie in book/explorer. A page on a disk may not fetch a file, so the weights
+come as a script, which is written here from the committed files with each build.
 """
 
 import base64
@@ -37,7 +37,9 @@ class Explorer(SphinxDirective):
         self.env.note_dependency(str(source))
         lines = [f'<link rel="stylesheet" href="{PLACE}/page.css">']
         lines += [source.read_text("utf-8")]
-        lines += [f'<script defer src="{PLACE}/{name}.js"></script>' for name in SCRIPTS]
+        lines += [
+            f'<script defer src="{PLACE}/{name}.js"></script>' for name in SCRIPTS
+        ]
         return [nodes.raw("", "\n".join(lines), format="html")]
 
 
@@ -48,7 +50,9 @@ class ExplorerRecords(SphinxDirective):
         """Returns the table; called by Sphinx."""
         for path in RECORDS.glob("*.json"):
             self.env.note_dependency(str(path))
-        lines = "\n".join([HEAD, *map(_row, load_runs(RECORDS.parent, "explorer")), "```"])
+        lines = "\n".join(
+            [HEAD, *map(_row, load_runs(RECORDS.parent, "explorer")), "```"]
+        )
         node = nodes.Element()
         self.state.nested_parse(lines.splitlines(), self.content_offset, node)
         return node.children

@@ -185,7 +185,9 @@ const vit = (() => {
       shapes[`${name}.kernel`] = [inputs, units];
       shapes[`${name}.bias`] = [units];
     };
-    const norm = (name) => { shapes[`${name}.gamma`] = shapes[`${name}.beta`] = [dim]; };
+    const norm = (name) => {
+      for (const weight of ["gamma", "beta"]) shapes[`${name}.${weight}`] = [dim];
+    };
     give("patches", sizes.patch_size ** 2 * 3, dim);
     if (sizes.position !== "none") {
       shapes.positions = [(sizes.image_size / sizes.patch_size) ** 2, dim];

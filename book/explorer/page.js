@@ -481,6 +481,8 @@ const explorer = (() => {
     chooseKinds();
     await useModel("1d");
     chooseShape(0);
+    drawNow();
+    performance.mark("explorer"); // the first picture
     await tour.start();
   }
 

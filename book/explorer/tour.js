@@ -33,10 +33,10 @@ const tour = (() => {
     return Math.max(...explorer.result.logits.map((value, i) => Math.abs(value - before[i])));
   }
 
-  // Paints white on a patch without a shape, and lets the tokens show what that changes.
-  function paintDot() {
+  // Paints a dot on a patch without a shape, and lets the tokens show what that changes.
+  function paintDot(color) {
     $("changes").checked = true;
-    explorer.blot(emptyPatch(), WHITE);
+    explorer.blot(emptyPatch(), color);
   }
 
   const emptyPatch = () => [...Array(16).keys()].find((patch) =>
@@ -55,7 +55,7 @@ const tour = (() => {
     {
       model: "1d",
       label: "Paint a dot",
-      show: paintDot,
+      show: () => paintDot(WHITE),
       fact: () => `${countChanged(0)} of 16 tokens have changed before the first block.`,
     },
     {
@@ -74,8 +74,8 @@ const tour = (() => {
     {
       model: "1d",
       setUp: () => explorer.setStage(1),
-      label: "Paint a dot",
-      show: paintDot,
+      label: "Paint a black dot",
+      show: () => paintDot(BLACK), // which draws attention
       fact: () => `${countChanged(0)} of 16 tokens have changed before block 1, `
         + `${countChanged(1)} after it.`,
     },
