@@ -9,6 +9,7 @@ scratch folder, and fails where a model ends more than two points from its recor
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -47,7 +48,7 @@ def train_all(results):
     """
     for run in RUNS:
         words = [f"--{key}={value}" for key, value in run.items() if key != "preset"]
-        options = ["--keep-weights", "--force", f"--out={results}"]
+        options = ["--keep-weights", f"--out={results}"]
         if status := train.main([run["preset"], *words, *options]):
             raise SystemExit(status)
     return {run["position"]: path_of(run, results) for run in RUNS}
@@ -55,10 +56,11 @@ def train_all(results):
 
 def differences(results):
     """How far each training ended from its committed record, in shares of 1."""
-    pairs = [
-        (load_run(path_of(run, each)) for each in (results, RESULTS)) for run in RUNS
-    ]
-    return [abs(new.test["top1"] - old.test["top1"]) for new, old in pairs]
+
+    def top1(run, folder):
+        return load_run(path_of(run, folder)).test["top1"]
+
+    return [abs(top1(run, results) - top1(run, RESULTS)) for run in RUNS]
 
 
 def draw(model, path):
@@ -74,7 +76,8 @@ def draw(model, path):
         fig, (first, second, third) = plt.subplots(1, 3, figsize=(8.5, 2.6))
         pictures.show_image(first, image[0])
         second.imshow(flow[0].mean(axis=0).reshape(4, 4), cmap="Greys", vmin=0)
-        second.set(title="rollout, mean of all queries", xticks=[], yticks=[])
+        second.set(title="rollout, mean of all queries")
+        second.set_axis_off()
         pictures.draw_patch_grid(first, image_size=(32, 32), patch_size=8)
         third.barh([CLASS_NAMES[i] for i in best], shares[best])
         third.set(xlim=(0, 1), xlabel="probability")
@@ -83,20 +86,26 @@ def draw(model, path):
         plt.close(fig)
 
 
+def write(records):
+    """Writes what the page shows: records, weights and the picture."""
+    for position, record in records.items():
+        path = PAGE / f"{position}.safetensors"
+        export_explorer(load_model(record), path)
+        shutil.copy(record, RESULTS / "explorer")
+        print(f"{path}: {path.stat().st_size:,} bytes")
+    draw(load_model(records["1d"]), PAGE / "still.svg")
+
+
 def main(arguments):
     """Writes the files of the page, or compares; returns the status of the process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--compare", action="store_true", help="write no file")
-    if not parser.parse_args(arguments).compare:
-        records = train_all(RESULTS)
-        for position, record in records.items():
-            path = PAGE / f"{position}.safetensors"
-            export_explorer(load_model(record), path)
-            print(f"{path}: {path.stat().st_size:,} bytes")
-        draw(load_model(records["1d"]), PAGE / "still.svg")
-        return 0
+    is_compared = parser.parse_args(arguments).compare
     with tempfile.TemporaryDirectory() as scratch:
-        train_all(Path(scratch))
+        records = train_all(Path(scratch))
+        if not is_compared:
+            write(records)
+            return 0
         apart = differences(Path(scratch))
     points = ", ".join(f"{100 * each:.2f}" for each in apart)
     print(f"Points between these trainings and their records: {points}.")

@@ -1,8 +1,10 @@
 """The file of the explorer page: what it holds, and which models it refuses."""
 
 import hashlib
+import importlib.util
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,14 @@ import numpy as np
 import pytest
 from explorer_file import model_of, read
 
-from vitlib import TINY_VIT, build_vit, export_explorer, load_runs, load_shapes
+from vitlib import (
+    TINY_VIT,
+    build_vit,
+    export_explorer,
+    load_run,
+    load_runs,
+    load_shapes,
+)
 from vitlib.studies import PRESETS, STUDIES
 
 pytestmark = pytest.mark.backend
@@ -113,3 +122,38 @@ def test_the_scripts_run_no_text_and_fetch_nothing():
     words = r"\beval\(|Function\(|fetch\(|XMLHttpRequest|innerHTML|import\(|https?://"
     for path in FOLDER.glob("*.js"):
         assert not re.findall(words, path.read_text("utf-8")), path.name
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    path = ROOT / "experiments/explorer.py"
+    spec = importlib.util.spec_from_file_location("explorer_script", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("apart", "status"), [(0.0, 0), (0.015, 0), (0.025, 1)])
+def test_a_training_that_ends_elsewhere_is_found(
+    script, monkeypatch, capsys, apart, status
+):
+    def train_all(results):
+        shutil.copytree(ROOT / "results/explorer", results / "explorer")
+        return {run["position"]: script.path_of(run, results) for run in script.RUNS}
+
+    def load_moved(path):
+        run = load_run(path)
+        if path.is_relative_to(ROOT) or run.model["position"] != "2d":
+            return run
+        return replace(run, test=run.test | {"top1": run.test["top1"] - apart})
+
+    monkeypatch.setattr(script, "train_all", train_all)
+    monkeypatch.setattr(script, "load_run", load_moved)
+    assert script.main(["--compare"]) == status
+    assert f"0.00, {100 * apart:.2f}, 0.00" in capsys.readouterr().out
+
+
+def test_the_figure_is_drawn(script, tmp_path):
+    script.draw(model_of(FILES[0]), tmp_path / "still.svg")
+    assert len((tmp_path / "still.svg").read_text("utf-8")) > 10_000

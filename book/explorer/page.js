@@ -62,6 +62,7 @@ const explorer = (() => {
   // What a map shows: the row of the patch that asks, or the mean of all rows.
   function weightsOf(key) {
     if (key === "effect") return effect;
+    if (key === "places") return similarities();
     const [block, head] = key.split("-");
     const table = key === "rollout" ? result.flow : result.attention[block][head];
     const count = tokenCount();
@@ -69,6 +70,21 @@ const explorer = (() => {
     const mean = new Float32Array(count);
     table.forEach((weight, i) => { mean[i % count] += weight / count; });
     return mean;
+  }
+
+  // vitlib.inspection.introspect.position_similarity: the cosine between what is added to
+  // the patch that asks and to each patch; null where the model adds nothing.
+  function similarities() {
+    const { positions } = state.model.parts;
+    if (!positions) return null;
+    const width = state.model.sizes.projection_dim;
+    const vector = (patch) => positions.data.subarray(patch * width, (patch + 1) * width);
+    const own = vector(state.chosen);
+    return Float32Array.from({ length: tokenCount() }, (_, patch) => {
+      const other = vector(patch);
+      const product = own.reduce((sum, value, i) => sum + value * other[i], 0);
+      return product / (Math.hypot(...own) * Math.hypot(...other) || 1);
+    });
   }
 
   // The probability of each arrangement, whatever the two shapes; null for other classes.
@@ -134,13 +150,19 @@ const explorer = (() => {
       + `${view.percent(result.probabilities[result.answer])}.`;
   }
 
-  function tellTruth() {
+  function aboutScene() {
+    if (state.swapping) return "Choose the patch to swap with, or press Escape.";
+    if (state.scene.photo) return "A picture that training never showed.";
+    if (!isInOrder()) return "The patches stand in another order. Put them back to move the shapes.";
+    if (!scenes.isWithinTiles(state.scene)) return "A shape lies across patches: new to the model.";
     const name = scenes.nameOf(state.scene);
-    $("truth").textContent = state.scene.photo ? "A picture that training never showed."
-      : !isInOrder() ? "The patches stand in another order. Put them back to move the shapes."
-        : !scenes.isWithinTiles(state.scene) ? "A shape lies across patches: new to the model."
-          : name ? `In the data set: ${name}.`
-            : "The data set has no name for it: the shapes share no row and no column.";
+    return name ? `In the data set: ${name}.`
+      : "The data set has no name for it: the shapes share no row and no column.";
+  }
+
+  // Says what the scene is, and turns off what cannot be done to it.
+  function tellTruth() {
+    $("truth").textContent = aboutScene();
     const mayMove = isInOrder() && !state.scene.photo;
     for (const handle of root.querySelectorAll("[data-shape='0'], [data-shape='1']")) {
       handle.hidden = !mayMove || $("painting").checked;
@@ -166,6 +188,7 @@ const explorer = (() => {
     if (isOther) buildPage();
     for (const radio of $("models").querySelectorAll("input")) radio.checked = radio.value === name;
     $("positions").disabled = state.model.sizes.position === "none";
+    if (!state.model.parts.positions && state.overlay === "places") state.overlay = null;
     update();
   }
 
@@ -486,7 +509,7 @@ const explorer = (() => {
     await tour.start();
   }
 
-  return { state, start, useModel, newScene, chooseShape, choose, patchOf, moveTo, blot, shuffle,
+  return { FIRST_SEED, state, start, useModel, newScene, chooseShape, choose, patchOf, moveTo, blot, shuffle,
     putBack, remember, setStage, update, drawNow, weightsOf, arrangementSums, loadPicture,
     get result() { return result; }, get effect() { return effect; } };
 })();

@@ -5,13 +5,12 @@
 
 const tour = (() => {
   const { $, root, percent } = view;
-  const FIRST_SEED = 3670;
   const BLACK = [0, 0, 0];
   const WHITE = [255, 255, 255];
   let current = -1;
   let texts = [];
 
-  const { state } = explorer;
+  const { FIRST_SEED, state } = explorer;
   const names = () => state.model.sizes.class_names;
   const answer = (found) => `“${names()[found.answer]}” (${percent(found.probabilities[found.answer])})`;
   const list = (values) => values.join(", ").replace(/, ([^,]+)$/, " and $1");

@@ -45,6 +45,7 @@ const view = (() => {
       times(heads, (head) => makeMap(`${block}-${head}`, `head ${head + 1}`, count))]);
     groups.push(["All blocks", [makeMap("rollout", "rollout", count)]]);
     groups.push(["Masking", [makeMap("effect", "effect", count)]]);
+    groups.push(["Positions", [makeMap("places", "similarity", count)]]);
     $("maps").replaceChildren(...groups.map(([title, maps]) =>
       make("div", { class: "ex-block" }, make("h3", {}, title),
         make("div", {}, ...maps.map((map) => map.button)))));
@@ -145,16 +146,28 @@ const view = (() => {
       const most = weights ? weights.reduce((a, b) => Math.max(a, b), 1e-6) : 1;
       fields.forEach((cell, i) => { cell.style.opacity = weights ? Math.max(0, weights[i]) / most : 0; });
       button.setAttribute("aria-pressed", state.overlay === key);
-      if (!weights) continue; // the effect, which comes a moment later
-      const at = weights.indexOf(weights.reduce((a, b) => Math.max(a, b)));
-      says.textContent = key === "effect"
-        ? `patch ${at + 1}: ${signed(-weights[at])}` : `${percent(weights[at])} to ${at + 1}`;
+      if (key === "places") button.parentElement.parentElement.hidden = !weights;
+      if (!weights) continue; // the effect comes a moment later; not all have positions
+      const at = largest(weights, key === "places" ? state.chosen : -1);
+      says.textContent = showWeight(key, weights[at], at);
     }
     const over = state.overlay && weightsOf(state.overlay);
     const most = over ? over.reduce((a, b) => Math.max(a, b), 1e-6) : 1;
     parts.shade.forEach((cell, i) => {
       cell.style.opacity = over ? SHADE * (1 - Math.max(0, over[i]) / most) : 0;
     });
+  }
+
+  // The place of the largest weight, that of one patch left out.
+  function largest(weights, without) {
+    return [...weights.keys()].filter((i) => i !== without)
+      .reduce((best, i) => (weights[i] > weights[best] ? i : best));
+  }
+
+  function showWeight(key, weight, patch) {
+    if (key === "effect") return `patch ${patch + 1}: ${signed(-weight)}`;
+    if (key === "places") return `${signed(weight)} to ${patch + 1}`;
+    return `${percent(weight)} to ${patch + 1}`;
   }
 
   function drawHandles(state) {
@@ -184,7 +197,8 @@ const view = (() => {
 
   function describePatch(state, patch, weightsOf, length) {
     const side = Math.sqrt(parts.ofPatch.length);
-    const key = state.overlay && state.overlay !== "effect" ? state.overlay : "rollout";
+    const isAttention = state.overlay && !["effect", "places"].includes(state.overlay);
+    const key = isAttention ? state.overlay : "rollout";
     const name = key === "rollout" ? "the rollout"
       : key.replace(/(\d+)-(\d+)/, (_, b, h) => `block ${+b + 1}, head ${+h + 1}`);
     const effect = weightsOf("effect");
@@ -205,7 +219,8 @@ const view = (() => {
       ...parts.maps.map(({ key }) => {
         const weights = weightsOf(key);
         if (!weights) return "";
-        return key === "effect" ? signed(-weights[i]) : percent(weights[i]);
+        if (key === "effect") return signed(-weights[i]);
+        return key === "places" ? signed(weights[i]) : percent(weights[i]);
       }), length(i).toFixed(1)]));
     $("table").replaceChildren(make("caption", {}, "Share of each patch in what "
       + `${asking(state)}, by block.head; what masking it does to the logit; its token.`),

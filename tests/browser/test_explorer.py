@@ -125,6 +125,19 @@ def test_a_step_of_the_tour_shows_its_claim(page, axe, step):
     assert hinder(page, axe) == []
 
 
+@pytest.mark.parametrize("position", ["1d", "2d"])
+def test_the_similarity_of_positions_is_that_of_vitlib(page, position):
+    page.check(f"input[value='{position}']")
+    page.click(".ex-patch[data-patch='6']")
+    found = wait(page).evaluate("[...explorer.weightsOf('places')]")
+    table = introspect.position_table(model_of(FILES / f"{position}.safetensors"))
+    expected = introspect.position_similarity(table, (4, 4))[1, 2]
+    np.testing.assert_allclose(found, expected.ravel(), atol=1e-3)
+    assert page.locator("[data-map=places]").is_visible()
+    page.check("input[value='none']")
+    assert not wait(page).locator("[data-map=places]").is_visible()
+
+
 def test_shuffling_changes_the_answer_where_there_are_positions(page):
     page.get_by_role("button", name="Step 4:").click()
     page.get_by_label("1-D positions").check()
@@ -237,7 +250,7 @@ def test_a_model_of_the_reader_is_shown(page, tmp_path):
     image = np.reshape(found[0], (1, 32, 32, 3))
     np.testing.assert_allclose(model(image)[0], found[1], atol=0.02)
     assert "<b>three</b>" in page.inner_text("#ex-classes")
-    assert page.locator(".ex-map").count() == 3 * 2 + 2
+    assert page.locator(".ex-map").count() == 3 * 2 + 3
     assert page.get_by_label("mine.safetensors").is_checked()
     page.get_by_role("button", name="Step 2:").click()
     assert page.locator(".ex-patch").count() == 16
