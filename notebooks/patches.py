@@ -146,6 +146,8 @@ differ = np.not_equal(joined, photo).sum()
 print(f"numbers that differ: {differ} of {photo.size:,}")
 
 # %% [markdown]
+# On the page [](#sec-explorer) you can paint on one patch, and see which tokens that changes.
+#
 # :::{exercise} Where did the pixel go?
 # :label: ex-patches-where
 #
@@ -574,6 +576,9 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # of $d$ terms. If the terms are independent, its spread grows as $\sqrt{d}$, and without the
 # division a large $d$ would push the softmax to a single token.
 #
+# The page [](#sec-explorer) shows the weights of a trained model: choose a patch, and see whom it
+# asks.
+#
 # To see this on an actual image we need matrices that have learned something. So we put
 # attention into our bag, between the tokens and their mean, and train again.
 
@@ -761,6 +766,9 @@ def encoder_block(x, config):
 # The last dense layer returns to the length $D$, so that the sum fits. It has a GELU, as in the
 # Keras example that the report extends {cite:p}`salama2021`; {cite:t}`dosovitskiy2021` leave it
 # linear.
+#
+# A block lets each token depend on all of them. [](#sec-explorer) shows it: paint on one patch,
+# and count the tokens that differ before the first block and after it.
 #
 # :::{exercise} Write the block
 # :label: ex-patches-block

@@ -204,6 +204,9 @@ for position in ("none", "1d"):
     print(f"{position}: the logits change by up to {change:.4f}")
 
 # %% [markdown]
+# In [](#sec-explorer) you can shuffle the patches of a model that was trained without positions,
+# and of two that were trained with them.
+#
 # :::{exercise} The way back
 # :label: ex-positions-undo
 #
@@ -377,7 +380,8 @@ print(f"difference of the weights: {gap:.4f}")
 
 # %% [markdown]
 # Whatever the kind, a model with positions must now notice the shuffled patches. The weights
-# are random and drawn anew, so 1-D gives another number than above.
+# are random and drawn anew, so 1-D gives another number than above. With trained models,
+# [](#sec-explorer) does the same.
 
 # %%
 WORDS = {
@@ -626,6 +630,8 @@ print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
 # %% [markdown]
 # Three standard deviations are about three points. So a result up to three points above the
 # ceiling may be luck, and one beyond that hardly can be.
+#
+# You can see the four equal guesses: drag the shapes in step 5 of [](#sec-explorer).
 #
 # :::{exercise} Does the ceiling still hold?
 # :label: ex-positions-ceiling

@@ -237,6 +237,15 @@ Table(columns, tuple(rows))
 vitlib.show_study(records, "pretraining")
 
 # %% [markdown]
+# ## `explorer`: what do the models inside the page score?
+#
+# The three small models of [](#sec-explorer), on the embedded images. With positions they name
+# nearly all arrangements; without, they stop where [](#sec-positions) puts the ceiling of a set.
+
+# %%
+vitlib.show_study(records, "explorer")
+
+# %% [markdown]
 # ## How did the trainings go?
 #
 # {numref}`fig-results-curves` draws the accuracy of the whole trainings, one question a panel. The

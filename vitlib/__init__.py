@@ -30,6 +30,7 @@ _MODULES = {
     "models.blocks": "mlp transformer_block",
     "models.build": "build_model",
     "models.dense": "build_detector build_segmenter",
+    "models.explorer": "export_explorer",
     "models.masked_autoencoder": "build_masked_autoencoder reconstruct",
     "models.flops": "count_flops",
     "models.hub": "load_hub_preset",

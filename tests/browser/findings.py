@@ -51,11 +51,13 @@ CUT = """() => {
   return [...cut, ...wide].map(part => `cut off: ${part.outerHTML.slice(0, 90)}`);
 }"""
 
-# What can be reached by the Tab key must be, and nothing may keep the focus.
+# What can be reached by the Tab key must be, and nothing may keep the focus. Of a group
+# of radio buttons the Tab key reaches the one that is on, and arrow keys the others.
 REACHABLE = """() => [...document.querySelectorAll(
     "a[href], button, input, summary, select, textarea, [tabindex='0']")]
   .filter(part => part.checkVisibility({visibilityProperty: true})
     && !part.disabled && part.tabIndex >= 0 && !part.dataset.reached
+    && !(part.type === "radio" && !part.checked)
     && !part.closest("[inert]"))
   .map(part => `not reached by Tab: ${part.outerHTML.slice(0, 90)}`)"""
 

@@ -7,6 +7,7 @@ from vitlib.studies import (
     dead_units,
     dense,
     diagnosis,
+    explorer,
     positions,
     pretraining,
     repair,
@@ -27,6 +28,7 @@ MODULES = (
     pretraining,
     dense,
     tiny,
+    explorer,
 )
 STUDIES = {module.STUDY.name: module.STUDY for module in MODULES}
 PRESETS = {name: p for study in STUDIES.values() for name, p in study.presets.items()}

@@ -1,0 +1,209 @@
+// The guided tour: eight steps, each a claim of a chapter. Its words stand on the page as a
+// list, which is there without this script, too; here is what each step sets up, does and
+// counts.
+"use strict";
+
+const tour = (() => {
+  const { $, root, percent } = view;
+  const BLACK = [0, 0, 0];
+  const WHITE = [255, 255, 255];
+  let current = -1;
+  let texts = [];
+
+  const { FIRST_SEED, state } = explorer;
+  const names = () => state.model.sizes.class_names;
+  const answer = (found) => `“${names()[found.answer]}” (${percent(found.probabilities[found.answer])})`;
+  const list = (values) => values.join(", ").replace(/, ([^,]+)$/, " and $1");
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+
+  // How many tokens of a stage differ from those that the step began with.
+  function countChanged(stage) {
+    const [now, before] = [explorer.result, state.reference].map((found) => found.tokens[stage]);
+    const width = state.model.sizes.projection_dim;
+    const changed = new Set();
+    now.forEach((value, i) => {
+      if (Math.abs(value - before[i]) > 1e-4) changed.add(Math.floor(i / width));
+    });
+    return changed.size;
+  }
+
+  function largestChange() {
+    const before = state.reference.logits;
+    return Math.max(...explorer.result.logits.map((value, i) => Math.abs(value - before[i])));
+  }
+
+  // Paints a dot on a patch without a shape, and lets the tokens show what that changes.
+  function paintDot(color) {
+    $("changes").checked = true;
+    explorer.blot(emptyPatch(), color);
+  }
+
+  const emptyPatch = () => [...Array(16).keys()].find((patch) =>
+    ![0, 1].map(explorer.patchOf).includes(patch) && patch > 4);
+
+  // The share of a patch in the attention of the first block, over all heads and queries.
+  function received(found, patch) {
+    const [maps] = found.attention;
+    return sum(maps.map((map) => sum(map.filter((_, i) => i % 16 === patch)))) / maps.length / 16;
+  }
+
+  const leastAttended = (found) => [...Array(16).keys()].reduce((least, patch) =>
+    (received(found, patch) < received(found, least) ? patch : least));
+
+  const STEPS = [
+    {
+      model: "1d",
+      label: "Paint a dot",
+      show: () => paintDot(WHITE),
+      fact: () => `${countChanged(0)} of 16 tokens have changed before the first block.`,
+    },
+    {
+      model: "1d",
+      setUp: () => { state.overlay = "0-0"; },
+      label: "Let the other shape ask",
+      show: () => explorer.choose(explorer.patchOf(1)),
+      fact: () => {
+        const weights = explorer.weightsOf("0-0");
+        const most = weights.indexOf(Math.max(...weights));
+        return `Patch ${state.chosen + 1} asks: its 16 weights in block 1, head 1 add up to `
+          + `${sum(weights).toFixed(3)}, and the largest, ${percent(weights[most])}, falls on `
+          + `patch ${most + 1}.`;
+      },
+    },
+    {
+      model: "1d",
+      setUp: () => explorer.setStage(1),
+      label: "Paint a black dot",
+      show: () => paintDot(BLACK), // which draws attention
+      fact: () => `${countChanged(0)} of 16 tokens have changed before block 1, `
+        + `${countChanged(1)} after it.`,
+    },
+    {
+      model: "none",
+      label: "Shuffle the patches",
+      show: explorer.shuffle,
+      fact: () => `The largest change of a logit is ${largestChange().toFixed(4)}.`,
+    },
+    {
+      model: "none",
+      label: "Move the red shape across",
+      show: () => explorer.moveTo(0, state.scene.shapes[0].top,
+        explorer.patchOf(0) % 4 < explorer.patchOf(1) % 4 ? 24 : 0),
+      fact: () => {
+        const pair = [0, 1].map((i) => state.scene.shapes[i].kind);
+        const isPair = (name) => name.startsWith(`${pair[0]} `) && name.endsWith(` ${pair[1]}`);
+        const { probabilities } = explorer.result;
+        const known = sum(probabilities.filter((_, i) => isPair(names()[i])));
+        return `The two kinds are known to ${percent(known)}, the four arrangements to `
+          + `${list(explorer.arrangementSums().map(percent))}.`;
+      },
+    },
+    {
+      model: "1d",
+      label: "Swap the two shapes' patches",
+      show: () => {
+        const [a, b] = [0, 1].map(explorer.patchOf);
+        [state.order[a], state.order[b]] = [state.order[b], state.order[a]];
+        explorer.update();
+      },
+      fact: () => `The answer was ${answer(state.reference)}, and is now ${answer(explorer.result)}.`,
+    },
+    {
+      model: "1d",
+      setUp: () => { state.overlay = "effect"; },
+      label: "Mask the first of them",
+      show: () => {
+        const { effect } = explorer;
+        state.masked.add(effect ? effect.indexOf(Math.max(...effect)) : explorer.patchOf(0));
+        explorer.update();
+      },
+      fact: () => {
+        if (state.masked.size) return `Without that patch: ${answer(explorer.result)}.`;
+        if (!explorer.effect) return "…";
+        const order = [...explorer.effect.keys()].sort((a, b) => explorer.effect[b] - explorer.effect[a]);
+        return `The logit falls most without patches ${order[0] + 1} and ${order[1] + 1}; the `
+          + `shapes lie on ${list([0, 1].map((i) => explorer.patchOf(i) + 1).sort((a, b) => a - b))}.`;
+      },
+    },
+    {
+      model: "1d",
+      setUp: () => { state.mean = $("mean").checked = true; },
+      label: "Paint the least attended patch black",
+      show: () => {
+        explorer.blot(leastAttended(state.reference), BLACK, 0);
+      },
+      fact: () => {
+        const patch = leastAttended(state.reference);
+        return `Patch ${patch + 1} got ${percent(received(state.reference, patch))} of all attention `
+          + `in block 1, and now gets ${percent(received(explorer.result, patch))}. `
+          + `The answer: ${answer(explorer.result)}.`;
+      },
+    },
+  ];
+
+  // Goes to a step: the scene, the model and the switches are as it wants them.
+  async function go(number) {
+    current = number;
+    const step = STEPS[number];
+    $("changes").checked = $("mean").checked = state.mean = false;
+    Object.assign(state, { overlay: null, usePositions: true });
+    $("positions").checked = true;
+    $("painting").checked = false;
+    $("stage").classList.remove("is-painting");
+    $("noise").value = state.scene.noise = 1;
+    await explorer.useModel(step.model);
+    explorer.setStage(0);
+    explorer.newScene(FIRST_SEED);
+    step.setUp?.();
+    explorer.remember();
+    describe(number);
+    explorer.update();
+  }
+
+  function describe(number) {
+    const { title, body } = texts[number];
+    root.querySelector(".ex-title").textContent = `${number + 1}. ${title}`;
+    root.querySelector(".ex-text").replaceChildren(...body.cloneNode(true).childNodes);
+    $("show").textContent = STEPS[number].label;
+    $("back").disabled = number === 0;
+    $("next").disabled = number === STEPS.length - 1;
+    root.querySelectorAll(".ex-steps button").forEach((button, i) => {
+      button.setAttribute("aria-pressed", i === number);
+    });
+    tell();
+  }
+
+  // Says what the reader sees, from the numbers of the moment.
+  function tell() {
+    if (current < 0 || !state.reference || state.model !== state.models[STEPS[current].model]) {
+      $("fact").textContent = current < 0 ? "" : "Another model is at work than in this step.";
+      return;
+    }
+    const fact = STEPS[current].fact();
+    if ($("fact").textContent !== fact) $("fact").textContent = fact;
+  }
+
+  async function start() {
+    texts = [...document.querySelectorAll(".explorer-tour li")].map((item) => {
+      const body = item.cloneNode(true);
+      const title = body.querySelector("strong");
+      const words = title.textContent.replace(/\.$/, "");
+      title.remove();
+      return { title: words, body };
+    });
+    root.querySelector(".ex-steps").append(...texts.map(({ title }, i) => {
+      const button = view.make("button", { type: "button", "aria-label": `Step ${i + 1}: ${title}` }, `${i + 1}`);
+      button.addEventListener("click", () => go(i));
+      return button;
+    }));
+    const turn = async (by) => { await go(current + by); root.querySelector(".ex-title").focus(); };
+    $("back").addEventListener("click", () => turn(-1));
+    $("next").addEventListener("click", () => turn(1));
+    $("show").addEventListener("click", () => STEPS[current].show());
+    await go(0);
+  }
+
+  return { start, tell, go };
+})();
+
+explorer.start();
