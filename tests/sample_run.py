@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 
 from vitlib.records.run import Run
+from vitlib.records.upgrade import FOURTH_MODEL, FOURTH_TRAINING
 from vitlib.studies import PRESETS
 
 PRESET = "report-vit"
@@ -34,9 +35,17 @@ def make_history(epochs):
     }
 
 
+def as_fourth_version(run):
+    """The record of a run as the fourth version of the schema had it."""
+    record = asdict(run) | {"schema_version": 4}
+    for part, later in (("training", FOURTH_TRAINING), ("model", FOURTH_MODEL)):
+        record[part] = {k: v for k, v in record[part].items() if k not in later}
+    return record
+
+
 def as_first_version(run):
     """The record of a run as the first version of the schema had it, without digest."""
-    record = asdict(run) | {"schema_version": 1, "profile": run.scale}
+    record = as_fourth_version(run) | {"schema_version": 1, "profile": run.scale}
     for name in ("scale", "task", "initial", "weights"):
         del record[name]
     for part, name in (("training", "steps_per_epoch"), ("model", "head_init_scale")):

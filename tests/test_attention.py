@@ -3,7 +3,11 @@ import numpy as np
 import pytest
 
 from vitlib import RelativeSelfAttention, SelfAttention
-from vitlib.layers.positioned_attention import RotarySelfAttention
+from vitlib.layers.positioned_attention import (
+    GridRelativeSelfAttention,
+    RotarySelfAttention,
+    make_attention,
+)
 
 pytestmark = pytest.mark.backend
 
@@ -211,3 +215,67 @@ def test_a_length_that_cannot_be_turned_is_refused():
         rotary(key_dim=6)
     with pytest.raises(ValueError, match=r"3 \* 3, length.*Received: \(None, 8, 16\)"):
         RotarySelfAttention(2, 8, grid_size=(3, 3)).build((None, 8, 16))
+
+
+def on_grid(**options):
+    layer = GridRelativeSelfAttention(2, 8, grid_size=(3, 3), **options)
+    layer.build((None, 9, 16))
+    return layer
+
+
+@pytest.mark.parametrize("most", [None, 1])
+def test_keys_and_values_are_moved_by_the_offset_of_row_and_column(most):
+    """Each query by hand, with keys and values of its own."""
+    keras.utils.set_random_seed(1)
+    layer = on_grid(max_distance=most, on_values=True, stddev=1.0)
+    output, scores = layer(TOKENS, return_attention_scores=True)
+    query, key, value = (np.array(part) for part in layer.project(TOKENS))
+    limit, mixed = most or 2, np.empty((2, 2, 9, 8))
+    tables = [np.array(t) for t in (*layer.key_tables, *layer.value_tables)]
+    assert {len(table) for table in tables} == {2 * limit + 1}
+    places = np.stack(np.indices((3, 3)), -1).reshape(-1, 2)
+    for q in range(9):
+        row, column = np.clip(places - places[q], -limit, limit).T + limit
+        on_keys = np.concatenate([tables[0][row], tables[1][column]], -1)
+        on_values = np.concatenate([tables[2][row], tables[3][column]], -1)
+        logits = np.einsum("bhd,bhkd->bhk", query[:, :, q], key + on_keys) / np.sqrt(8)
+        weights = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+        np.testing.assert_allclose(np.array(scores)[:, :, q], weights, atol=1e-5)
+        mixed[:, :, q] = np.einsum("bhk,bhkd->bhd", weights, value + on_values)
+    joined = mixed.transpose(0, 2, 1, 3).reshape(2, 9, 16)
+    expected = layer.output_dense(joined.astype("float32"))
+    np.testing.assert_allclose(output, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("position", "weights", "spread"),
+    [
+        ("relative2d", 2 * 15 * 16, 0.02),
+        ("relative2d-clipped", 2 * 5 * 16, 0.02),
+        ("relative2d-values", 4 * 5 * 16, 0.02),
+        ("relative2d-wide", 4 * 5 * 16, 1.0),
+    ],
+)
+def test_each_step_to_the_public_study_has_its_tables(position, weights, spread):
+    keras.utils.set_random_seed(0)
+    layer = make_attention(position, 4, 32, grid_size=(8, 8))
+    layer.build((None, 64, 128))
+    tables = [w for w in layer.weights if "offset" in w.name]
+    assert layer.count_params() == 4 * (128 * 128 + 128) + weights
+    assert sum(np.size(table) for table in tables) == weights
+    drawn = np.concatenate([np.ravel(table) for table in tables])
+    assert np.std(drawn) == pytest.approx(spread, rel=0.2)
+    uses = 2 if len(tables) == 4 else 1
+    assert layer.count_position_products() == uses * 64**2 * 4 * 32
+
+
+def test_offsets_on_values_keep_off_the_fused_path():
+    layer = on_grid(on_values=True, stddev=1.0)
+    plain = np.array(layer(TOKENS))
+    layer.fused = True
+    np.testing.assert_array_equal(layer(TOKENS), plain)
+
+
+def test_an_odd_length_has_no_halves():
+    with pytest.raises(ValueError, match="key_dim must be even.*Received: 7"):
+        GridRelativeSelfAttention(2, 7, grid_size=(3, 3))

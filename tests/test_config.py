@@ -69,6 +69,7 @@ FIELDS = {
         "pooling": one_of(models.POOLINGS),
         "dropout": RATE,
         "head_dropout": RATE,
+        "patch_dropout": RATE,
         "head_init_scale": POSITIVE,
         "num_classes": COUNT,
         "stem_filters": COUNTS,
@@ -112,6 +113,21 @@ FIELDS = {
         "clip_norm": or_none(POSITIVE),
         "label_smoothing": RATE,
         "precision": one_of(training.PRECISIONS),
+        "optimizer": one_of(training.OPTIMIZERS),
+        "ema_momentum": or_none(
+            Field(
+                "a number above 0 and below 1",
+                st.floats(0, 1, exclude_min=True, exclude_max=True),
+                RATE.invalid | st.just(0),
+            )
+        ),
+        "mixup": RATE,
+        "cutmix": RATE,
+        "first_size": or_none(COUNT),
+        "first_epochs": index(
+            REPORT_TRAIN.epochs, "an integer from 0 up to, but not including, epochs"
+        ),
+        "test_flip": BOOLEAN,
         "seed": SEED,
     },
     Preset: {
@@ -138,10 +154,14 @@ COMPANIONS = {
     "projection_dim": lambda dim: {"mlp_units": (dim,)},
     "mlp_units": lambda units: {"projection_dim": units[-1]},
     "stem_filters": lambda filters: {"image_size": 6 * 2 ** len(filters)},
+    "patch_dropout": lambda _: {"pooling": "mean"},
+    "first_epochs": lambda _: {"first_size": 16},
     "filters": lambda filters: {"blocks_per_stage": (1,) * len(filters)},
 }
 
 # Values that are each right by themselves and wrong beside another field, or too small.
+LACKS = {"patch_dropout": 0.5, "position": "rope"}
+LACKS_DENSE = {"patch_dropout": 0.5, "pooling": "mean"}
 BAD_PAIRS = [
     (REPORT_VIT, "input_shape", {"input_shape": (32, 48, 3)}, (32, 48, 3), "as high"),
     (REPORT_VIT, "image_size", {"image_size": 70}, 70, "a multiple of.* = 6"),
@@ -150,10 +170,16 @@ BAD_PAIRS = [
     (REPORT_VIT, "mlp_units", {"mlp_units": ()}, (), "ends in projection_dim=128"),
     (REPORT_VIT, "mlp_units", {"mlp_units": (128, 64)}, (128, 64), "ends in.*=128"),
     (REPORT_VIT, "mlp_units", {"projection_dim": 64}, (256, 128), "ends in.*=64"),
+    (REPORT_VIT, "patch_dropout", {"patch_dropout": 0.5}, 0.5, "0 where attention or"),
+    (POOLED_VIT, "patch_dropout", LACKS, 0.5, "0 where attention or a flattened head"),
+    (MaskedAutoencoderConfig(), "patch_dropout", LACKS_DENSE, 0.5, "mask_ratio"),
+    (SegmentationConfig(), "patch_dropout", LACKS_DENSE, 0.5, "each token has an ans"),
     (REPORT_RESNET, "input_shape", {"input_shape": (31, 32, 3)}, (31, 32, 3), "at le"),
     (REPORT_RESNET, "input_shape", {"input_shape": (32, 31, 3)}, (32, 31, 3), "at le"),
     (SMALL_RESNET, "blocks_per_stage", {"filters": (8,)}, (1, 1, 1), "has: 1$"),
     (REPORT_TRAIN, "warmup_epochs", {"epochs": 2, "warmup_epochs": 2}, 2, "not incl"),
+    (REPORT_TRAIN, "cutmix", {"mixup": 0.5, "cutmix": 0.5}, 0.5, "below 1 with mixup"),
+    (REPORT_TRAIN, "first_epochs", {"first_epochs": 2}, 2, "0 without first_size"),
 ]
 
 each_field = pytest.mark.parametrize(
@@ -250,8 +276,10 @@ def test_the_family_is_no_field_and_tells_the_models_apart():
 
 def test_the_choices_have_the_names_of_the_course():
     assert models.POSITIONS[:4] == ("none", "1d", "2d", "relative")
+    assert set(models.INSIDE) < set(models.POSITIONS)
     assert models.POOLINGS == ("flatten", "mean")
     assert training.SCHEDULES == ("constant", "cosine")
+    assert training.OPTIMIZERS == ("adamw", "muon")
     assert training.PRECISIONS == ("float32", "mixed_bfloat16")
     assert list(DATA_SETS)[:2] == ["cifar100", "shapes"]
     assert list(DATA_SETS)[2:] == ["cifar100-old", "cifar100-new", "noise", "scenes"]
@@ -276,7 +304,9 @@ def test_the_report_trained_with_the_numbers_that_it_prints():
     printed = {"learning_rate": 0.001, "weight_decay": 0.0001, "batch_size": 32}
     rest = {"epochs": 30, "schedule": "constant", "warmup_epochs": 0, "clip_norm": None}
     default = {"label_smoothing": 0.0, "precision": "float32", "seed": 0}
-    default |= {"steps_per_epoch": None}
+    default |= {"steps_per_epoch": None, "optimizer": "adamw", "ema_momentum": None}
+    default |= {"mixup": 0.0, "cutmix": 0.0, "test_flip": False}
+    default |= {"first_size": None, "first_epochs": 0}
     assert asdict(REPORT_TRAIN) == {**printed, **rest, **default, "decay_exclude": ()}
 
 

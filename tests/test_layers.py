@@ -7,7 +7,7 @@ import pkgutil
 import keras
 import numpy as np
 import pytest
-from fields import COUNT, RATE, SEED, SMALL, Field, one_of, or_none
+from fields import BOOLEAN, COUNT, POSITIVE, RATE, SEED, SMALL, Field, one_of, or_none
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
@@ -25,9 +25,18 @@ from vitlib.config.models import AUGMENTATIONS, POSITIONS
 from vitlib.layers.augment import Augmentation
 from vitlib.layers.class_token import ClassToken
 from vitlib.layers.dropout import Dropout
-from vitlib.layers.masking import AddedLoss, HiddenError, MaskTokens, RandomMasking
+from vitlib.layers.masking import (
+    AddedLoss,
+    HiddenError,
+    MaskTokens,
+    PatchDropout,
+    RandomMasking,
+)
 from vitlib.layers.normalize import Normalization
-from vitlib.layers.positioned_attention import RotarySelfAttention
+from vitlib.layers.positioned_attention import (
+    GridRelativeSelfAttention,
+    RotarySelfAttention,
+)
 from vitlib.layers.positions import ADDED, SinCosPosition2D
 from vitlib.layers.queries import Queries
 from vitlib.layers.random_shift import RandomShift
@@ -35,6 +44,8 @@ from vitlib.layers.random_shift import RandomShift
 pytestmark = pytest.mark.backend
 
 IMAGES, PATCHES, TOKENS = (8, 12, 3), (6, 12), (6, 16)
+SPANNED = {"grid_size": (2, 3), "span": (4, 6)}
+GRID_RELATIVE = {"num_heads": 2, "key_dim": 8, "grid_size": (2, 3), "on_values": True}
 EXAMPLES = [
     (Patches, {"patch_size": 4}, IMAGES),
     (PositionEmbedding1D, {}, TOKENS),
@@ -52,6 +63,10 @@ EXAMPLES = [
     (RelativeSelfAttention, {"num_heads": 2, "key_dim": 8}, TOKENS),
     (SinCosPosition2D, {"grid_size": (2, 3)}, TOKENS),
     (RotarySelfAttention, {"num_heads": 2, "key_dim": 8, "grid_size": (2, 3)}, TOKENS),
+    (GridRelativeSelfAttention, GRID_RELATIVE, TOKENS),
+    (PatchEncoder, SPANNED | {"projection_dim": 16, "position": "sincos"}, PATCHES),
+    (RotarySelfAttention, SPANNED | {"num_heads": 2, "key_dim": 8}, TOKENS),
+    (PatchDropout, {"rate": 0.5}, TOKENS),
     (Normalization, {}, IMAGES),
     (Dropout, {"rate": 0.1}, TOKENS),
     (RandomShift, {"pixels": 2}, IMAGES),
@@ -79,15 +94,26 @@ ARGUMENTS = {
         "grid_size": GRID._replace(
             invalid=GRID.invalid.filter(lambda v: v is not None)
         ),
+        "span": or_none(GRID),
     },
+    PatchDropout: {"rate": RATE},
     ClassToken: {},
     Queries: {"count": COUNT},
     SelfAttention: ATTENTION,
     RelativeSelfAttention: ATTENTION,
-    SinCosPosition2D: {"grid_size": GRID},
+    SinCosPosition2D: {"grid_size": GRID, "span": or_none(GRID)},
+    GridRelativeSelfAttention: ATTENTION
+    | {
+        "grid_size": GRID,
+        "key_dim": COUNT._replace(valid=COUNT.valid.map(lambda count: 2 * count)),
+        "max_distance": or_none(COUNT),
+        "on_values": BOOLEAN,
+        "stddev": POSITIVE,
+    },
     RotarySelfAttention: ATTENTION
     | {
         "grid_size": GRID,
+        "span": or_none(GRID),
         "key_dim": COUNT._replace(
             valid=COUNT.valid.map(lambda count: 4 * count),
         ),
@@ -144,6 +170,7 @@ def calls(draw, layer):
         PositionEmbedding2D: {"grid_size": (rows, columns)},
         SinCosPosition2D: {"grid_size": (rows, columns)},
         RandomShift: {"pixels": rows, "seed": columns},
+        PatchDropout: {"rate": 0},
         Dropout: {"rate": draw(st.sampled_from([0, 0.25])), "seed": None},
     }.get(layer, {})
     shape = image if layer in TAKES_INTEGERS else (places, 2 * even)

@@ -9,7 +9,13 @@ from train_micro import MODEL, TRAINING, micro_data
 
 from vitlib import build_encoder, join_patches, train
 from vitlib.config.masked import MaskedAutoencoderConfig
-from vitlib.layers.masking import AddedLoss, HiddenError, MaskTokens, RandomMasking
+from vitlib.layers.masking import (
+    AddedLoss,
+    HiddenError,
+    MaskTokens,
+    PatchDropout,
+    RandomMasking,
+)
 from vitlib.models.flops import count_flops
 from vitlib.models.masked_autoencoder import build_masked_autoencoder, reconstruct
 from vitlib.training.tasks import TASKS
@@ -54,6 +60,18 @@ def test_each_place_is_hidden_as_often_as_the_others():
     hidden = np.array(RandomMasking(12)(np.zeros((4_000, 16, 1), "float32"))[2])
     shares = np.bincount(hidden.ravel(), minlength=16) / 4_000
     np.testing.assert_allclose(shares, 12 / 16, atol=5 * np.sqrt(3 / 16 / 4_000))
+
+
+def test_patch_dropout_leaves_out_some_tokens_of_each_image_in_training_alone():
+    layer, tokens = PatchDropout(0.25), tagged(200, 16)
+    np.testing.assert_array_equal(layer(tokens), tokens)
+    kept = np.array(layer(tokens, training=True))[..., 0]
+    places = kept - 16 * np.arange(200)[:, None]
+    assert kept.shape == (200, 12)
+    assert all(len(set(row)) == 12 and set(row) <= set(range(16)) for row in places)
+    counts = np.bincount(places.ravel().astype(int), minlength=16) / 200
+    np.testing.assert_allclose(counts, 0.75, atol=5 * np.sqrt(3 / 16 / 200))
+    assert layer(tokens[:, :1], training=True).shape == (200, 1, 4)  # one stays
 
 
 def test_tokens_go_back_to_their_places_and_the_others_are_the_mask_token():

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
+from train_micro import MODEL, TRAINING
 
-from vitlib import TrainConfig
+from vitlib import TrainConfig, build_model
 from vitlib.training.optimizer import AdamW, WarmupSchedule, make_optimizer
 
 pytestmark = pytest.mark.backend
@@ -113,3 +116,63 @@ def test_a_gradient_of_some_rows_moves_the_others_by_their_momentum():
             model.train_on_batch(np.array(rows), np.zeros((1, 2, 3)))
         tables.append(model.get_weights()[0])
     np.testing.assert_allclose(*tables, rtol=1e-4)
+
+
+def muon_step(shape, name="kernel", scale=1.0, **changes):
+    """What the first step of Muon takes off a weight, and its gradient."""
+    config = TrainConfig(optimizer="muon", weight_decay=0.0, learning_rate=0.1)
+    weight = keras.Variable(np.zeros(shape, "float32"), name=name)
+    gradient = scale * np.random.default_rng(0).normal(size=shape).astype("float32")
+    optimizer = make_optimizer(replace(config, **changes), steps_per_epoch=10)
+    optimizer.build([weight])
+    optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+    return -np.array(weight.value), gradient
+
+
+@pytest.mark.parametrize("shape", [(24, 16), (16, 24), (3, 3, 4, 16)])
+def test_muon_makes_all_directions_of_a_matrix_about_equally_long(shape):
+    """The iteration of Keras ends near 1, within a third; AdamW's step is a sign."""
+    step, gradient = muon_step(shape)
+    matrix, slope = (x.reshape(-1, shape[-1]) for x in (step, gradient))
+    lengths = np.linalg.svd(matrix, compute_uv=False)
+    scale = 0.1 * 0.2 * np.sqrt(max(matrix.shape))
+    assert 0.6 * scale < lengths.min() and lengths.max() < 1.3 * scale
+    left, _, right = np.linalg.svd(slope, full_matrices=False)
+    agreement = np.sum(matrix * (left @ right)) / np.linalg.norm(matrix)
+    assert agreement / np.linalg.norm(left @ right) > 0.97
+    np.testing.assert_allclose(muon_step(shape, scale=9.0)[0], step, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ((16,), "bias"),
+        ((16, 8), "position_embedding"),
+        ((3, 3, 4, 1), "depthwise_table"),
+    ],
+)
+def test_muon_leaves_vectors_and_tables_to_adamw(shape, name):
+    step, gradient = muon_step(shape, name)
+    np.testing.assert_allclose(step, 0.1 * np.sign(gradient), rtol=1e-3)
+
+
+def test_muon_leaves_what_makes_tokens_and_logits_to_adamw():
+    model = build_model(MODEL, replace(TRAINING, optimizer="muon"))
+    optimizer = make_optimizer(replace(TRAINING, optimizer="muon"), 10)
+    left = [
+        w.path.split("/")[-2:]
+        for w in model.trainable_variables
+        if len(w.shape) > 1 and optimizer._should_use_adamw(w)
+    ]
+    names = {part.rstrip("_0123456789") for pair in left for part in pair}
+    assert len(left) == 3 and {"logits", "position_embedding"} <= names
+
+
+def test_muon_decays_all_weights_alike():
+    changes = {"weight_decay": 0.5, "learning_rate": 0.1, "optimizer": "muon"}
+    for name, shape in (("kernel", (3, 3)), ("table", (3,))):
+        weight = keras.Variable(np.ones(shape, "float32"), name=name)
+        optimizer = make_optimizer(TrainConfig(**changes), steps_per_epoch=10)
+        optimizer.build([weight])
+        optimizer.apply([keras.ops.zeros(shape)], [weight])
+        np.testing.assert_allclose(np.array(weight.value), 1 - 0.05, rtol=1e-5)

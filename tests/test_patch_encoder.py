@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from vitlib import PatchEncoder
+from vitlib.layers.tables import resize_grid
 
 pytestmark = pytest.mark.backend
 
@@ -42,3 +43,22 @@ def test_a_vector_common_to_all_places_may_be_in_the_bias_as_well():
     encoder.projection.set_weights([kernel, bias - common])
     encoder.add_position.set_weights([table + common])
     np.testing.assert_allclose(encoder(patches), before, atol=1e-5)
+
+
+@pytest.mark.parametrize("position", ["none", "1d", "2d", "sincos"])
+def test_patches_of_a_smaller_image_get_the_vectors_of_their_places(position):
+    encoder = PatchEncoder(8, position, (4, 4))
+    encoder(np.zeros((1, 16, 12), "float32"))
+    patches = np.random.default_rng(0).random((2, 9, 12), "float32")
+    expected = np.array(encoder.projection(patches))
+    if position != "none":
+        vectors = np.array(encoder.add_position.vectors())
+        expected += resize_grid(vectors, (4, 4), (3, 3))
+    np.testing.assert_allclose(encoder(patches), expected, atol=1e-5)
+
+
+def test_patches_of_no_square_are_refused():
+    encoder = PatchEncoder(8, "1d", (4, 4))
+    encoder(np.zeros((1, 16, 12), "float32"))
+    with pytest.raises(ValueError, match="patches must be as many.*Received: 8"):
+        encoder(np.zeros((1, 8, 12), "float32"))

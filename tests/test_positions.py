@@ -7,7 +7,8 @@ from vitlib import (
     PositionEmbedding2D,
     relative_offsets,
 )
-from vitlib.layers.positioned_attention import POSITIONED
+from vitlib.config.models import INSIDE
+from vitlib.layers.positioned_attention import POSITIONED, grid_offsets
 from vitlib.layers.positions import ADDED, SinCosPosition2D
 
 pytestmark = pytest.mark.backend
@@ -48,6 +49,7 @@ def test_relative_offsets_depend_on_the_distance_alone():
 
 def test_the_names_of_the_configs_are_those_of_the_tables():
     assert set(POSITIONS) == {"none", *ADDED, *POSITIONED}
+    assert set(INSIDE) == set(POSITIONED)
 
 
 def build_sincos(grid_size, dim):
@@ -84,3 +86,29 @@ def test_products_of_sines_and_cosines_depend_on_the_offset_alone():
 def test_tokens_that_do_not_fit_sines_and_cosines_are_refused(shape, rule):
     with pytest.raises(ValueError, match=rf"SinCosPosition2D.*{rule}.*Received: "):
         SinCosPosition2D((2, 3)).build((None, *shape))
+
+
+@pytest.mark.parametrize("span", [(2, 3), (4, 9)])
+def test_places_fill_the_span_in_equal_steps(span):
+    layer = SinCosPosition2D((4, 6), span)
+    layer.build((None, 24, 8))
+    places = np.arctan2(layer.table[:, 0], layer.table[:, 2]).reshape(4, 6)[:3, 0]
+    expected = (np.arange(4) + 0.5) * span[0] / 4 - 0.5  # the sine of the row itself
+    np.testing.assert_allclose(places, expected[:3], atol=1e-5)
+    own = SinCosPosition2D((4, 6))
+    own.build((None, 24, 8))
+    layer.set_span(None)
+    np.testing.assert_array_equal(layer.table, own.table)
+    assert layer.get_config()["span"] is None
+
+
+def test_offsets_of_rows_and_columns_are_counted_apart_and_clipped():
+    rows, columns = np.indices((3, 4)).reshape(2, 12)
+    for most, clipped in ((None, (2, 3)), (1, (1, 1))):
+        offsets = grid_offsets((3, 4), most)
+        for places, number, limit in zip(
+            (rows, columns), offsets, clipped, strict=True
+        ):
+            distance = places[None, :] - places[:, None]
+            expected = np.sign(distance) * np.minimum(abs(distance), limit) + limit
+            np.testing.assert_array_equal(number, expected)

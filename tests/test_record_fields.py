@@ -102,7 +102,7 @@ FIELDS = {
     "task": one_of(["classification"]),
     "model.family": one_of([kind.family for kind in MODEL_CONFIGS]),
     "command": TEXT,
-    "schema_version": Field("", st.just(4), COUNT.invalid | st.integers(5)),
+    "schema_version": Field("", st.just(5), COUNT.invalid | st.integers(6)),
 }
 # Settings are checked against their config; a record takes what is plain enough.
 SETTING = Field(

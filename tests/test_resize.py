@@ -17,7 +17,10 @@ from vitlib import (
     resize_positions,
 )
 from vitlib.layers.patch_encoder import PatchEncoder
-from vitlib.layers.positioned_attention import RotarySelfAttention
+from vitlib.layers.positioned_attention import (
+    GridRelativeSelfAttention,
+    RotarySelfAttention,
+)
 from vitlib.models.resize import resize_table
 from vitlib.models.walk import find
 
@@ -25,7 +28,8 @@ pytestmark = pytest.mark.backend
 
 TINY = replace(TINY_VIT, projection_dim=16, key_dim=4, mlp_units=(8, 16), num_classes=4)
 LARGER = 48  # pixels: 6 x 6 patches in place of 4 x 4
-FREE = ("none", "sincos", "rope")  # positions without weights
+# Positions whose weights, if any, belong to no grid.
+FREE = ("none", "sincos", "rope", "relative2d-wide")
 
 
 def changed(model):
@@ -131,6 +135,47 @@ def test_a_formula_gives_the_places_of_the_new_grid():
             small, large = (find(m, RotarySelfAttention)[0].cos for m in (old, new))
         kept = on_grid(large, 6)[:4, :4]
         np.testing.assert_array_equal(kept, on_grid(small, 4))
+
+
+@pytest.mark.parametrize("position", ["sincos", "rope"])
+def test_scaled_places_fill_the_new_grid_as_they_filled_the_old_one(position, tmp_path):
+    """A grid of three times as many places has the old ones in the middle of threes.
+
+    A model that was called before has the new places, too, and so has a saved one.
+    """
+    configs = [replace(TINY, position=position, image_size=s) for s in (32, 96)]
+    old, new = map(build_vit, configs)
+    images = np.random.default_rng(0).random((2, 32, 32, 3), "float32")
+    new.predict(images, verbose=0)
+    resize_positions(changed(old), new, scaled=True)
+    if position == "sincos":
+        small, large = position_of(old).table, position_of(new).table
+    else:
+        small, large = (find(m, RotarySelfAttention)[0].cos for m in (old, new))
+    middle = on_grid(large, 12)[1::3, 1::3]
+    np.testing.assert_allclose(middle, on_grid(small, 4), atol=1e-6)
+    scaled = new.predict(images, verbose=0)
+    new.save(tmp_path / "scaled.keras")
+    loaded = keras.saving.load_model(tmp_path / "scaled.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded.predict(images, verbose=0), scaled)
+    resize_positions(old, fresh := build_vit(configs[1]))
+    counted = fresh.predict(images, verbose=0)
+    assert np.abs(counted - scaled).max() > 1e-4
+
+
+def test_offsets_follow_the_share_of_the_grid_that_they_span():
+    """A table that rises evenly does so on the new grid, and 0 stays where it is."""
+    configs = [replace(TINY, position="relative2d", image_size=s) for s in (32, LARGER)]
+    old, new = map(build_vit, configs)
+    slopes = np.random.default_rng(0).normal(size=(2, 2))
+    layer = find(old, GridRelativeSelfAttention)[0]
+    for table, slope in zip(layer.key_tables, slopes, strict=True):
+        table.assign(np.arange(-3.0, 4.0)[:, None] * slope)
+    resize_positions(old, new)
+    tables = find(new, GridRelativeSelfAttention)[0].key_tables
+    for table, slope in zip(tables, slopes, strict=True):
+        expected = np.arange(-5.0, 6.0)[:, None] * 4 / 6 * slope
+        np.testing.assert_allclose(np.array(table), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(

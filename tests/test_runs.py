@@ -7,7 +7,13 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
-from sample_run import as_first_version, in_json, make_history, make_run
+from sample_run import (
+    as_first_version,
+    as_fourth_version,
+    in_json,
+    make_history,
+    make_run,
+)
 
 from vitlib.config.training import TrainConfig
 from vitlib.records.files import digest
@@ -404,7 +410,8 @@ def test_another_layout_of_the_same_record_is_no_edit(tmp_path):
 RUN = make_run()
 FIRST = as_first_version(RUN)
 SECOND = FIRST | {"schema_version": 2, "training": RUN.training, "model": RUN.model}
-THIRD = asdict(RUN) | {"schema_version": 3}
+FOURTH = as_fourth_version(RUN)
+THIRD = FOURTH | {"schema_version": 3}
 del THIRD["weights"]
 TWIN = {"preset": "data-size-vit", "name": "data-size-vit-train-images-2500"}
 TWIN |= {"command": "python experiments/train.py data-size-vit --train-images=2500"}
@@ -422,9 +429,10 @@ NOW |= {"data": TWIN["data"] | {"repeated_to": 40_000}}
         (FIRST | {"digest": digest(FIRST)}, RUN),
         (SECOND | {"digest": digest(SECOND)}, RUN),
         (THIRD | {"digest": digest(THIRD)}, RUN),
+        (FOURTH | {"digest": digest(FOURTH)}, RUN),
         (SECOND | TWIN | {"digest": digest(SECOND | TWIN)}, replace(RUN, **NOW)),
     ],
-    ids=["first", "first-with-digest", "second", "third", "renamed"],
+    ids=["first", "first-with-digest", "second", "third", "fourth", "renamed"],
 )
 def test_an_older_record_is_read_as_one_of_today(tmp_path, record, run):
     path = tmp_path / "old.json"
@@ -441,6 +449,7 @@ def test_an_older_record_is_read_as_one_of_today(tmp_path, record, run):
         asdict(RUN) | {"schema_version": 1},
         FIRST | {"schema_version": 3},
         THIRD,
+        FOURTH | {"training": [], "digest": digest(FOURTH)},
         FIRST | {"schema_version": True},
         FIRST | {"training": [], "model": 3},
         SECOND | TWIN | {"name": None, "digest": "0" * 64},

@@ -88,10 +88,19 @@ def test_a_row_tells_the_scale_and_what_of_the_recipe_is_not_the_report_s():
         "warmup_epochs": 2,
         "clip_norm": 1.0,
         "label_smoothing": 0.1,
+        "optimizer": "muon",
+        "ema_momentum": 0.99,
+        "mixup": 0.2,
+        "cutmix": 0.4,
+        "first_size": 24,
+        "first_epochs": 9,
+        "test_flip": True,
     }
     assert changed("training", **changes) == (
         "20 epochs, of 25 steps, bfloat16, batch 128, rate 0.0045, decay 0.06, "
-        "in part, cosine, warm-up 2, clipped at 1, smoothing 0.1"
+        "in part, cosine, warm-up 2, clipped at 1, smoothing 0.1, muon, "
+        "mean of weights 0.99, mixup 0.2, cutmix 0.4, first at 24 pixels, for 9 "
+        "epochs, tested mirrored, too"
     )
 
 

@@ -36,6 +36,8 @@ from vitlib.training.tasks import Classification
 pytestmark = pytest.mark.backend
 
 DETECTOR = DetectionConfig(**asdict(replace(MODEL, num_classes=2, augmentation="none")))
+LEVERS = replace(TRAINING, optimizer="muon", ema_momentum=0.9, mixup=0.3, cutmix=0.3)
+LEVERS = replace(LEVERS, first_size=16, first_epochs=4, test_flip=True)
 SCRIPT = Path(__file__).with_name("train_micro.py")
 
 
@@ -119,23 +121,26 @@ def stop_within_an_epoch(monkeypatch, saves):
     monkeypatch.setattr(checkpoints.Saver, "save", save_and_stop)
 
 
-@pytest.mark.parametrize("dense", [False, True], ids=["classification", "detection"])
+@pytest.mark.parametrize("kind", ["classification", "detection", "every lever"])
 def test_a_run_that_was_stopped_within_epochs_goes_on_to_the_same_end(
-    data, tmp_path, dense
+    data, tmp_path, kind
 ):
     """Order, dropout, augmentation and the means of the epoch go on, too.
 
-    So do the flips and moves of a task that varies its images itself.
+    So do the flips and moves of a task that varies its images itself, and all that may
+    make a training better or faster.
     """
-    lines, config, options = [], MODEL, {"watch": True}
-    if dense:
+    lines, config, options, training = [], MODEL, {"watch": True}, TRAINING
+    if kind == "every lever":
+        config, training = replace(MODEL, patch_dropout=0.25), LEVERS
+    if kind == "detection":
         data, config = small_scenes(train=620), DETECTOR
         options = {"task": Detection(config)}
 
     def go_on(*folder, **more):
-        model = build_model(config, TRAINING)
+        model = build_model(config, training)
         report = lines.append if folder else str
-        return train(model, data, TRAINING, *folder, report=report, **options, **more)
+        return train(model, data, training, *folder, report=report, **options, **more)
 
     for saves in (7, 46):  # an epoch of 12 batches has 11 saves within, 1 after
         with pytest.MonkeyPatch.context() as patch:

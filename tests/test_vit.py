@@ -45,6 +45,8 @@ def test_the_report_vit_has_the_parameters_of_the_report():
         ("none", 45_923_307 - 144 * 128),
         ("2d", 45_923_307 - 144 * 128 + 24 * 64),
         ("relative", 45_923_307 - 144 * 128 + 10 * 287 * 128),
+        ("relative2d", 45_923_307 - 144 * 128 + 10 * 2 * 23 * 64),
+        ("relative2d-wide", 45_923_307 - 144 * 128 + 10 * 4 * 5 * 64),
     ],
 )
 def test_positions_change_the_parameters_by_their_tables(position, total):

@@ -44,6 +44,8 @@ class DenseConfig(ViTConfig):
         rule = f"an integer from 0 up to, but not including, {side}, the side in pixels"
         require_field(self, "moves", rule, lambda v: is_index(v, side))
         require_field(self, "attention", *BOOLEAN)
+        rule = "0, for each token has an answer of its own"
+        require_field(self, "patch_dropout", rule, lambda v: v == 0)
 
     @property
     def num_kinds(self):

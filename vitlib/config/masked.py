@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vitlib.config.models import ViTConfig
+from vitlib.config.models import INSIDE, ViTConfig
 from vitlib.config.rules import (
     BOOLEAN,
     COUNT,
@@ -56,8 +56,9 @@ class MaskedAutoencoderConfig(ViTConfig):
         rule = "(), for convolutions before the mask see what it hides"
         require_field(self, "stem_filters", rule, lambda v: v == ())
         rule = "added to the tokens, for attention sees a part of the grid alone"
-        inside = "relative", "rope"
-        require_field(self, "position", rule, lambda v: v not in inside)
+        require_field(self, "position", rule, lambda v: v not in INSIDE)
+        rule = "0: mask_ratio says how many patches are left out"
+        require_field(self, "patch_dropout", rule, lambda v: v == 0)
 
     def _leaves_and_hides(self, ratio):
         count = is_number(ratio) and round(ratio * self.num_patches)

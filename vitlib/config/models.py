@@ -18,7 +18,10 @@ from vitlib.config.rules import (
     require_field,
 )
 
-POSITIONS = ("none", "1d", "2d", "relative", "sincos", "rope")
+# Those that act inside the attention: `vitlib.layers.positioned_attention`.
+INSIDE = ("relative", "rope", "relative2d", "relative2d-clipped")
+INSIDE += ("relative2d-values", "relative2d-wide")
+POSITIONS = ("none", "1d", "2d", "relative", "sincos", *INSIDE[1:])
 POOLINGS = ("flatten", "mean")
 AUGMENTATIONS = ("none", "report_vit", "report_resnet", "shift_flip")
 
@@ -54,6 +57,8 @@ class ViTConfig:
     # extends has 0.1 here and 0.5 in the head.
     dropout: float = 0.1
     head_dropout: float = 0.5
+    # Share of the tokens that each training step leaves out; the report: none.
+    patch_dropout: float = 0.0
     # Multiplies the first weights of the head's hidden layers. The report: Keras'
     # default, uniform up to sqrt(6 / (inputs + outputs)).
     head_init_scale: float = 1.0
@@ -83,10 +88,16 @@ class ViTConfig:
         require_field(self, "pooling", *one_of(POOLINGS))
         require_field(self, "augmentation", *one_of(AUGMENTATIONS))
         require_all(self, RATE, "dropout", "head_dropout")
+        rule = f"{RATE[0]}; 0 where attention or a flattened head knows the whole grid"
+        require_field(self, "patch_dropout", rule, self._may_lack)
         require_field(self, "head_init_scale", *POSITIVE)
         step = self.patch_size * 2 ** len(self.stem_filters)
         rule = f"a multiple of patch_size * 2 ** len(stem_filters) = {step}"
         require_field(self, "image_size", rule, lambda v: v % step == 0)
+
+    def _may_lack(self, rate):
+        free = self.pooling == "mean" and self.position not in INSIDE
+        return RATE[1](rate) and (free or rate == 0)
 
     @property
     def grid_size(self):

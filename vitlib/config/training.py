@@ -7,6 +7,7 @@ A comment that says "report" points to the student report that this course re-ru
 from dataclasses import dataclass
 
 from vitlib.config.rules import (
+    BOOLEAN,
     COUNT,
     POSITIVE,
     RATE,
@@ -20,11 +21,16 @@ from vitlib.config.rules import (
 )
 
 SCHEDULES = ("constant", "cosine")
+OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 def _are_words(value):
     return type(value) is tuple and all(type(word) is str and word for word in value)
+
+
+def _is_momentum(value):
+    return value is None or (is_number(value) and 0 < value < 1)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,21 @@ class TrainConfig:
     clip_norm: float | None = None  # largest global norm of the gradients; report: none
     label_smoothing: float = 0.0  # share of the target spread over all classes
     precision: str = "float32"  # one of PRECISIONS; the report's Keras default
+    optimizer: str = "adamw"  # one of OPTIMIZERS; report
+    # The share that the running mean of the weights keeps at each step; what is
+    # measured and kept then is that mean. None, as in the report: the weights.
+    ema_momentum: float | None = None
+    # Shares of the images of an epoch that have another one laid over them, or a
+    # rectangle of another one pasted in (see `MixedClassification`). The report: none.
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    # Pixels to which a ViT shrinks its images in the first `first_epochs` epochs, which
+    # are cheaper for it. The report: all epochs are alike.
+    first_size: int | None = None
+    first_epochs: int = 0
+    # Whether the test images are also looked at together with their mirror images: the
+    # scores of the mean logits then stand beside the others. The report: no.
+    test_flip: bool = False
     seed: int = 0  # of the weights, the order of the images, dropout and augmentation
 
     def __post_init__(self):
@@ -67,7 +88,26 @@ class TrainConfig:
         require_field(self, "clip_norm", *or_none(POSITIVE))
         require_field(self, "label_smoothing", *RATE)
         require_field(self, "precision", *one_of(PRECISIONS))
+        require_field(self, "optimizer", *one_of(OPTIMIZERS))
+        rule = "None or a number above 0 and below 1"
+        require_field(self, "ema_momentum", rule, _is_momentum)
+        require_field(self, "mixup", *RATE)
+        rule = "a number from 0 up to, but not including, 1, and below 1 with mixup"
+        require_field(self, "cutmix", rule, self._leaves_some)
+        require_field(self, "first_size", *or_none(COUNT))
+        rule = (
+            "an integer from 0 up to, but not including, epochs; 0 without first_size"
+        )
+        require_field(self, "first_epochs", rule, self._has_a_size)
+        require_field(self, "test_flip", *BOOLEAN)
         require_field(self, "seed", *SEED)
+
+    def _leaves_some(self, share):
+        return is_number(share) and 0 <= share < 1 - self.mixup
+
+    def _has_a_size(self, epochs):
+        has_size = self.first_size is not None
+        return is_index(epochs, self.epochs) and (has_size or epochs == 0)
 
     def count_steps(self, images):
         """The number of steps of an epoch, after which a training looks at itself.

@@ -51,6 +51,7 @@ class SelfAttention(keras.layers.Layer):
     """
 
     needs_grid = False  # whether it has the argument `grid_size`
+    fits_kernel = True  # whether the fused kernel can do all that it does
 
     def __init__(self, num_heads, key_dim, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
@@ -106,6 +107,10 @@ class SelfAttention(keras.layers.Layer):
         """What the position adds to the logits: nothing here, `None`."""
         return None
 
+    def _place_mixed(self, weights, mixed):
+        """Lets the position act on the weighted values: it does nothing here."""
+        return mixed
+
     def count_position_products(self):
         """The multiply-adds that the position costs, an image: none here."""
         return 0
@@ -116,13 +121,19 @@ class SelfAttention(keras.layers.Layer):
         query, key = self._place(query / math.sqrt(self.key_dim), key)
         bias = self._position_logits(query)
         dropping = training and self.dropout > 0
-        if self.fused and not dropping and not return_attention_scores:
+        if (
+            self.fused
+            and self.fits_kernel
+            and not dropping
+            and not return_attention_scores
+        ):
             mixed, scores = _fused_attention(query, key, value, bias), None
         else:
             logits = ops.einsum("bhqd,bhkd->bhqk", query, key)
             scores = ops.softmax(logits if bias is None else logits + bias, axis=-1)
             weights = self.dropout_layer(scores, training=training)
             mixed = ops.matmul(weights, value)
+            mixed = self._place_mixed(weights, mixed)
         shape = (-1, tokens.shape[1], self.num_heads * self.key_dim)
         output = self.output_dense(
             ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), shape)

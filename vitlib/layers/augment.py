@@ -82,6 +82,7 @@ class Augmentation(layers.Layer):
         require(self, "image_size", image_size, *or_none(COUNT))
         self.recipe = recipe
         self.image_size = image_size
+        self.training_size = None  # where training is to see another size
         self.steps = []
         if recipe == "shift_flip":
             flip = layers.RandomFlip("horizontal", dtype=DTYPE)
@@ -103,7 +104,8 @@ class Augmentation(layers.Layer):
         require_numbers(self, images)
         images = ops.cast(images, self.compute_dtype)
         source = tuple(images.shape[1:3])
-        size = (self.image_size,) * 2 if self.image_size else source
+        side = (training and self.training_size) or self.image_size
+        size = (side,) * 2 if side else source
         if training and self.recipe in WARPS:
             steps = self._draw(ops.shape(images)[0])
             images = affine.warp(images, steps, BORDERS[self.recipe], size)

@@ -89,5 +89,11 @@ def require_grid(layer, grid_size):
         "grid_size",
         grid_size,
         "(rows, columns), two integers of at least 1",
-        lambda v: isinstance(v, (tuple, list)) and len(v) == 2 and are_counts(tuple(v)),
+        is_grid,
     )
+
+
+def is_grid(value):
+    """Whether a value is two positive integers; a list will do, too."""
+    pair = isinstance(value, (tuple, list)) and len(value) == 2
+    return pair and are_counts(tuple(value))

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from vitlib.config.rules import BOOLEAN, COUNT, POSITIVE, require
+from vitlib.config.rules import BOOLEAN, COUNT, POSITIVE, RATE, require
 from vitlib.layers.inputs import require_floats, require_shape
 
 ALWAYS = 0  # the seed of the masks outside of training: the same at each look
@@ -68,6 +68,56 @@ class RandomMasking(keras.layers.Layer):
         left = tokens.shape[1] - self.num_hidden
         visible, hidden = order[:, :left], order[:, left:]
         return _pick(tokens, visible), visible, hidden
+
+
+@keras.saving.register_keras_serializable(package="vitlib")
+class PatchDropout(keras.layers.Layer):
+    """Leaves out some tokens of each image at random while it trains.
+
+    A step costs less by what the blocks would have done with them.
+
+    Args:
+        rate: Float in [0, 1). Share of the tokens that are left out, rounded to whole
+            ones; at least one stays.
+        **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
+
+    Call arguments:
+        tokens: Tensor of shape `(batch, N, D)`.
+        training: Boolean, whether any are left out.
+
+    Input shape:
+        `(batch, N, D)`, with a known N.
+
+    Output shape:
+        The same; in training `(batch, N - round(rate * N), D)`, in random order.
+
+    Raises:
+        ValueError: When `rate` breaks its rule, the shape is another, or the tokens
+            hold no floats.
+
+    Reference:
+        Li et al., 2023, section 3 (https://arxiv.org/abs/2212.00794), for images;
+        Liu et al., 2023 (https://arxiv.org/abs/2208.07220).
+    """
+
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        require(self, "rate", rate, *RATE)
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape):
+        require_shape(self, input_shape, "batch", "tokens", "length")
+
+    def call(self, tokens, training=False):
+        require_floats(self, tokens)
+        count = tokens.shape[1]
+        left = max(count - round(self.rate * count), 1)
+        if not training or left == count:
+            return tokens
+        shape = ops.shape(tokens)[:2]
+        numbers = keras.random.uniform(shape, seed=self.seed_generator, dtype="float32")
+        return _pick(tokens, ops.argsort(numbers)[:, :left])
 
 
 @keras.saving.register_keras_serializable(package="vitlib")

@@ -4,12 +4,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from vitlib.config.rules import require
 from vitlib.layers.inputs import (
+    is_grid,
     require_floats,
     require_grid,
     require_shape,
     require_tokens,
 )
+from vitlib.layers.tables import spread
 
 # The initial spread of BERT's and ViT's position tables (Dosovitskiy et al., 2021, the
 # authors' code). The report's `Embedding` layer starts in U(-0.05, 0.05), spread 0.029.
@@ -137,6 +140,8 @@ class SinCosPosition2D(_GridPosition):
 
     Args:
         grid_size: `(rows, columns)` of the grid of patches.
+        span: `(rows, columns)` of the grid that the places fill, where it is another:
+            see `grid_angles`.
         **kwargs: Passed to `keras.layers.Layer` (`name`, `dtype`, ...).
 
     Input shape:
@@ -146,8 +151,8 @@ class SinCosPosition2D(_GridPosition):
         The same.
 
     Raises:
-        ValueError: When `grid_size` is not two positive integers, 4 does not divide D,
-            the tokens do not fill the grid, or they hold no floats.
+        ValueError: When `grid_size` or `span` is not two positive integers, 4 does not
+            divide D, the tokens do not fill the grid, or they hold no floats.
 
     Reference:
         Vaswani et al., 2017, section 3.5 (https://arxiv.org/abs/1706.03762), for each
@@ -156,11 +161,26 @@ class SinCosPosition2D(_GridPosition):
 
     divisor = 4
 
+    def __init__(self, grid_size, span=None, **kwargs):
+        super().__init__(grid_size, **kwargs)
+        self.span = require_span(self, span)
+
     def build(self, input_shape):
         super().build(input_shape)
-        angles = grid_angles(self.grid_size, input_shape[-1] // 4, SINCOS_BASE)
+        self.length = input_shape[-1]
+        self.set_span(self.span)
+
+    def set_span(self, span):
+        """Has the places fill another grid, or with None their own, from now on."""
+        self.span = require_span(self, span)
+        angles = grid_angles(self.grid_size, self.length // 4, SINCOS_BASE, span)
         parts = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
         self.table = np.concatenate(parts, axis=-1).astype("float32")
+
+    def get_config(self):
+        names = "grid_size", "span"
+        own = {name: getattr(self, name) for name in names}
+        return super().get_config() | own
 
     def vectors(self):
         """What is added: a tensor of shape `(rows * columns, D)`."""
@@ -175,17 +195,32 @@ ADDED = {
 }
 
 
-def grid_angles(grid_size, count, base):
+def require_span(layer, span):
+    """Refuses a `span` that is neither None nor a grid, and returns it as a tuple."""
+    if span is None:
+        return None
+    words = "None or (rows, columns), two integers of at least 1"
+    require(layer, "span", span, words, is_grid)
+    return tuple(span)
+
+
+def grid_angles(grid_size, count, base, span=None):
     """The angles by which the places of a grid are told, in geometric steps.
 
     Args:
         grid_size: `(rows, columns)` of the grid of patches.
         count: Integer, how many angles an axis has.
         base: Number. Angle i of place p is `p / base^(i / count)`, in radians.
+        span: `(rows, columns)` of another grid, whose length the places then divide:
+            place p of R rows is `(p + 0.5) * rows / R - 0.5`. None: place p is p.
 
     Returns:
         Two NumPy arrays of shape `(rows * columns, count)`: of the row of each patch,
         and of its column.
     """
     speeds = base ** -(np.arange(count) / count)
-    return tuple(axis.reshape(-1, 1) * speeds for axis in np.indices(grid_size))
+    places = [
+        spread(*sizes) for sizes in zip(grid_size, span or grid_size, strict=True)
+    ]
+    axes = np.meshgrid(*places, indexing="ij")
+    return tuple(axis.reshape(-1, 1) * speeds for axis in axes)

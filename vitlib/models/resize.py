@@ -2,37 +2,14 @@
 
 import numpy as np
 from keras import ops
-from scipy.interpolate import make_interp_spline
 
 from vitlib.layers.patch_encoder import PatchEncoder
+from vitlib.layers.positioned_attention import GridRelativeSelfAttention
 from vitlib.layers.positions import PositionEmbedding1D, PositionEmbedding2D
-from vitlib.models.walk import find
+from vitlib.layers.tables import interpolate, resize_grid, resize_table, spread
+from vitlib.models.walk import find, walk
 
 SLOPE = -0.75  # of the cubic kernel in PyTorch; -0.5 in TensorFlow and in JAX
-
-
-def resize_table(table, size, axis=0):
-    """Interpolates vectors that stand at even distances to another number of them.
-
-    Old and new vectors divide the same length: new one i of n stands at
-    `(i + 0.5) * N / n - 0.5` on the scale of the N old ones. Between two of them it is
-    their mean, weighted by the distances; beyond the first or the last one the line
-    through the two nearest goes on. So what rises evenly still does.
-
-    Args:
-        table: Array, its vectors along `axis`.
-        size: Integer n.
-        axis: Integer.
-
-    Returns:
-        Float array with `size` vectors along `axis`; the table itself if it has them.
-    """
-    count = table.shape[axis]
-    if count == size:
-        return table
-    places = (np.arange(size) + 0.5) * count / size - 0.5
-    degree = min(1, count - 1)  # a single vector stands everywhere
-    return make_interp_spline(np.arange(count), table, degree, axis=axis)(places)
 
 
 def resize_bicubic(table, size, axis=0):
@@ -53,7 +30,7 @@ def resize_bicubic(table, size, axis=0):
         Keys, 1981, equation 4 has the kernel (https://doi.org/10.1109/TASSP.1981.1163711).
     """
     count = table.shape[axis]
-    places = (np.arange(size) + 0.5) * count / size - 0.5
+    places = spread(size, count)
     near = np.floor(places)[:, None] + np.arange(-1, 3)  # (n, 4)
     t, a = abs(places[:, None] - near), SLOPE
     inner = (a + 2) * t**3 - (a + 3) * t**2 + 1  # up to a distance of 1
@@ -66,10 +43,8 @@ def resize_bicubic(table, size, axis=0):
 
 def _resize_1d(old, new):
     """The table of the new encoder: the old one is laid out as the grid that it is."""
-    (rows, columns), (table,) = new.grid_size, old.add_position.get_weights()
-    table = table.reshape(*old.grid_size, -1)
-    table = resize_table(resize_table(table, rows, axis=0), columns, axis=1)
-    return [table.reshape(rows * columns, -1)]
+    (table,) = old.add_position.get_weights()
+    return [resize_grid(table, old.grid_size, new.grid_size)]
 
 
 def _resize_2d(old, new):
@@ -101,20 +76,60 @@ def _tables(old, new):
     return [] if resizer is None else resizer(old, new)
 
 
-def resize_positions(model, target):
+def _offset_tables(model, target):
+    """The tables of offsets of one model, for those of another that are longer.
+
+    An offset is told by the share of the grid that it spans. Where larger offsets count
+    as the last one, both have tables of one length, which are copied.
+
+    Returns:
+        Dict from the id of a weight of the target to its array.
+    """
+    tables = {}
+    for old, new in zip(walk(model), walk(target), strict=False):
+        if isinstance(old, GridRelativeSelfAttention) and type(old) is type(new):
+            for weight, goal in zip(old.weights, new.weights, strict=True):
+                if "offset" in goal.name and weight.shape != goal.shape:
+                    tables[id(goal)] = _stretch(weight, goal, old, new)
+    return tables
+
+
+def _stretch(weight, goal, old, new):
+    """One table of offsets of a larger or smaller grid: see `_offset_tables`."""
+    axis = 0 if goal.name.startswith("row") else 1
+    scale = old.grid_size[axis] / new.grid_size[axis]
+    middle, new_middle = (table.shape[0] // 2 for table in (weight, goal))
+    places = middle + (np.arange(goal.shape[0]) - new_middle) * scale
+    return interpolate(ops.convert_to_numpy(weight), places)
+
+
+def _set_spans(model, target):
+    """Has the places of formulas fill the grid that a model was trained on."""
+    for old, new in zip(walk(model), walk(target), strict=True):
+        if hasattr(new, "set_span"):
+            new.set_span(old.grid_size)
+    # What Keras has compiled of the target has the places of before.
+    target.train_function = target.test_function = target.predict_function = None
+
+
+def resize_positions(model, target, scaled=False):
     """Gives a model the weights of another that was trained on images of another size.
 
     Both have the same layers; only the grids of their patches differ. The position of
     a patch then follows its place in the image: a table of "1d" is interpolated along
-    rows and columns, and those of "2d" along theirs (see `resize_table`). "sincos" and
-    "rope" have no weights: their formulas give the places of the new grid, counted in
-    patches. All other weights are copied. The new model predicts worse than the old one
-    until it is trained a little at its size: what a patch shows of a thing has changed.
+    rows and columns, those of "2d" and of "relative2d" along theirs (see
+    `resize_table`). "sincos" and "rope" have no weights: their formulas give the places
+    of the new grid, counted in patches or, when `scaled`, as shares of the grid. All
+    other weights are copied. The new model predicts worse than the old one until it is
+    trained a little at its size: what a patch shows of a thing has changed.
 
     Args:
         model: `keras.Model` from `build_vit` or `build_encoder`, trained.
         target: `keras.Model` built by the same function from the same config, but for
             `image_size` and `input_shape`. Its weights are replaced.
+        scaled: Boolean, whether the places of formulas fill the new grid as they filled
+            the old one, so that there are places between them. They are counted from 0
+            otherwise, and go on beyond those that the model was trained with.
 
     Returns:
         The target.
@@ -132,17 +147,20 @@ def resize_positions(model, target):
     tables = _tables(old, new)
     places = new.add_position.weights if tables else []
     resized = dict(zip(map(id, places), tables, strict=True))
+    resized |= _offset_tables(model, target)
     values = []
     for weight, goal in _pairs(model, target):
         value = resized.get(id(goal))
         values.append(ops.convert_to_numpy(weight) if value is None else value)
         if values[-1].shape != tuple(goal.shape):
             raise ValueError(
-                "resize_positions resizes the tables of '1d' and '2d'; every other "
-                "weight must have one shape in both models. Received: "
+                "resize_positions resizes the tables of '1d', '2d' and 'relative2d'; "
+                "every other weight must have one shape in both models. Received: "
                 f"{goal.path} of {values[-1].shape} and {tuple(goal.shape)}."
             )
     target.set_weights(values)
+    if scaled:
+        _set_spans(model, target)
     return target
 
 

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from vitlib.layers.augment import DTYPE, Augmentation
+from vitlib.layers.masking import PatchDropout
 from vitlib.layers.normalize import Normalization
 from vitlib.layers.patch_encoder import PatchEncoder
 from vitlib.layers.patches import Patches
@@ -53,6 +54,8 @@ def build_encoder(config):
     x = _stem(_preprocess(images, config), config)
     x = Patches(config.patch_size)(x)
     x = PatchEncoder(config.projection_dim, config.position, config.grid_size)(x)
+    if config.patch_dropout:
+        x = PatchDropout(config.patch_dropout)(x)
     for _ in range(config.num_layers):
         sizes = config.num_heads, config.key_dim, config.dropout
         attention = config.attention and make_attention(

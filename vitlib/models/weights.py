@@ -44,7 +44,7 @@ def keep_weights(model, record):
     return digest_of_file(path)
 
 
-def load_model(record, folder=None, image_size=None):
+def load_model(record, folder=None, image_size=None, scaled=False):
     """Builds the model of a recorded run, with the weights that saw its test images.
 
     Sets no seed, and leaves the precision policy of the process as it is.
@@ -56,6 +56,7 @@ def load_model(record, folder=None, image_size=None):
         image_size: Integer, another `image_size` for a ViT: the side in pixels to which
             the model itself resizes its images. Its positions are resized as
             `vitlib.resize_positions` says.
+        scaled: As of `vitlib.resize_positions`.
 
     Returns:
         `keras.Model` from images to logits, in the precision of its training.
@@ -90,7 +91,8 @@ def load_model(record, folder=None, image_size=None):
     _fill(model, path)
     if image_size is None:
         return model
-    return resize_positions(model, _build(run, _resized(run.model_config, image_size)))
+    target = _build(run, _resized(run.model_config, image_size))
+    return resize_positions(model, target, scaled)
 
 
 def _find(record, folder):

@@ -11,6 +11,7 @@ MODEL_WORDS = {
     "pooling": "{} pooling",
     "head_units": "head of {}",
     "head_dropout": "head dropout {:g}",
+    "patch_dropout": "patch dropout {:g}",
     "head_init_scale": "head starts at {:g} times",
     "position": "position {}",
     "augmentation": "augmentation {}",
@@ -27,6 +28,13 @@ TRAINING_WORDS = {
     "warmup_epochs": "warm-up {}",
     "clip_norm": "clipped at {:g}",
     "label_smoothing": "smoothing {:g}",
+    "optimizer": "{}",
+    "ema_momentum": "mean of weights {:g}",
+    "mixup": "mixup {:g}",
+    "cutmix": "cutmix {:g}",
+    "first_size": "first at {} pixels",
+    "first_epochs": "for {} epochs",
+    "test_flip": "tested mirrored, too",
 }
 PARTS = {"train": "training", "test": "test"}
 

@@ -6,7 +6,20 @@ from vitlib.data.sets import DATA_SETS
 # the digest of the file.
 # 3: `scale` in place of `profile`; `task` and `initial`; `repeated_to` of the data.
 # 4: `weights`.
-SCHEMA_VERSION = 4
+# 5: what the ladder varies, in the configs; the scores of `test_flip`.
+SCHEMA_VERSION = 5
+# What the records of the fourth version did: the fields have come since.
+FOURTH_TRAINING = {
+    "optimizer": "adamw",
+    "ema_momentum": None,
+    "mixup": 0.0,
+    "cutmix": 0.0,
+    "first_size": None,
+    "first_epochs": 0,
+    "test_flip": False,
+}
+FOURTH_MODEL = {"patch_dropout": 0.0}
+VITS = "vit", "masked-autoencoder", "segmentation", "detection"
 
 # What a preset was called while a study had presets of its own for the same runs.
 RENAMED = {
@@ -27,7 +40,7 @@ def upgrade(record):
     Returns:
         The record, or a new dict.
     """
-    steps = {1: _from_first, 2: _from_second, 3: _from_third}
+    steps = {1: _from_first, 2: _from_second, 3: _from_third, 4: _from_fourth}
     while (version := _version(record)) in steps:
         record = steps[version](record) | {"schema_version": version + 1}
     return record
@@ -63,3 +76,12 @@ def _from_second(record):
 
 def _from_third(record):
     return {"weights": None} | record
+
+
+def _from_fourth(record):
+    training, model = record.get("training"), record.get("model")
+    if type(training) is dict:
+        training = FOURTH_TRAINING | training
+    if type(model) is dict and model.get("family") in VITS:
+        model = FOURTH_MODEL | model
+    return record | {"training": training, "model": model}

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from vitlib.models.walk import find, walk
-from vitlib.training.optimizer import AdamW
+from vitlib.training.optimizer import AdamW, Muon
 
 WATCHED = 200  # images that the instruments look at; 2 of each class in "shapes"
 # What `read` returns, and with them the gradient norm: one value a reading.
@@ -62,17 +62,8 @@ def distinct_answers(logits):
     return len(np.unique(np.argmax(logits, axis=1)))
 
 
-@keras.saving.register_keras_serializable(package="vitlib")
-class MeteredAdamW(AdamW):
-    """AdamW that remembers how large the gradient of the last step was.
-
-    `gradient_norm` is the square root of the sum of the squares of all gradients,
-    before clipping. The steps are those of `AdamW`, bit for bit.
-
-    Reference:
-        Pascanu et al., 2013, section 3.2 (https://arxiv.org/abs/1211.5063): the norm
-        that clipping looks at.
-    """
+class _Metered:
+    """An optimiser that remembers how large the gradient of the last step was."""
 
     def build(self, variables):
         super().build(variables)
@@ -85,6 +76,27 @@ class MeteredAdamW(AdamW):
         squares = [ops.sum(ops.square(ops.cast(g, "float32"))) for g in grads]
         self.assign(self.gradient_norm, ops.sqrt(sum(squares)))
         return super()._clip_gradients(grads)
+
+
+@keras.saving.register_keras_serializable(package="vitlib")
+class MeteredAdamW(_Metered, AdamW):
+    """AdamW that remembers how large the gradient of the last step was.
+
+    `gradient_norm` is the square root of the sum of the squares of all gradients,
+    before clipping. The steps are those of `AdamW`, bit for bit.
+
+    Reference:
+        Pascanu et al., 2013, section 3.2 (https://arxiv.org/abs/1211.5063): the norm
+        that clipping looks at.
+    """
+
+
+@keras.saving.register_keras_serializable(package="vitlib")
+class MeteredMuon(_Metered, Muon):
+    """Muon that remembers it, too: see `MeteredAdamW`."""
+
+
+METERED = {"adamw": MeteredAdamW, "muon": MeteredMuon}
 
 
 def head_layers(model):

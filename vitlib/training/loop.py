@@ -13,15 +13,17 @@ from keras import ops
 from vitlib.config.training import TrainConfig
 from vitlib.data.splits import Dataset
 from vitlib.training import parallel
+from vitlib.training.averages import averaged, put_averages
 from vitlib.training.batches import run_batches
 from vitlib.training.checkpoints import Saver, load_weights
 from vitlib.training.compilation import explain_no_compilation
 from vitlib.training.draws import draw_order, seed_epoch
-from vitlib.training.instruments import WATCHED, MeteredAdamW, read, watch_head
-from vitlib.training.optimizer import AdamW
+from vitlib.training.instruments import METERED, WATCHED, read, watch_head
+from vitlib.training.mixing import with_mixing
 from vitlib.training.prepare import prepare
 from vitlib.training.recording import record
 from vitlib.training.resume import open_saver
+from vitlib.training.sizes import require_size, set_training_size
 from vitlib.training.tasks import CLASSIFICATION, Classification, evaluate
 
 SAVE_MINUTES = 5  # what a kill costs at most, where an epoch takes longer
@@ -40,10 +42,11 @@ def train(
 ):
     """Trains a model, keeps its best weights on validation, and tests those once.
 
-    AdamW (`make_optimizer` says what its weight decay means), a constant or a cosine
-    learning rate, the loss of the task. After each epoch the model is measured on the
-    validation images; at the end it gets the weights of the best epoch, and only then
-    the test images are looked at.
+    The optimiser of the config (`make_optimizer` says what weight decay means), a
+    constant or a cosine learning rate, the loss of the task. After each epoch the model
+    is measured on the validation images; at the end it gets the weights of the best
+    epoch, and only then the test images are looked at. With `config.ema_momentum` the
+    running means of the weights are what is measured, kept and tested.
 
     With a `checkpoint_dir` the training survives a kill: the same call in a new process
     goes on after what was saved last, and ends with the same history, number for number
@@ -77,7 +80,10 @@ def train(
             a batch, the devices cannot share a batch, the checkpoint belongs to
             another run, or no layer of a model to be watched pools.
     """
-    prepare(model, data, config, MeteredAdamW if watch else AdamW, task)
+    task = with_mixing(task, config, model.output.shape[-1])
+    if config.first_epochs:
+        require_size(model, config.first_size)
+    prepare(model, data, config, METERED[config.optimizer] if watch else None, task)
     watcher = None
     if watch:
         parallel.share_prediction(watcher := watch_head(model))
@@ -92,6 +98,7 @@ def train(
         progress = saver.progress
         if error is None:
             load_weights(folder, model, progress, progress["best_epoch"])
+            put_averages(model)
     return record(model, data, config, task, progress, error, about)
 
 
@@ -141,6 +148,9 @@ class _Loop:
         start, train, config = time.perf_counter(), self.data.train, self.config
         nothing = {"batches": 0, "means": None, "seconds": 0.0}
         done = self.saver.progress.get("within") or nothing
+        if config.first_epochs:
+            is_first = epoch < config.first_epochs
+            set_training_size(self.model, config.first_size if is_first else None)
         if not done["batches"]:  # else the seeds are those of the last save
             seed_epoch(self.model, config.seed, epoch)
         pairs = self._draw_pairs(epoch, done["batches"])
@@ -176,7 +186,8 @@ class _Loop:
     def _measure(self):
         """What the validation images and the instruments tell after an epoch."""
         validation, optimizer = self.data.validation, self.model.optimizer
-        scores = evaluate(self.model, validation, self.task)
+        with averaged(self.model):
+            scores = evaluate(self.model, validation, self.task)
         row = {f"val_{name}": value for name, value in scores.items()}
         if self.watcher is not None:
             outputs = parallel.predict(self.watcher, validation.images[:WATCHED])

@@ -1,4 +1,4 @@
-"""AdamW as a config asks for it: the decay, the clipping, the rate of each step."""
+"""The optimiser that a config asks for: decay, clipping, the rate of each step."""
 
 import math
 
@@ -41,8 +41,19 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return dict(vars(self))
 
 
+class _KeepsWeights:
+    """An optimiser whose mean of the weights is looked at, and never trained on."""
+
+    def finalize_variable_values(self, var_list):
+        """Does nothing: Keras' `fit`, which ends with each epoch here, asks for it."""
+
+    def put_averages(self, variables):
+        """Gives the weights their running means, where `use_ema` has made any."""
+        super().finalize_variable_values(variables)
+
+
 @keras.saving.register_keras_serializable(package="vitlib")
-class AdamW(keras.optimizers.AdamW):
+class AdamW(_KeepsWeights, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` whose update is one operation on TensorFlow, too.
 
     Keras writes Adam's update as a dozen operations, and each goes through the memory
@@ -76,8 +87,44 @@ class AdamW(keras.optimizers.AdamW):
         )
 
 
-def make_optimizer(config, steps_per_epoch, kind=AdamW):
-    """AdamW with decoupled weight decay, the schedule and the clipping of a config.
+@keras.saving.register_keras_serializable(package="vitlib")
+class Muon(_KeepsWeights, keras.optimizers.Muon):
+    """`keras.optimizers.Muon`, which takes the kernels of convolutions, too.
+
+    A step of a matrix is its momentum with all singular values made about equal. Keras
+    leaves a kernel of a convolution to AdamW; here it is the matrix that multiplies a
+    window of the map, `(rows * columns * channels, filters)`. The AdamW of the other
+    weights is that of Keras.
+
+    Reference:
+        Jordan et al., 2024 (https://kellerjordan.github.io/posts/muon), with the scale
+        of Liu et al., 2025, section 2.2 (https://arxiv.org/abs/2502.16982), by which a
+        rate and a decay that suit AdamW suit it as well.
+    """
+
+    def _should_use_adamw(self, variable):
+        kernel = len(variable.shape) == 4 and variable.name == "kernel"
+        return not kernel and super()._should_use_adamw(variable)
+
+    def lr_adjust(self, x):
+        if len(x.shape) == 2:
+            return super().lr_adjust(x)
+        matrix = ops.reshape(x, (-1, x.shape[-1]))
+        return ops.reshape(super().lr_adjust(matrix), x.shape)
+
+    def zeropower_via_newtonschulz5(self, x, steps):
+        matrix = ops.reshape(x, (-1, x.shape[-1]))
+        matrix = super().zeropower_via_newtonschulz5(matrix, steps)
+        return ops.reshape(matrix, x.shape)
+
+
+# Of Muon: what makes tokens and what makes logits is left to AdamW, as its authors do.
+ADAMW_LAYERS = ("patch_encoder", "logits")
+KINDS = {"adamw": AdamW, "muon": Muon}
+
+
+def make_optimizer(config, steps_per_epoch, kind=None):
+    """The optimiser with the decay, the schedule and the clipping of a config.
 
     Weight decay acts on the weights, not through the gradient and its moments: each
     step first takes `learning_rate_t * weight_decay * w` off each decayed weight `w`,
@@ -89,10 +136,11 @@ def make_optimizer(config, steps_per_epoch, kind=AdamW):
     Args:
         config: `TrainConfig`.
         steps_per_epoch: Integer.
-        kind: `AdamW` or a class that extends it.
+        kind: A class that extends the one of `KINDS` that the config names; None for
+            that one itself.
 
     Returns:
-        `AdamW`.
+        `AdamW` or `Muon`.
 
     Reference:
         Loshchilov and Hutter, 2019, algorithm 2 (https://arxiv.org/abs/1711.05101).
@@ -103,8 +151,16 @@ def make_optimizer(config, steps_per_epoch, kind=AdamW):
         total_steps=config.epochs * steps_per_epoch,
         cosine=config.schedule == "cosine",
     )
-    optimizer = kind(
-        schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm
+    decay, options = config.weight_decay, {}
+    if config.optimizer == "muon":
+        options = {"exclude_layers": list(ADAMW_LAYERS), "adam_weight_decay": decay}
+    if config.ema_momentum is not None:
+        options |= {"use_ema": True, "ema_momentum": config.ema_momentum}
+    optimizer = (kind or KINDS[config.optimizer])(
+        schedule,
+        weight_decay=decay,
+        global_clipnorm=config.clip_norm,
+        **options,
     )
     if config.decay_exclude:
         optimizer.exclude_from_weight_decay(var_names=list(config.decay_exclude))

@@ -6,7 +6,7 @@ import numpy as np
 from vitlib.layers.normalize import fit
 from vitlib.models.walk import walk
 from vitlib.training import parallel
-from vitlib.training.optimizer import AdamW, make_optimizer
+from vitlib.training.optimizer import KINDS, make_optimizer
 from vitlib.training.tasks import CLASSIFICATION
 
 
@@ -64,14 +64,14 @@ def _adapt_normalization(model, images):
             fit(layer, images)
 
 
-def prepare(model, data, config, kind=AdamW, task=CLASSIFICATION):
+def prepare(model, data, config, kind=None, task=CLASSIFICATION):
     """Makes a model ready for its first step: normalisation, optimiser, loss, metrics.
 
     Args:
         model: `keras.Model` from `build_model`.
         data: `Dataset`.
         config: `TrainConfig`.
-        kind: `AdamW` or a class that extends it.
+        kind: As for `make_optimizer`.
         task: As `vitlib.training.tasks.Classification`.
 
     Raises:
@@ -87,19 +87,21 @@ def prepare(model, data, config, kind=AdamW, task=CLASSIFICATION):
     parallel.prepare(model, data.train.images, task.targets(data.train))
 
 
-def compile_model(model, config, steps_per_epoch, kind=AdamW, task=CLASSIFICATION):
+def compile_model(model, config, steps_per_epoch, kind=None, task=CLASSIFICATION):
     """Gives a model the optimiser of a config, the loss and the metrics of a task.
 
     Args:
         model: `keras.Model` from images to logits.
         config: `TrainConfig`.
         steps_per_epoch: Integer.
-        kind: `AdamW` or another class of Keras' with its arguments.
+        kind: As for `make_optimizer`, or another class of Keras' with its arguments.
         task: As `vitlib.training.tasks.Classification`.
     """
     model.compile(
         optimizer=make_optimizer(
-            config, steps_per_epoch, parallel.sum_before_clipping(kind)
+            config,
+            steps_per_epoch,
+            parallel.sum_before_clipping(kind or KINDS[config.optimizer]),
         ),
         loss=task.loss(config),
         metrics=task.metrics(),

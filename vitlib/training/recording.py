@@ -30,6 +30,15 @@ def _facts(data):
     return facts
 
 
+def _test(model, data, config, task):
+    """The scores of the test images; with their mirror images, too, where asked for."""
+    scores = evaluate(model, data.test, task)
+    if config.test_flip:
+        flipped = evaluate(model, data.test, task, flip=True)
+        scores |= {f"flip_{name}": value for name, value in flipped.items()}
+    return scores
+
+
 def draft(model, data, config, task=CLASSIFICATION, about=None):
     """The record of a training before its first step: all that can be known by then.
 
@@ -76,7 +85,7 @@ def record(model, data, config, task, progress, error, about=None):
         data=_facts(data),
         history=history,
         best_epoch=progress["best_epoch"],
-        test=evaluate(model, data.test, task) if error is None else None,
+        test=_test(model, data, config, task) if error is None else None,
         seconds=sum(history["seconds"]),
         images_per_second=float(np.median(rates)) if rates else None,
         peak_memory_bytes=provenance.peak_memory_bytes(),

@@ -136,21 +136,29 @@ TASKS = {
 }
 
 
-def evaluate(model, split, task=CLASSIFICATION):
+def evaluate(model, split, task=CLASSIFICATION, flip=False):
     """Measures a model on a split, in one deterministic pass.
 
     Args:
         model: `keras.Model` from images to what the task predicts.
         split: `Split`.
         task: As `Classification`, the default.
+        flip: Boolean, whether the outputs are the mean of those for an image and for
+            its mirror image.
 
     Returns:
         Dict of the `scores` of the task; for classification as `score` gives it.
     """
-    starts = range(0, len(split.labels), EVALUATION_BATCH)
-    batches = (split.images[i : i + EVALUATION_BATCH] for i in starts)
-    outputs = np.concatenate([parallel.predict(model, batch) for batch in batches])
+    outputs = _predict(model, split.images)
+    if flip:
+        outputs = (outputs + _predict(model, split.images[:, :, ::-1])) / 2
     return task.score(outputs, task.targets(split))
+
+
+def _predict(model, images):
+    starts = range(0, len(images), EVALUATION_BATCH)
+    batches = (images[i : i + EVALUATION_BATCH] for i in starts)
+    return np.concatenate([parallel.predict(model, batch) for batch in batches])
 
 
 def score(logits, labels):
