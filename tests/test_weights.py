@@ -1,5 +1,6 @@
 """Weights beside their record: the same model comes back, or one sentence says why."""
 
+import importlib
 import importlib.util
 import json
 from dataclasses import asdict, replace
@@ -10,6 +11,7 @@ import killed
 import numpy as np
 import pytest
 from sample_run import in_json, make_run
+from train_micro import micro_data
 
 from vitlib import (
     COMPACT_VIT,
@@ -106,6 +108,42 @@ def test_a_model_is_loaded_for_another_grid(tmp_path):
     _, path = kept_run(tmp_path, RESNET)
     with pytest.raises(ValueError, match="go with a ViT. Received: a small-resnet."):
         load_model(path, image_size=48)
+
+
+@pytest.mark.parametrize(
+    ("position", "larger"),
+    [("1d", [False]), ("rope", [False, True]), ("relative", [None])],
+)
+def test_the_script_tests_each_run_at_each_size(
+    tmp_path, monkeypatch, position, larger
+):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    script, data = importlib.import_module("other_sizes"), micro_data()
+    _, path = kept_run(tmp_path, replace(TINY, position=position))
+    monkeypatch.setattr(script, "load_data_set", lambda *_: data)
+    words = ["report", "--sizes", "32", "48", "--results", str(tmp_path), "--json"]
+    script.main([*words, str(tmp_path / "sizes.json")])
+    record = json.loads((tmp_path / "sizes.json").read_text())
+    first, *rest = record["rows"]
+    assert record["fingerprint"] == data.fingerprint
+    assert (first["size"], first["scaled"]) == (32, False)
+    assert first["scores"] == evaluate(load_model(path), data.test)
+    if larger == [None]:
+        (row,) = rest
+        assert row["scores"] is None and "offset_position_embedding" in row["why"]
+        return
+    assert [row["scaled"] for row in rest] == larger
+    for row in rest:
+        model = load_model(path, image_size=48, scaled=row["scaled"])
+        assert row["scores"] == evaluate(model, data.test)
+    assert len({row["scores"]["loss"] for row in record["rows"]}) == 1 + len(larger)
+
+
+def test_the_script_wants_runs_with_weights(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    script = importlib.import_module("other_sizes")
+    with pytest.raises(ValueError, match="must have been recorded with --keep-weights"):
+        script.main(["report", "--results", str(tmp_path)])
 
 
 def cut(path):

@@ -96,11 +96,23 @@ class Muon(_KeepsWeights, keras.optimizers.Muon):
     window of the map, `(rows * columns * channels, filters)`. The AdamW of the other
     weights is that of Keras.
 
+    Args:
+        half: Boolean, whether the iteration that evens out the singular values computes
+            in bfloat16, as that of its authors does: it need not be exact.
+        **kwargs: Passed to `keras.optimizers.Muon`.
+
     Reference:
         Jordan et al., 2024 (https://kellerjordan.github.io/posts/muon), with the scale
         of Liu et al., 2025, section 2.2 (https://arxiv.org/abs/2502.16982), by which a
         rate and a decay that suit AdamW suit it as well.
     """
+
+    def __init__(self, learning_rate=0.001, half=False, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.half = half
+
+    def get_config(self):
+        return super().get_config() | {"half": self.half}
 
     def _should_use_adamw(self, variable):
         kernel = len(variable.shape) == 4 and variable.name == "kernel"
@@ -114,8 +126,9 @@ class Muon(_KeepsWeights, keras.optimizers.Muon):
 
     def zeropower_via_newtonschulz5(self, x, steps):
         matrix = ops.reshape(x, (-1, x.shape[-1]))
+        matrix = ops.cast(matrix, "bfloat16" if self.half else x.dtype)
         matrix = super().zeropower_via_newtonschulz5(matrix, steps)
-        return ops.reshape(matrix, x.shape)
+        return ops.cast(ops.reshape(matrix, x.shape), x.dtype)
 
 
 # Of Muon: what makes tokens and what makes logits is left to AdamW, as its authors do.
@@ -154,6 +167,7 @@ def make_optimizer(config, steps_per_epoch, kind=None):
     decay, options = config.weight_decay, {}
     if config.optimizer == "muon":
         options = {"exclude_layers": list(ADAMW_LAYERS), "adam_weight_decay": decay}
+        options["half"] = config.precision != "float32"
     if config.ema_momentum is not None:
         options |= {"use_ema": True, "ema_momentum": config.ema_momentum}
     optimizer = (kind or KINDS[config.optimizer])(
