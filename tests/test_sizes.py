@@ -40,7 +40,8 @@ def test_the_first_epochs_see_fewer_patches_and_all_others_see_all(monkeypatch):
     first, *rest = (
         size for n, size in enumerate(seen) if n == 0 or size != seen[n - 1]
     )
-    assert (first, *rest) == (16, 32)  # predictions have the size of the later epochs
+    # Predictions have the size of the later epochs; JAX makes the weights at that size.
+    assert (first, *rest)[-2:] == (16, 32) and set(seen) == {16, 32}
     assert sum(compiled) == 2
     assert [weight.shape for weight in model.weights] == shapes
 

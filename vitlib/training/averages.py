@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 from keras import ops
 
 
@@ -18,7 +19,7 @@ def averaged(model):
     if not model.optimizer.use_ema:
         yield
         return
-    weights = [ops.convert_to_numpy(weight) for weight in model.trainable_variables]
+    weights = [_copy(weight) for weight in model.trainable_variables]
     put_averages(model)
     try:
         yield
@@ -38,3 +39,15 @@ def put_averages(model):
         forget, as Keras' `use_ema` has them.
     """
     model.optimizer.put_averages(model.trainable_variables)
+    if model.optimizer.use_ema:
+        for weight in model.trainable_variables:
+            weight.assign(_copy(weight))
+
+
+def _copy(weight):
+    """The numbers of a weight in memory of their own.
+
+    On JAX a step, and a prediction, too, takes the memory of the weights for what comes
+    out of it: a weight and its mean must not be one array.
+    """
+    return np.array(ops.convert_to_numpy(weight))
