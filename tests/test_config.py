@@ -278,11 +278,13 @@ def test_the_choices_have_the_names_of_the_course():
     assert models.POSITIONS[:4] == ("none", "1d", "2d", "relative")
     assert set(models.INSIDE) < set(models.POSITIONS)
     assert models.POOLINGS == ("flatten", "mean")
-    assert training.SCHEDULES == ("constant", "cosine")
+    assert training.SCHEDULES == ("constant", "cosine", "cooldown")
     assert training.OPTIMIZERS == ("adamw", "muon")
     assert training.PRECISIONS == ("float32", "mixed_bfloat16")
     assert list(DATA_SETS)[:2] == ["cifar100", "shapes"]
-    assert list(DATA_SETS)[2:] == ["cifar100-old", "cifar100-new", "noise", "scenes"]
+    assert list(DATA_SETS)[2:] == [
+        *("cifar100-old", "cifar100-new", "noise", "scenes", "fresh-scenes")
+    ]
     assert SCALES == ("quick", "laptop", "full")
 
 

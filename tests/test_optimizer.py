@@ -30,6 +30,19 @@ def test_the_cosine_falls_from_the_top_to_zero():
     np.testing.assert_allclose(result, [2.0, 1.0, 0.0], atol=1e-6)
 
 
+def test_the_cooldown_is_a_line_to_zero_over_the_last_fifth():
+    """A longer training has the same rates up to the cooldown of the shorter one."""
+    config = TrainConfig(learning_rate=2.0, schedule="cooldown", warmup_epochs=1)
+    short, long = (
+        make_optimizer(replace(config, epochs=epochs), 10)._learning_rate
+        for epochs in (5, 9)
+    )
+    result = [float(short(step)) for step in range(51)]
+    assert result[10:41] == [2.0] * 31 and result[0] == pytest.approx(0.2)
+    np.testing.assert_allclose(result[40:], np.linspace(2, 0, 11), atol=1e-6)
+    assert [float(long(step)) for step in range(41)] == result[:41]
+
+
 def one_step(config, gradient, start=1.0, name="kernel"):
     weight = keras.Variable(np.full((3,), start, "float32"), name=name)
     optimizer = make_optimizer(config, steps_per_epoch=10)

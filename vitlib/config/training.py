@@ -20,7 +20,8 @@ from vitlib.config.rules import (
     require_field,
 )
 
-SCHEDULES = ("constant", "cosine")
+# "cooldown": constant, and over the last fifth of all steps linearly down to 0.
+SCHEDULES = ("constant", "cosine", "cooldown")
 OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("float32", "mixed_bfloat16")
 

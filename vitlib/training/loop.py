@@ -42,11 +42,11 @@ def train(
 ):
     """Trains a model, keeps its best weights on validation, and tests those once.
 
-    The optimiser of the config (`make_optimizer` says what weight decay means), a
-    constant or a cosine learning rate, the loss of the task. After each epoch the model
-    is measured on the validation images; at the end it gets the weights of the best
-    epoch, and only then the test images are looked at. With `config.ema_momentum` the
-    running means of the weights are what is measured, kept and tested.
+    The optimiser of the config (`make_optimizer` says what weight decay means), the
+    learning rate of one of `SCHEDULES`, the loss of the task. After each epoch the
+    model is measured on the validation images; at the end it gets the weights of the
+    best epoch, and only then the test images are looked at. With `config.ema_momentum`
+    the running means of the weights are what is measured, kept and tested.
 
     With a `checkpoint_dir` the training survives a kill: the same call in a new process
     goes on after what was saved last, and ends with the same history, number for number
@@ -175,9 +175,14 @@ class _Loop:
         All are drawn and varied, so that the rest is the same after a stop.
         """
         train, config = self.data.train, self.config
-        order = draw_order(config, epoch, len(train.labels))
+        if self.data.fresh is None:
+            order = draw_order(config, epoch, len(train.labels))
+            pair = train.images[order], self.targets[order]
+        else:  # in the order in which they are drawn
+            images = config.count_steps(len(train.labels)) * config.batch_size
+            drawn = self.data.fresh(config.seed, epoch, images)
+            pair = drawn.images, self.task.targets(drawn)
         rng = np.random.default_rng((config.seed, epoch, 2))  # of this use alone
-        pair = train.images[order], self.targets[order]
         rest = (
             part[batches * config.batch_size :] for part in self.task.vary(*pair, rng)
         )

@@ -5,34 +5,46 @@ import math
 import keras
 from keras import ops
 
+COOLDOWN = 0.2  # share of all steps, of the schedule of this name
+
 
 @keras.saving.register_keras_serializable(package="vitlib")
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly to the learning rate, then stays or falls to 0 along a cosine.
+    """Rises linearly to the learning rate, stays there, and falls to 0 if asked to.
+
+    It falls along a cosine from the warm-up on, or along a line in the last steps.
 
     Args:
         learning_rate: Float. The highest of the schedule.
         warmup_steps: Integer, 0 for none. Step s, counted from 0, of the warm-up has
             `learning_rate * (s + 1) / warmup_steps`: no step is lost at 0.
         total_steps: Integer. Steps of the whole training; the cosine ends there.
-        cosine: Boolean, whether the rate falls after the warm-up.
+        cosine: Boolean, whether the rate falls from the warm-up on.
+        cooldown_steps: Integer, 0 for none. The last so many steps fall linearly: the
+            last one of all has `learning_rate / cooldown_steps`.
 
     Reference:
         Loshchilov and Hutter, 2017, equation 5 (https://arxiv.org/abs/1608.03983);
-        warm-up: Goyal et al., 2017, section 2.2 (https://arxiv.org/abs/1706.02677).
+        warm-up: Goyal et al., 2017, section 2.2 (https://arxiv.org/abs/1706.02677);
+        cooldown: Hägele et al., 2024, section 3 (https://arxiv.org/abs/2405.18392).
     """
 
-    def __init__(self, learning_rate, warmup_steps, total_steps, cosine):
+    def __init__(
+        self, learning_rate, warmup_steps, total_steps, cosine, cooldown_steps=0
+    ):
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
         self.cosine = cosine
+        self.cooldown_steps = cooldown_steps
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
         rise = ops.minimum((step + 1) / max(self.warmup_steps, 1), 1.0)
         if not self.cosine:
-            return self.learning_rate * rise
+            left = (self.total_steps - step) / max(self.cooldown_steps, 1)
+            fall = ops.clip(left, 0.0, 1.0) if self.cooldown_steps else 1.0
+            return self.learning_rate * rise * fall
         share = (step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
         fall = 0.5 * (1 + ops.cos(math.pi * ops.clip(share, 0.0, 1.0)))
         return self.learning_rate * rise * fall
@@ -158,11 +170,14 @@ def make_optimizer(config, steps_per_epoch, kind=None):
     Reference:
         Loshchilov and Hutter, 2019, algorithm 2 (https://arxiv.org/abs/1711.05101).
     """
+    total_steps = config.epochs * steps_per_epoch
+    cools = config.schedule == "cooldown"
     schedule = WarmupSchedule(
         config.learning_rate,
         warmup_steps=config.warmup_epochs * steps_per_epoch,
-        total_steps=config.epochs * steps_per_epoch,
+        total_steps=total_steps,
         cosine=config.schedule == "cosine",
+        cooldown_steps=max(round(COOLDOWN * total_steps), 1) if cools else 0,
     )
     decay, options = config.weight_decay, {}
     if config.optimizer == "muon":
