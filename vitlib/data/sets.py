@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vitlib.data.cifar100 import load_cifar100
+from vitlib.data.fresh import load_fresh_scenes
 from vitlib.data.noise import load_noise
 from vitlib.data.scenes import load_scenes
 from vitlib.data.shapes import load_shapes
@@ -40,6 +41,7 @@ DATA_SETS = {
     "cifar100-new": Source(_load_part("cifar100-new", NEW), train=8_000, test=2_000),
     "noise": Source(lambda _: load_noise(), train=40_000, test=2_000),
     "scenes": Source(lambda _: load_scenes(), train=10_000, test=1_000),
+    "fresh-scenes": Source(lambda _: load_fresh_scenes(), train=20_000, test=10_000),
 }
 
 
@@ -48,7 +50,8 @@ def load_data_set(name, data_dir=None):
 
     Args:
         name: One of `DATA_SETS`: `"cifar100"`, its parts `"cifar100-old"` of 80 classes
-            and `"cifar100-new"` of 20, `"shapes"`, `"noise"` or `"scenes"`.
+            and `"cifar100-new"` of 20, `"shapes"`, `"noise"`, `"scenes"`
+            or `"fresh-scenes"`, which never ends.
         data_dir: Folder of the CIFAR-100 archive, as for `load_cifar100`; or None.
 
     Returns:

@@ -1,6 +1,7 @@
 """A data set in three splits, and smaller ones made of it."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,6 +60,10 @@ class Dataset:
         train: `Split` to learn from.
         validation: `Split` to select with.
         test: `Split` to touch once, at the end.
+        fresh: Where images never end, function from the seed of a run, an epoch and a
+            number of images to a `Split` of so many new ones. Each epoch learns from
+            its own, and `train` tells what they are like. None where images are seen
+            again in each epoch.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
+    fresh: Callable | None = None
 
 
 def limit_train(dataset, images):
@@ -75,7 +81,8 @@ def limit_train(dataset, images):
     They are repeated in turn until the split is as long as before, so that an epoch
     keeps its steps: models that are trained on more and on fewer images have as many
     steps, the same learning rates and as many looks at the validation images. A smaller
-    set is part of a larger one. Validation and test split stay as they are.
+    set is part of a larger one. Validation and test split stay as they are. Where
+    images never end, they now do.
 
     Args:
         dataset: `Dataset`.
@@ -93,7 +100,7 @@ def limit_train(dataset, images):
     rows = first_rows("training", train.labels[: train.size], classes, images)
     rows = np.resize(rows, len(train.labels))  # again from the first, up to this length
     different = images if images < len(rows) else None
-    return replace(dataset, train=train.take(rows, different))
+    return replace(dataset, train=train.take(rows, different), fresh=None)
 
 
 def limit_evaluation(dataset, images):
