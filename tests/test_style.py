@@ -56,7 +56,7 @@ OTHER_TESTS = {
     "readme",
     "record_fields",
     "results",
-    "scaling",
+    "machines",
     "slides",
     "style",
     "sweep_script",

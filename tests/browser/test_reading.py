@@ -13,7 +13,7 @@ SOLUTIONS = ".solution.dropdown"
     [
         ("rollout", "notebooks/attention.html"),
         ("shear", "notebooks/data.html"),
-        ("all-reduce", "scaling.html"),
+        ("all-reduce", "machines.html"),
     ],
 )
 def test_the_search_finds_a_word(reader, words, page):

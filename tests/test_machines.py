@@ -11,7 +11,7 @@ from vitlib.studies import PRESETS
 
 pytestmark = pytest.mark.backend
 
-PAGE = (Path(__file__).parents[1] / "book/scaling.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[1] / "book/machines.md").read_text("utf-8")
 MODELS = {"report's ViT": "report-vit", "pooled ViT": "pooled-vit"}
 RATES = {"NVLink": 450e9, "PCIe 5": 64e9, "Ethernet": 12.5e9}  # bytes a second
 FLOPS = 200e12  # of a GPU, a second
@@ -45,7 +45,7 @@ def test_the_sizes_in_the_text_are_those_of_the_models(sizes):
 
 
 def test_the_table_is_what_the_formula_gives(sizes):
-    table = PAGE.split(":name: tab-scaling")[1]
+    table = PAGE.split(":name: tab-machines")[1]
     rows = re.findall(r"^\* - (.+)((?:\n  - .+){5})$", table, re.MULTILINE)
     rows = [[first, *rest.strip("\n -").split("\n  - ")] for first, rest in rows]
     gpus = [int(cell.split()[0]) for cell in rows[0][3:]]
