@@ -14,6 +14,7 @@ from vitlib.studies import (
     pretraining,
     repair,
     report,
+    scaling,
     tiny,
 )
 
@@ -31,6 +32,7 @@ MODULES = (
     ladder,
     pretraining,
     dense,
+    scaling,
     tiny,
     explorer,
 )
