@@ -48,6 +48,12 @@ def test_more_scenes_than_a_block_go_on_where_it_ends(monkeypatch):
     assert images_of(draw_small_scenes(40, (3, 1))) < images_of(split)
 
 
+@pytest.mark.parametrize(("count", "seed"), [(0, 1), (1.0, 1), (3, -1), (3, ())])
+def test_what_cannot_be_drawn_is_refused(count, seed):
+    with pytest.raises(ValueError, match="must be an integer of at least .*Received: "):
+        draw_small_scenes(count, seed)
+
+
 def fit(data, folder=None, report=lambda line: None):
     return train(build_model(MODEL, RECIPE), data, RECIPE, folder, report)
 

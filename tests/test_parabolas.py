@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vitlib.records.parabolas import best_size, growth
+from vitlib.records.parabolas import growth, lowest_point
 from vitlib.records.scaling_law import ScalingLaw, fit_law
 
 BUDGETS = np.geomspace(1e10, 1e12, 4)  # FLOP, six for each parameter and image
@@ -23,7 +23,7 @@ def true_size(law, budget):
 
 def test_the_lowest_point_of_a_parabola_is_found():
     sizes = np.array([1e3, 1e4, 1e5])
-    size, loss = best_size(sizes, 2 + 0.1 * np.log(sizes / 2e4) ** 2)
+    size, loss = lowest_point(sizes, 2 + 0.1 * np.log(sizes / 2e4) ** 2)
     assert (size, loss) == (pytest.approx(2e4), pytest.approx(2))
 
 
@@ -32,7 +32,7 @@ def test_a_law_of_equal_powers_gives_an_unbiased_parabola():
     for budget in BUDGETS:
         center = true_size(law, budget)
         sizes, _, losses = valley(law, budget, center)
-        assert best_size(sizes, losses)[0] == pytest.approx(center, rel=1e-3)
+        assert lowest_point(sizes, losses)[0] == pytest.approx(center, rel=1e-3)
 
 
 def test_the_published_bias_of_parabolas_and_its_cure():
@@ -46,9 +46,9 @@ def test_the_published_bias_of_parabolas_and_its_cure():
     for budget, drift in zip(BUDGETS, np.geomspace(0.5, 2, 4), strict=True):
         center = true_size(law, budget)
         centered, _, losses = valley(law, budget, center)
-        assert abs(best_size(centered, losses)[0] / center - 1) > 0.2
+        assert abs(lowest_point(centered, losses)[0] / center - 1) > 0.2
         sizes, images, losses = valley(law, budget, center * drift)
-        found.append(best_size(sizes, losses)[0])
+        found.append(lowest_point(sizes, losses)[0])
         runs += zip(losses, sizes, images, strict=True)
     assert abs(growth(BUDGETS, found) - true) > 0.02
     a, b = fit_law(*np.array(runs).T).powers
@@ -64,13 +64,13 @@ def test_a_lowest_point_that_is_not_among_the_sizes_is_refused(losses):
     with pytest.raises(
         ValueError, match="sizes of 10 and 1,000: .* Received: losses of"
     ):
-        best_size([10, 100, 1000], losses)
+        lowest_point([10, 100, 1000], losses)
 
 
 @pytest.mark.parametrize("sizes", [[10, 10, 100], [0, 10, 100], [10, 100]])
 def test_sizes_without_a_parabola_are_refused(sizes):
     with pytest.raises(ValueError, match="three values or more. Received: "):
-        best_size(sizes, [3, 1, 2])
+        lowest_point(sizes, [3, 1, 2])
 
 
 @pytest.mark.parametrize("budgets", [[1, 1], [1], [0, 2]])

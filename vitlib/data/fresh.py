@@ -6,6 +6,7 @@ from vitlib.data.layout import SCENE_SIZE
 from vitlib.data.scenes import draw_scenes
 from vitlib.data.splits import Dataset, draw_splits, make_split
 from vitlib.data.tiles import KINDS
+from vitlib.data.words import require_stream
 
 BLOCK = 1_000  # scenes that are drawn at a time: masks take memory
 SIDE = SCENE_SIZE // 2  # pixels
@@ -25,14 +26,17 @@ def draw_small_scenes(num_images, seed=0):
     Raises:
         ValueError: When `num_images` or `seed` breaks its rule.
     """
+    require_stream(num_images, seed)
     stream = seed if isinstance(seed, tuple) else (seed,)
-    images, labels = [], []
+    images = np.empty((num_images, SIDE, SIDE, 3), np.uint8)
+    labels = np.empty(num_images, np.int32)
     for block, start in enumerate(range(0, num_images, BLOCK)):
-        scenes = draw_scenes(min(BLOCK, num_images - start), (*stream, block))
+        part = slice(start, start + BLOCK)
+        scenes = draw_scenes(len(labels[part]), (*stream, block))
         fours = scenes.images.reshape(-1, SIDE, 2, SIDE, 2, 3)
-        images.append(fours.sum(axis=(2, 4), dtype=np.uint16) // 4)
-        labels.append(scenes.labels)
-    return make_split(np.concatenate(images), np.concatenate(labels))
+        images[part] = fours.sum(axis=(2, 4), dtype=np.uint16) // 4
+        labels[part] = scenes.labels
+    return make_split(images, labels)
 
 
 def load_fresh_scenes(train=20_000, validation=10_000, test=10_000, seed=0):

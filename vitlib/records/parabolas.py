@@ -7,8 +7,8 @@ losses against the logarithm of the size make a valley; its floor is the best si
 import numpy as np
 
 
-def best_size(sizes, losses):
-    """The size at the lowest point of a parabola through the runs of one budget.
+def lowest_point(sizes, losses):
+    """The lowest point of a parabola through the runs of one budget.
 
     The parabola is one of the loss in the logarithm of the size. The true valley is
     none: one side is steeper than the other. So the lowest point is a little off, even
@@ -52,7 +52,7 @@ def growth(budgets, sizes):
 
     Args:
         budgets: Sequence of numbers above 0, of two values or more, such as FLOP.
-        sizes: Sequence of as many numbers above 0, from `best_size`.
+        sizes: Sequence of as many numbers above 0, from `lowest_point`.
 
     Returns:
         The slope of the line of the logarithms with the smallest squared errors.
