@@ -23,13 +23,15 @@ import questions
 import yaml
 from flips import ceiling
 from keras import ops
-from students import dense
+from students import dense, scaling
 
 import vitlib
+from vitlib import checks
 from vitlib.data import archive
 from vitlib.data.shapes import KINDS
 from vitlib.inspection import introspect, probes
 from vitlib.layers import masking
+from vitlib.records.scaling_law import ScalingLaw
 from vitlib.training import instruments, tasks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -409,6 +411,36 @@ def kinds_that_do_not_occur():
     return f"{reported:.2f}, and {dense.mean_iou(truth, logits_of(truth)):.2f}"
 
 
+# And so it does on scaling.
+
+
+def images_of_a_budget():
+    images_for, _ = scaling.EXERCISES[checks.check_images_for]
+    return f"{images_for(3, 10e6):,.0f}"
+
+
+def power_above_a_floor():
+    images, losses = np.array([1e3, 4e3, 16e3]), np.array([0.9, 0.7, 0.6])
+    return f"{scaling.power(images, losses, 0.5):.2f}"
+
+
+def growth_of_the_best_size():
+    small, large = (
+        scaling.best_size(budget, 6, (50, 500), (0.3, 0.6)) for budget in (1e12, 1e13)
+    )
+    return f"about {large / small:.1f} times"
+
+
+def worth_of_three_passes():
+    return f"about {round(scaling.worth(3000, 1000, 15), -1):,.0f}"
+
+
+def arithmetic_for_half():
+    law = ScalingLaw(0.0, (1.0,), (0.25,))
+    (times,) = (t for t in range(1, 100) if np.isclose(law(t), law(1) / 2))
+    return f"{times} times"
+
+
 COMPUTED = {
     "patches-tokens": tokens,
     "patches-which": patch_of_a_pixel,
@@ -454,6 +486,11 @@ COMPUTED = {
     "dense-three-boxes": three_boxes,
     "dense-unsure": boxes_that_come_last,
     "dense-absent": kinds_that_do_not_occur,
+    "scaling-images": images_of_a_budget,
+    "scaling-floor": power_above_a_floor,
+    "scaling-best": growth_of_the_best_size,
+    "scaling-worth": worth_of_three_passes,
+    "scaling-half": arithmetic_for_half,
 }
 
 

@@ -90,6 +90,13 @@ from vitlib.checks.pretraining import (
     check_restore,
     check_vote,
 )
+from vitlib.checks.scaling import (
+    check_best_size,
+    check_images_for,
+    check_power,
+    check_project,
+    check_worth,
+)
 from vitlib.checks.training import (
     check_cross_entropy,
     check_dead_units,
@@ -104,6 +111,7 @@ from vitlib.checks.training import (
 __all__ = [
     "check_attend",
     "check_average_precision",
+    "check_best_size",
     "check_box_iou",
     "check_can_pass",
     "check_conv_growth",
@@ -128,6 +136,7 @@ __all__ = [
     "check_growth",
     "check_hidden_error",
     "check_hide",
+    "check_images_for",
     "check_images_left",
     "check_images_needed",
     "check_is_right",
@@ -144,7 +153,9 @@ __all__ = [
     "check_notices",
     "check_paired_error",
     "check_pooled_parameters",
+    "check_power",
     "check_pre_norm",
+    "check_project",
     "check_rate",
     "check_repaired_accuracy",
     "check_repaired_attention",
@@ -172,4 +183,5 @@ __all__ = [
     "check_undo",
     "check_vote",
     "check_without_identity",
+    "check_worth",
 ]

@@ -1,0 +1,904 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-scaling)=
+# # How far does it scale?
+#
+# "This model is Scalable", the report ends, and it has trained one size. Whether a model scales is
+# a question to a curve: what happens to the loss when the model, the images or the arithmetic
+# become more? If the curve is smooth, a few cheap runs foretell an expensive one, and that is
+# worth more than any single result. In this chapter you draw the curve with nine runs of seconds,
+# fit a {term}`scaling law`, and predict a tenth run before you make it. On the way the fit goes
+# wrong in four ways that published fits know, too.
+#
+# :::{admonition} Before you start
+# **You will learn to**
+#
+# * reckon what a training costs, and share a budget between size and images;
+# * fit a power law with a floor, and say why the floor comes first;
+# * find the best size for a budget, and know when a parabola deceives;
+# * recognise four ways in which such a fit goes wrong;
+# * predict a run with an interval, and judge the prediction.
+#
+# **Time:** about 40 minutes to read and run, 61 for all exercises; the cells run in about two
+# minutes.
+#
+# **You need:** the cost of a block from [](#sec-patches), a training from [](#sec-training), and
+# seeds and intervals from [](#sec-comparison).
+# :::
+
+# %% tags=["remove-cell"]
+# On Colab or Kaggle, where vitlib is missing: get the course and install it.
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import check_call
+
+if not find_spec("vitlib"):
+    address = os.environ.get("VIT_COURSE", "ADDRESS")  # of the repository
+    check_call(["git", "clone", "-q", "--depth=1", address, "vit-course"])
+    has_backend = find_spec("tensorflow") or find_spec("jax")
+    package = "./vit-course" if has_backend else "./vit-course[tensorflow]"
+    check_call([sys.executable, "-m", "pip", "install", "-q", package])
+if Path("vit-course").is_dir():
+    os.chdir("vit-course/notebooks")
+
+# %% tags=["parameters"]
+profile: str = "quick"  # "quick", "laptop" or "full"
+seed: int = 0  # of everything random
+
+# %%
+from dataclasses import replace
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import vitlib
+from vitlib import Table, check_parameters, checks
+from vitlib.data.fresh import load_fresh_scenes
+from vitlib.records.scaling_law import bootstrap, fit_law, predict
+from vitlib.studies.scaling import scaled_train, scaled_vit
+
+check_parameters(globals())
+keras.utils.set_random_seed(seed)
+plt.style.use("vitlib.course")
+
+# %% [markdown]
+# ## What does a training cost?
+#
+# Three numbers describe a training here: the parameters $N$ of the model, the images $D$ that go
+# by, and the arithmetic $C$ that both cost together. The third follows from the first two. A
+# forward pass of an image takes $F$ {term}`FLOP`; the way back takes about twice as much, so that
+#
+# $$
+# C = 3 F D .
+# $$ (eq-scaling-cost)
+#
+# Our models differ in one thing alone, the length of their tokens. The more a model has of it, the
+# more $F$ grows, nearly as $N$ does, since each weight of a block is used once for each token.
+
+# %%
+rows = []
+for width in (16, 32, 64, 96):
+    recipe = scaled_train(width)
+    model = vitlib.build_model(scaled_vit(width), recipe)
+    flops = vitlib.count_flops(model)
+    per_weight = flops / model.count_params()
+    size = f"{model.count_params():,}"
+    rows.append((width, size, f"{flops / 1e6:.2f}", f"{per_weight:.0f}"))
+columns = "token length", "parameters", "MFLOP an image", "FLOP a parameter"
+Table(columns, tuple(rows))
+
+# %% [markdown]
+# With 16 tokens, and a multiplication and an addition for each weight, the last column would be 32
+# if all parameters were in the blocks. It is nearly so.
+#
+# :::{exercise} What does a budget buy?
+# :label: ex-scaling-images
+#
+# ★ · 6 minutes
+#
+# Write `images_for(budget, forward)`. The budget is in TFLOP, a million million operations, and
+# `forward` is the FLOP of a forward pass for one image. How many images can a training see? You
+# need not round it.
+#
+# A model of twice the token length costs about four times as much an image. What happens to its
+# images under the same budget? `checks.check_images_for(images_for)` tells you whether your
+# function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Solve equation {eq}`eq-scaling-cost` for $D$ on paper, with the units beside each letter. Only
+# then put in the million million.
+# :::
+#
+# The images are the scenes of [](#sec-dense) at half their size, and the class is the kind of the
+# largest thing. They were chosen because they never end: a program draws as many as one wants, and
+# no run has to see one twice. Nor is the task done at once. The two shapes of the other chapters
+# would not do: a model learns nothing of their arrangement for a long while, and then nearly
+# everything within an epoch.
+
+# %%
+most = {"quick": 51_200, "laptop": 204_800, "full": 204_800}[profile]
+data = replace(load_fresh_scenes(most, 2_000, 500), fresh=None)
+print(f"{len(data.train.labels):,} scenes of {len(data.class_names)} kinds")
+guess = np.log(len(data.class_names))
+print(f"loss of a guess: about {guess:.2f}")
+
+# %% mystnb={"figure": {"caption": "Eight small scenes. The class is the kind of the thing that covers most pixels.", "name": "fig-scaling-scenes"}, "image": {"alt": "Two rows of four small images of coloured shapes on a light ground. Below each stands the kind of its largest shape."}}
+from vitlib.inspection import pictures
+
+fig, axes = plt.subplots(2, 4, figsize=(6.4, 3.7))
+for n, ax in enumerate(axes.flat):
+    pictures.show_image(ax, data.train.images[n])
+    ax.set_xlabel(data.class_names[data.train.labels[n]])
+plt.show()
+
+
+# %% [markdown]
+# ## How does the loss fall?
+#
+# Three sizes, three numbers of images: nine runs. Each sees every image once. The recipe is the
+# same for all of them but for two things. The rate falls with the token length, as wider models
+# want smaller steps. And it stays constant after the warm-up, to fall to zero over the last fifth
+# of the steps: a {term}`cooldown` {cite:p}`hagele2024`. A cosine would have to know the end from
+# the first step on; here a longer training shares its course with a shorter one until the shorter
+# one cools down.
+
+# %%
+def run_of(width, images, rate=1.0, data=data):
+    """Trains a size. Returns parameters, images, held-out loss and top-1."""
+    base = replace(scaled_train(width), epochs=5, batch_size=32, seed=seed)
+    steps = images // (base.epochs * base.batch_size)
+    rate = 0.6 * rate * base.learning_rate  # of a batch half as large
+    recipe = replace(base, steps_per_epoch=steps, learning_rate=rate)
+    model = vitlib.build_model(scaled_vit(width), recipe)
+    run = vitlib.train(model, data, recipe, report=lambda line: None)
+    last = [run.history[f"val_{name}"][-1] for name in ("loss", "top1")]
+    return run.parameters["total"], images, *last
+
+
+# %% tags=["remove-output"]
+widths, few = (16, 32, 64), most // 8
+counts = (few, 2 * few, 4 * few)  # images
+runs = [run_of(width, count) for width in widths for count in counts]
+sizes, seen, losses, top1 = map(np.array, zip(*runs, strict=True))
+
+# %% tags=["nbval-ignore-output"]
+table = losses.reshape(3, 3)
+rows = [
+    (f"{size:,}", *(f"{loss:.2f}" for loss in row))
+    for size, row in zip(sizes[::3], table, strict=True)
+]
+Table(("parameters", *(f"{count:,} images" for count in counts)), tuple(rows))
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert (table[:, 2] < table[:, 0] - 0.1).all() and losses.max() < guess
+
+# %% [markdown]
+# The numbers are losses on scenes that no run has trained on. Along each row the loss falls: more
+# images help every size. Down a column it is not so simple. A larger model can do more, but it has
+# to learn more from as many images, and with few of them it may gain little.
+#
+# Loss, not accuracy, is what one fits. It changes with every image and knows how sure a model was;
+# an accuracy moves in steps of whole images, and says nothing as long as a model is unsure.
+#
+# ## What is a power law?
+#
+# If a tenfold $x$ always divides a quantity by the same number, it follows a power law, $A/x^a$.
+# In a plot with two logarithmic axes that is a straight line, and $-a$ is its slope. A loss cannot
+# follow it for ever, for it would fall to zero: yet two things of nearly the same size, or noise
+# over an edge, leave some scenes undecided. So there is a floor $E$:
+#
+# $$
+# L(x) = E + \frac{A}{x^a} .
+# $$ (eq-scaling-power)
+#
+# Only $L - E$ is a straight line. Who fits a line to $L$ itself reads off a slope that is too
+# small, and sees it become smaller with every larger run.
+
+# %% mystnb={"figure": {"caption": "A made-up loss with a floor of 0.5 and a power of 0.5. Blue: the loss itself, which bends. Orange: the loss without its floor, a straight line.", "name": "fig-scaling-floor"}, "image": {"alt": "Two curves on logarithmic axes. The blue one begins to fall and then levels off at 0.5. The orange one falls along a straight line."}}
+x = np.geomspace(10, 1e5, 30)
+made_up = 0.5 + 4 * x**-0.5
+fig, ax = plt.subplots(figsize=(5.2, 3.2))
+ax.loglog(x, made_up, label="L")
+ax.loglog(x, made_up - 0.5, label="L - E")
+ax.set(xlabel="x", ylabel="loss")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# :::{exercise} Read off a power
+# :label: ex-scaling-power
+#
+# ★★ · 10 minutes
+#
+# Write `power(quantity, losses, floor)`. The quantity and the losses of $n$ runs have the shape
+# `(n,)`. The power $a$ comes back: minus the slope of the straight line with the smallest squared
+# errors through the logarithms, after the floor has been taken off.
+#
+# What would your function return for the blue curve of {numref}`fig-scaling-floor` at its left
+# end, and what at its right end, if it took the floor to be 0? `checks.check_power(power)` tells
+# you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Take the logarithm of both sides of $L - E = A / x^a$. Which letter stands where the slope of a
+# line stands? `np.polyfit` fits a line.
+# :::
+#
+# The floor is not known, though, and it decides everything: move it a little, and the power
+# moves. Both have to be fitted together. There is a trick to it. *If* the power were known,
+# equation {eq}`eq-scaling-power` would be linear in $E$ and $A$, and two such numbers have one
+# best answer, for which there is a formula. So one tries powers, and for each of them lets the
+# formula do the rest. It is called *variable projection* {cite:p}`golub1973`.
+#
+# :::{exercise} Let the formula do the rest
+# :label: ex-scaling-project
+#
+# ★★★ · 15 minutes
+#
+# Write `project(quantity, losses, a)`: the floor $E$ and the factor $A$ for which
+# $E + A / x^a$ comes closest to the losses, by the smallest sum of squared errors. Quantity and
+# losses have the shape `(n,)`; two numbers come back, the floor first.
+#
+# How would you now find the best power? `checks.check_project(project)` tells you whether your
+# function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Write $E + A / x^a$ for all runs as a matrix times the vector $(E, A)$. What stands in the first
+# column? `np.linalg.lstsq` solves such a system.
+# :::
+#
+# Size and images act together. The usual law {cite:p}`hoffmann2022` gives each a term of its own,
+#
+# $$
+# L(N, D) = E + \frac{A}{N^a} + \frac{B}{D^b} ,
+# $$ (eq-scaling-law)
+#
+# five numbers in all. `fit_law` searches for the two powers, and has the other three by the
+# formula. It is given our nine runs:
+
+# %%
+law = fit_law(losses, sizes, seen)
+errors = losses / law(sizes, seen) - 1
+numbers = (law.floor, *law.powers)
+found = "E = {:.2f}, a = {:.2f}, b = {:.2f}".format(*numbers)
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert abs(errors).max() < 0.1
+
+# %% mystnb={"figure": {"caption": "Nine runs, and the law that was fitted to all of them at once. Each colour is a size.", "name": "fig-scaling-fit"}, "image": {"alt": "Three falling curves over the number of images, one for each size, with three points close to each of them."}}
+fig, ax = plt.subplots(figsize=(5.6, 3.4))
+along = np.geomspace(counts[0], most, 40)
+for n, size in enumerate(sizes[::3]):
+    part = slice(3 * n, 3 * n + 3)
+    ax.plot(seen[part], losses[part], "o", color=f"C{n}")
+    ax.plot(along, law(size, along), color=f"C{n}", label=f"N = {size:,}")
+ax.set(xscale="log", xlabel="images", ylabel="held-out loss", title=found)
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# The curves pass close to the points, but there are five numbers and only nine runs: that they fit
+# is no proof. How well does the fit know its numbers? The *bootstrap* asks what else could have
+# been measured. It moves each loss by an error that one of the runs had, fits again, and does so a
+# hundred times.
+
+# %% tags=["nbval-ignore-output"]
+grid = losses, sizes, seen
+laws, _ = bootstrap(*grid, rounds=100, seed=seed)
+for name, values in (
+    ("floor E", [each.floor for each in laws]),
+    ("power of size", [each.powers[0] for each in laws]),
+    ("power of images", [each.powers[1] for each in laws]),
+):
+    low, high = np.quantile(values, (0.05, 0.95))
+    print(f"{name}: {low:.2f} to {high:.2f} in nine fits of ten")
+
+# %% [markdown]
+# The intervals are wide. Whoever publishes a power from so few runs without one says less than it
+# seems. The law may still foretell well close to its runs, where different laws agree.
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Before the bootstrap, let them write down how sure they are of each
+# > power. Nearly all are too sure. Ask which of the five numbers a run with a hundred times as
+# > many images would pin down.
+
+# %% [markdown]
+# ## Which size is best for a budget?
+#
+# Now the budget is given. If the arithmetic of a parameter and an image is $k$, a training costs
+# $C = k N D$. A large model sees few images, a small one many, and in between the loss is lowest.
+# With $D = C / (k N)$ put into equation {eq}`eq-scaling-law`, the derivative is zero at
+#
+# $$
+# N^* = \left(\frac{a A}{b B}\right)^{\frac{1}{a+b}}
+#       \left(\frac{C}{k}\right)^{\frac{b}{a+b}} .
+# $$ (eq-scaling-best)
+#
+# So the best size grows as a power of the budget, and so do the images. If $a$ and $b$ are equal,
+# both grow as its root.
+#
+# :::{exercise} The best size
+# :label: ex-scaling-best
+#
+# ★★ · 15 minutes
+#
+# Derive equation {eq}`eq-scaling-best`, and write `best_size(budget, cost, factors, powers)`,
+# which returns $N^*$. `budget` is $C$, `cost` is $k$; `factors` are $(A, B)$, and `powers` are
+# $(a, b)$.
+#
+# Images are worth little if $b$ is small. Does the best model then get larger or smaller as the
+# budget grows tenfold, compared with $b = a$? `checks.check_best_size(best_size)` tells you
+# whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# After $D$ has been replaced there is one unknown. The second term then *grows* with $N$, as
+# $N^b$. Set the derivative to zero, multiply by $N$, and compare the two terms.
+# :::
+#
+# Many studies take a shorter way. They train several sizes under one budget, draw a parabola
+# through the losses over $\log N$, and take its lowest point. That needs no law. But a valley
+# whose two sides are steep to a different degree is no parabola, and it shows even without any
+# noise {cite:p}`czech2026`. Here is a made-up law of which we know the truth:
+
+# %%
+from vitlib.records.parabolas import growth, lowest_point
+from vitlib.records.scaling_law import ScalingLaw
+
+known = ScalingLaw(0.3, (20.0, 4000.0), (0.3, 0.9))
+(a, b), (A, B) = known.powers, known.factors
+budgets = np.geomspace(1e10, 1e12, 4)  # of six operations for N and D
+truth = (a * A / (b * B)) ** (1 / (a + b)) * (budgets / 6) ** (b / (a + b))
+
+
+def valley(budget, middle):
+    """Seven sizes around a middle, their images, and what the law says."""
+    sizes = middle * np.geomspace(1 / 8, 8, 7)
+    return sizes, budget / 6 / sizes, known(sizes, budget / 6 / sizes)
+
+
+# %%
+middles = {
+    "the grid is centred": truth,
+    "it drifts": truth * [0.5, 0.8, 1.3, 2],
+}
+for words, places in middles.items():
+    valleys = [valley(*pair) for pair in zip(budgets, places, strict=True)]
+    found = [lowest_point(each[0], each[2])[0] for each in valleys]
+    N, D, loss = np.concatenate(valleys, axis=1)
+    fitted = fit_law(loss, N, D).powers
+    shares = growth(budgets, found), fitted[1] / sum(fitted)
+    print(f"{words}: best sizes at {np.round(found / truth, 2)} of the true")
+    print("  growth: {:.2f} by parabolas, {:.2f} by the law".format(*shares))
+print(f"  in truth {b / (a + b):.2f}")
+
+# %% tags=["remove-cell"]
+# What the text says of it.
+assert (
+    abs(shares[0] - b / (a + b)) > 0.02 > 1e-3 > abs(shares[1] - b / (a + b))
+)
+
+# %% [markdown]
+# A centred grid gives sizes that are a quarter too small, and at least the right growth. When its
+# middle drifts with the budget, the growth is wrong as well. The law, fitted to the same numbers,
+# is right in both cases.
+#
+# ## How does a fit go wrong?
+#
+# **The rate was not tuned.** A law of badly trained models is a law of their mistakes. Here the
+# largest size is trained again at an eighth of its rate, as if somebody had used for it a rate
+# that was found for another model:
+
+# %% tags=["nbval-ignore-output"]
+slow = [run_of(widths[-1], count, rate=1 / 8)[2] for count in counts[:2]]
+tuned = table[-1]
+for count, at_eighth, as_found in zip(counts, slow, tuned, strict=False):
+    print(
+        f"{count:,} images: loss {at_eighth:.2f}, in the grid {as_found:.2f}"
+    )
+spoiled = np.array([*losses[:6], *slow, losses[8]])
+powers = fit_law(spoiled, sizes, seen).powers
+print(f"power of size: {powers[0]:.2f} in place of {law.powers[0]:.2f}")
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert (np.array(slow) > tuned[:2]).all()
+
+# %% [markdown]
+# Two of the nine runs have become worse, and the fit does not complain: it returns other powers,
+# as calmly as before. Tune the rate at two sizes at least, and say how it goes with size.
+#
+# **The best size lies at the edge.** A lowest point can only be trusted if the loss rises on both
+# sides of it. These are made-up losses of four sizes under one budget:
+
+# %%
+for losses_of_sizes in ([1.30, 1.10, 1.05, 1.15], [1.30, 1.10, 0.95, 0.85]):
+    try:
+        size, _ = lowest_point([1e4, 3e4, 1e5, 3e5], losses_of_sizes)
+        print(f"best size: {size:,.0f}")
+    except ValueError as error:
+        print(error)
+
+# %% [markdown]
+# **Repeats were counted as fresh images.** Someone has an eighth of the images of our smallest
+# run, and trains as long as our longest one:
+
+# %% tags=["nbval-ignore-output"]
+different = few // 8
+again = vitlib.limit_train(data, different)
+size, count, loss, _ = run_of(widths[1], counts[-1], data=again)
+print(
+    f"{count:,} images, of which {different:,} are different: loss {loss:.2f}"
+)
+print(f"what the law says of {count:,} fresh ones: {law(size, count):.2f}")
+print(f"and of {different:,} fresh ones: {law(size, different):.2f}")
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert loss > guess > law(size, count)
+
+# %% [markdown]
+# The loss is far above what as many fresh images would have brought, and even above that of a
+# guess. The model knows its few scenes by heart, and on others it is sure where it is wrong. In a
+# fit such a run would stand beside runs on fresh images, with the same $D$.
+#
+# Fewer repeats do less harm. For language models {cite:t}`muennighoff2023` found that the first
+# passes are worth nearly as much as fresh text, and a formula: $U$ different images that are seen
+# $D$ times in all are worth
+#
+# $$
+# D' = U + U R^* \left(1 - e^{-R / R^*}\right) , \qquad R = \frac{D}{U} - 1 .
+# $$ (eq-scaling-worth)
+#
+# $R$ counts the repeats; $R^*$ says after how many of them their worth has faded. They found about
+# 15. The formula never lets a repeat do harm, so it cannot describe the run above.
+#
+# :::{exercise} What are repeats worth?
+# :label: ex-scaling-worth
+#
+# ★★ · 15 minutes
+#
+# Write `worth(seen, different, fades)` for equation {eq}`eq-scaling-worth`: $D$, $U$ and $R^*$. As
+# long as no image has come back, the worth is what was seen.
+#
+# What is the most that 40,000 images can be worth, with $R^* = 15$ and a training that never ends?
+# `checks.check_worth(worth)` tells you whether your function is right.
+# :::
+#
+# :::{admonition} A first hint
+# :class: dropdown hint
+#
+# Try three cases on paper: half of the images seen, all of them once, and all of them a million
+# times. What is $R$ in the first case, and what should it be?
+# :::
+#
+# **Accuracy stood in place of the loss.** Suppose someone fits a power law to the accuracies of
+# one of our sizes and goes on along the line:
+
+# %%
+line = np.polyfit(np.log(counts), np.log(top1[3:6]), 1)
+many = 100 * counts[-1]
+said = np.exp(np.polyval(line, np.log(many)))
+told = "more than all of them" if said > 1 else f"{said:.0%}"
+print(f"after {many:,} images, right: {told}")
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert said > 1
+
+# %% [markdown]
+# That cannot be. An accuracy has a ceiling, and a floor at chance, and
+# moves quickly only in between. A power law of it holds nowhere for long.
+#
+# ## Can a run be predicted before it is made?
+#
+# This is what a law is for. The tenth run has a larger model than any of the nine, and twice as
+# many images as the longest of them. `predict` gives an interval that is to hold the loss of nine
+# such runs out of ten. It counts in both what the fit does not know, and how far a single run lies
+# from its law.
+
+# %% tags=["nbval-ignore-output"]
+recipe, largest = scaled_train(96), scaled_vit(96)
+size = vitlib.build_model(largest, recipe).count_params()
+low, high = predict(*grid, at=(size, most), rounds=100, seed=seed)
+print(f"{size:,} parameters, {most:,} images: {low:.2f} to {high:.2f}")
+
+# %% [markdown]
+# Write your own guess beside it before you run the next cell. Then comes the run.
+
+# %% tags=["nbval-ignore-output"]
+_, _, loss, _ = run_of(96, most)
+print(f"predicted: {low:.2f} to {high:.2f}; measured: {loss:.2f}")
+verdict = "holds" if low <= loss <= high else "does not hold"
+print(f"The prediction {verdict}.")
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert 0.7 * low < loss < 1.4 * high
+
+# %% [markdown]
+# Whichever the last line says, it was a test that the law could fail. If it holds, the law has
+# earned some trust for one step beyond its runs; not for a hundred steps. If it does not, the
+# reason is worth more than the hit would have been. Is one seed enough for each run? Was the rate
+# right for the tenth model? Are the smallest runs so close to a guess that no power law can hold
+# there?
+
+# %% [markdown] tags=["instructor", "remove-cell"]
+# > **For the instructor.** Collect the guesses of the class on the board before the run: their
+# > spread is an interval, too. Which is narrower, theirs or that of the bootstrap, and which one
+# > holds?
+
+# %% [markdown]
+# ## What do the recorded runs say?
+#
+# The recorded runs do the same on a larger scale: five sizes, four budgets, two seeds of each and
+# a third where the best size is expected. Before the largest run was made, a program wrote its
+# prediction into a file, and the history of the course shows which of the two came first. The
+# table counts what is recorded by now.
+
+# %%
+from vitlib.studies.experiment import plan
+from vitlib.studies.scaling import BUDGETS, LARGEST, WIDTHS, of_budget
+
+
+def names_of(widths, budget, **options):
+    """The names of the planned runs of a budget."""
+    runs = of_budget(widths, budget, 0, **options)
+    return [plan(**run).name for run in runs]
+
+
+of_name = {}
+for run in vitlib.load_runs(vitlib.find_folder("results"), "scaling"):
+    if run.status == "finished":
+        of_name.setdefault(run.name, []).append(run)
+
+
+# %%
+def mean_loss(name):
+    """The mean over the recorded seeds, and their number; "-" without any."""
+    losses = [run.history["val_loss"][-1] for run in of_name.get(name, ())]
+    return f"{np.mean(losses):.3f} ({len(losses)})" if losses else "-"
+
+
+rows = [
+    (budget, *map(mean_loss, names_of(WIDTHS, budget))) for budget in BUDGETS
+]
+columns = (f"length {width}" for width in WIDTHS)
+Table(("budget (TFLOP)", *columns), tuple(rows))
+
+# %% [markdown]
+# In brackets is the number of seeds; a dash stands for runs that have not been made yet. As soon
+# as every place of the table is filled, the next cell fits the law.
+
+# %%
+from vitlib.records.run import images_at_epochs
+
+names = {name for budget in BUDGETS for name in names_of(WIDTHS, budget)}
+there = sorted(names & of_name.keys())
+points = [
+    (
+        run.history["val_loss"][-1],
+        run.parameters["total"],
+        images_at_epochs(run)[-1],
+    )
+    for name in there
+    for run in of_name[name]
+]
+print(f"{len(there)} of {len(names)} runs are recorded")
+
+# %%
+grown = None
+if len(there) == len(names):
+    grown = fit_law(*np.transpose(points))
+    powers = "{:.2f}, {:.2f}".format(*grown.powers)
+    print(f"floor {grown.floor:.3f}; powers {powers}")
+
+# %% mystnb={"figure": {"caption": "The recorded runs of the grid: measured loss over what the law says that was fitted to them. A run on the line is as the law says. Empty as long as runs are missing.", "name": "fig-scaling-recorded"}, "image": {"alt": "Axes of the measured loss over the fitted one, with a diagonal line. Where the runs are recorded, a point stands for each, in the colour of its budget."}}
+fig, ax = plt.subplots(figsize=(4.6, 3.6))
+ax.axline((1, 1), slope=1, color="0.7", zorder=0)
+if grown:
+    measured, size, images = np.transpose(points)
+    said = grown(size, images)
+    dots = ax.scatter(said, measured, c=np.log10(size * images))
+    fig.colorbar(dots, label="log10 of parameters x images")
+ax.set(xlabel="loss by the law", ylabel="measured loss")
+plt.show()
+
+# %% [markdown]
+# The prediction of the largest run stands in a file, with the time at which it was made:
+
+# %%
+import json
+
+largest, *_ = names_of([LARGEST[0]], LARGEST[1])
+file = vitlib.find_folder("benchmarks") / "records/scaling.json"
+if file.exists():
+    said = json.loads(file.read_text(encoding="utf-8"))
+    print(
+        "predicted {utc}: {loss[low]:.3f} to {loss[high]:.3f}".format(**said)
+    )
+else:
+    print("not predicted yet")
+for run in of_name.get(largest, ()):
+    print(f"measured {run.utc}: {run.history['val_loss'][-1]:.3f}")
+if largest not in of_name:
+    print("not measured yet")
+
+# %% [markdown]
+# The other recorded runs ask what repeats do. On scenes the same steps are taken on a few
+# different images; on CIFAR-100 there are 40,000 images, and every longer training sees them
+# again.
+
+# %%
+from vitlib.studies.scaling import REPEATED
+
+rows = [
+    ("scenes, all of them fresh", mean_loss(names_of([80], BUDGETS[2])[0]))
+]
+for images in REPEATED:
+    (name,) = names_of([80], BUDGETS[2], train_images=images)
+    rows.append((f"scenes, {images:,} different", mean_loss(name)))
+for width in (48, 144, 240):
+    for epochs in (3, 9, 27):
+        run = plan(f"scale-cifar-{width}", epochs=epochs)
+        passes = run.images / 40_000
+        words = f"CIFAR-100, length {width}, {passes:.1f} passes"
+        rows.append((words, mean_loss(run.name)))
+Table(("what was trained", "held-out loss (seeds)"), tuple(rows))
+
+# %% [markdown]
+# ## What may the report call scalable?
+#
+# The word is used for three things, and each has its own measure.
+#
+# * *The loss goes on falling* as size, images and arithmetic grow together, along a curve that one
+#   has fitted. The measure is the power of the budget. At the best size the part of the loss above
+#   the floor falls with $C$ to the power $ab / (a + b)$.
+# * *The step can be shared* by several machines. The measure is an efficiency, and
+#   [](#sec-machines) reckons it.
+# * *A longer training on the same images* helps. The measure is the distance from the curve of
+#   fresh images; above it was large.
+#
+# For the first meaning our nine runs give a number, as far as they can be trusted:
+
+# %%
+a, b = law.powers
+of_budgets = a * b / (a + b)  # the power of the budget
+times = 2 ** (1 / of_budgets)
+least = 10 ** int(np.log10(times))
+print(f"arithmetic to halve what is above the floor: over {least} times")
+
+# %% tags=["remove-cell"]
+# What the text says of it, with room to spare.
+if profile == "quick":
+    assert times > 4
+
+
+# %% [markdown]
+# To halve what can still be won takes many times the arithmetic, and from there as many again.
+# That is what scaling means: not that it becomes easy, but that one knows what it costs. The
+# report has one size, and one training of it. It cannot know, and the sentence that it may write
+# is "whether this model scales we have not measured".
+#
+# ## What this chapter does not show
+#
+# * The live runs have one seed each, and they are so small that some are close to a guess.
+# * The scenes are drawn and have five kinds. Another task has other powers; the floor and the
+#   powers say as much about the images as about the model.
+# * Only the token length grows. {cite:t}`alabdulmohsin2023` let width, depth and MLP grow at
+#   different speeds, each with a power of its own.
+# * The rate follows a rule that was looked for at two sizes. Batch size, warm-up and decay follow
+#   none.
+# * A law is a description. Nothing guarantees that it goes on where no run has been.
+#
+# ## Key points
+#
+# * A training costs three forward passes an image. A budget is shared between size and images.
+# * Fit the loss, not the accuracy, on images that no run has seen, and fit the floor together with
+#   the power.
+# * Variable projection turns five numbers into a search over two. Parabolas are quicker, and
+#   biased.
+# * Tune the rate, keep the best size inside the grid, and count repeats apart from fresh images.
+# * Give an interval, and let the law foretell a run that has not been made.
+#
+# ## Solutions
+#
+# Try each exercise before you unfold its solution.
+
+# %% [markdown]
+# :::{solution-start} ex-scaling-images
+# :class: dropdown
+# :::
+#
+# At four times the cost an image, the budget buys a quarter of the images.
+
+# %% tags=["solution"]
+def images_for(budget, forward):
+    """Takes TFLOP and the FLOP of a forward pass; returns images."""
+    return budget * 1e12 / (3 * forward)
+
+
+# %% tags=["check"]
+checks.check_images_for(images_for)
+
+# %%
+for width in (32, 64):
+    flops = vitlib.count_flops(
+        vitlib.build_model(scaled_vit(width), scaled_train(width))
+    )
+    print(f"token length {width}: {images_for(1, flops):,.0f} images a TFLOP")
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-scaling-power
+# :class: dropdown
+# :::
+#
+# The logarithm of $A / x^a$ is $\log A - a \log x$: a line with the slope $-a$. With a floor of 0
+# the blue curve seems to have a power of a third at its left end, where the floor counts little,
+# and of nearly 0 at its right end, where there is little else.
+
+# %% tags=["solution"]
+def power(quantity, losses, floor):
+    """Takes runs (n,), their losses (n,) and a floor; returns a number."""
+    slope, _ = np.polyfit(np.log(quantity), np.log(losses - floor), 1)
+    return -slope
+
+
+# %% tags=["check"]
+checks.check_power(power)
+
+# %%
+for words, part in (("left", slice(0, 5)), ("right", slice(-5, None))):
+    without, right = (power(x[part], made_up[part], E) for E in (0, 0.5))
+    print(f"{words}: {without:.2f} without the floor, {right:.2f} with it")
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-scaling-project
+# :class: dropdown
+# :::
+#
+# The first column holds ones, the second $1 / x^a$. To find the power, one tries many, and keeps
+# the one with the smallest error; a search that goes downhill does it with fewer trials.
+
+# %% tags=["solution"]
+def project(quantity, losses, a):
+    """Takes runs (n,), losses (n,), a power; returns floor and factor."""
+    columns = np.stack([np.ones_like(losses), quantity**-a], axis=1)
+    return np.linalg.lstsq(columns, losses, rcond=None)[0]
+
+
+# %% tags=["check"]
+checks.check_project(project)
+
+
+# %%
+def error_of(tried):
+    """The squared error that is left when a power has been tried."""
+    floor, factor = project(x, made_up, tried)
+    return ((floor + factor * x**-tried - made_up) ** 2).sum()
+
+
+tries = np.round(np.arange(0.1, 1.5, 0.05), 2)
+best = min(tries, key=error_of)
+print(f"best power: {best}, floor {project(x, made_up, best)[0]:.2f}")
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-scaling-best
+# :class: dropdown
+# :::
+#
+# With $D = C / (kN)$ the excess loss is $A N^{-a} + B (k/C)^b N^b$. Its derivative times $N$ is
+# $-a A N^{-a} + b B (k/C)^b N^b$. This is zero where $N^{a+b} = \frac{aA}{bB} (C/k)^b$.
+#
+# The power of $N^*$ is $b / (a + b)$, below a half if $b < a$. So the best model grows more
+# slowly, and more of the budget goes to images: they are worth little each, and it takes many of
+# them.
+
+# %% tags=["solution"]
+def best_size(budget, cost, factors, powers):
+    """Takes C, k, (A, B) and (a, b); returns the best N."""
+    (A, B), (a, b) = factors, powers
+    return (a * A / (b * B) * (budget / cost) ** b) ** (1 / (a + b))
+
+
+# %% tags=["check"]
+checks.check_best_size(best_size)
+
+# %%
+for b in (0.3, 0.6):
+    grown = [best_size(C, 96, (50, 500), (0.6, b)) for C in (1e12, 1e13)]
+    print(f"b = {b}: ten times the budget, {grown[1] / grown[0]:.1f} times N")
+
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{solution-start} ex-scaling-worth
+# :class: dropdown
+# :::
+#
+# If half of the images have been seen, $R$ comes out as $-1/2$, though nothing has been taken
+# back: it is 0, and the worth is what was seen. If the training never ends, the exponential
+# vanishes, and $U (1 + R^*)$ is left: 40,000 images are worth 640,000 at most.
+
+# %% tags=["solution"]
+def worth(seen, different, fades):
+    """Takes D, U and R*; returns how many fresh images they are worth."""
+    repeats = max(seen / different - 1, 0)
+    first = min(seen, different)
+    return first + different * fades * (1 - np.exp(-repeats / fades))
+
+
+# %% tags=["check"]
+checks.check_worth(worth)
+
+# %%
+for passes in (1, 4, 30, 1000):
+    fresh = worth(passes * 40_000, 40_000, 15)
+    print(f"{passes} passes over 40,000 images: worth {fresh:,.0f}")
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# ## References
+#
+# The law of size and images is that of {cite:t}`hoffmann2022`, its fit by variable projection goes
+# back to {cite:t}`golub1973`, and {cite:t}`czech2026` show the bias of parabolas. A constant rate
+# with a cooldown is by {cite:t}`hagele2024`, the worth of repeats by {cite:t}`muennighoff2023`,
+# and how a ViT should grow by {cite:t}`alabdulmohsin2023`. Full entries are in the
+# [references](#sec-references).
