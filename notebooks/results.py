@@ -237,6 +237,15 @@ Table(columns, tuple(rows))
 vitlib.show_study(records, "pretraining")
 
 # %% [markdown]
+# ## `dense`: can the encoder of a classifier say what is where?
+#
+# Drawn scenes of several things, and the encoder of `pure-vit`. `segment` names the class of each
+# pixel, `segment-alone` does so without attention, and `detect` draws boxes. See [](#sec-dense).
+
+# %%
+vitlib.show_study(records, "dense")
+
+# %% [markdown]
 # ## `explorer`: what do the models inside the page score?
 #
 # The three small models of [](#sec-explorer), on the embedded images. With positions they name
