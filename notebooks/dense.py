@@ -726,7 +726,7 @@ for name, words in names.items():
 first = ("what is answered", "parameters", "work (TFLOP)")
 Table((*first, *columns.values()), tuple(rows))
 
-# %% mystnb={"figure": {"caption": "Scores of the recorded runs on the validation images against the work done so far, one seed each. Left: class maps; the dotted line is the bound for one class a patch. Right: boxes.", "name": "fig-dense-recorded"}, "image": {"alt": "Two panels. Left, two curves rise steeply and then slowly; the one with attention is far above the other from the first few points on, and both end far above a dotted line. Right, the curve of AP50 lies above that of AP, and both rise to the end."}}
+# %% mystnb={"figure": {"caption": "Scores of the recorded runs on the validation images against the work done so far, one seed each. Left: class maps; the dotted line is the bound for one class a patch. Right: boxes.", "name": "fig-dense-recorded"}, "image": {"alt": "Two panels. Left, two curves rise steeply side by side, past a dotted line; then the one without attention turns flat first, and ends far below the other. Both end far above the dotted line. Right, the curve of AP50 lies above that of AP, and both rise to the end."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2))
 for name in ("segment", "segment-alone"):
     each = recorded[name]
