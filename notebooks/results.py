@@ -240,7 +240,8 @@ vitlib.show_study(records, "pretraining")
 # ## `dense`: can the encoder of a classifier say what is where?
 #
 # Drawn scenes of several things, and the encoder of `pure-vit`. `segment` names the class of each
-# pixel, `segment-alone` does so without attention, and `detect` draws boxes. See [](#sec-dense).
+# pixel, `segment-alone` does so without attention. `detect` draws boxes from cells, `detect-set` from
+# queries. See [](#sec-dense).
 
 # %%
 vitlib.show_study(records, "dense")
