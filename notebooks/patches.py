@@ -146,7 +146,8 @@ differ = np.not_equal(joined, photo).sum()
 print(f"numbers that differ: {differ} of {photo.size:,}")
 
 # %% [markdown]
-# On the page [](#sec-explorer) you can paint on one patch, and see which tokens that changes.
+# In [step 1 of the explorer](#explorer-step-1) you can paint on one patch, and see which tokens
+# that changes.
 #
 # :::{exercise} Where did the pixel go?
 # :label: ex-patches-where
@@ -576,8 +577,8 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # of $d$ terms. If the terms are independent, its spread grows as $\sqrt{d}$, and without the
 # division a large $d$ would push the softmax to a single token.
 #
-# The page [](#sec-explorer) shows the weights of a trained model: choose a patch, and see whom it
-# asks.
+# [Step 2 of the explorer](#explorer-step-2) shows the weights of a trained model: choose a patch,
+# and see whom it asks.
 #
 # To see this on an actual image we need matrices that have learned something. So we put
 # attention into our bag, between the tokens and their mean, and train again.
@@ -767,8 +768,8 @@ def encoder_block(x, config):
 # Keras example that the report extends {cite:p}`salama2021`; {cite:t}`dosovitskiy2021` leave it
 # linear.
 #
-# A block lets each token depend on all of them. [](#sec-explorer) shows it: paint on one patch,
-# and count the tokens that differ before the first block and after it.
+# A block lets each token depend on all of them. [Step 3 of the explorer](#explorer-step-3) shows
+# it: paint on one patch, and count the tokens that differ before the first block and after it.
 #
 # :::{exercise} Write the block
 # :label: ex-patches-block

@@ -183,12 +183,31 @@ const tour = (() => {
     if ($("fact").textContent !== fact) $("fact").textContent = fact;
   }
 
+  // The step that a link of a chapter names, or -1: explorer.html#explorer-step-3.
+  const linked = () => STEPS.findIndex((_, i) => location.hash === `#explorer-step-${i + 1}`);
+
+  // Opens that step, and brings it before the reader's eyes.
+  async function follow() {
+    if (linked() < 0) return;
+    await go(linked());
+    const title = root.querySelector(".ex-title");
+    title.scrollIntoView({ block: "center" });
+    title.focus({ preventScroll: true });
+  }
+
+  // The browser takes the focus away while it looks for the place that a link names.
+  function followOnceLoaded() {
+    if (document.readyState === "complete") requestAnimationFrame(() => setTimeout(follow));
+    else window.addEventListener("load", followOnceLoaded);
+  }
+
   async function start() {
     texts = [...document.querySelectorAll(".explorer-tour li")].map((item) => {
       const body = item.cloneNode(true);
       const title = body.querySelector("strong");
       const words = title.textContent.replace(/\.$/, "");
       title.remove();
+      for (const part of body.querySelectorAll("[id]")) part.removeAttribute("id"); // it is a copy
       return { title: words, body };
     });
     root.querySelector(".ex-steps").append(...texts.map(({ title }, i) => {
@@ -200,7 +219,9 @@ const tour = (() => {
     $("back").addEventListener("click", () => turn(-1));
     $("next").addEventListener("click", () => turn(1));
     $("show").addEventListener("click", () => STEPS[current].show());
-    await go(0);
+    window.addEventListener("hashchange", follow);
+    await go(Math.max(0, linked()));
+    followOnceLoaded();
   }
 
   return { start, tell, go };

@@ -125,6 +125,37 @@ def test_a_step_of_the_tour_shows_its_claim(page, axe, step):
     assert hinder(page, axe) == []
 
 
+STEPS_OF = {"patches": {1, 2, 3}, "positions": {4, 5, 6}, "attention": {7, 8}}
+
+
+@pytest.mark.parametrize("chapter", STEPS_OF)
+def test_a_chapter_leads_to_steps_of_the_tour_and_these_lead_back(reader, chapter):
+    path = BOOK / f"notebooks/{chapter}.html"
+    page, findings = visit(reader, path, BOOK)
+    places = page.locator("a[href*='explorer.html#explorer-step-']")
+    links = places.evaluate_all("all => all.map(each => each.href)")
+    assert {int(link[-1]) for link in links} == STEPS_OF[chapter]
+    for link in links:
+        page.goto(link)
+        title = page.locator(".ex-title:focus")
+        title.wait_for()
+        assert title.inner_text().startswith(f"{link[-1]}. ")
+        assert page.locator(".ex-steps [aria-pressed=true]").inner_text() == link[-1]
+        top = title.bounding_box()["y"]
+        assert 0 <= top < page.viewport_size["height"]
+        assert f"{chapter}.html#" in page.locator(".ex-text a").get_attribute("href")
+        assert page.locator(f"[id=explorer-step-{link[-1]}]").count() == 1
+    page.close()
+    assert findings == []
+
+
+def test_a_link_on_the_open_page_changes_the_step(page):
+    page.evaluate("location.hash = '#explorer-step-5'")
+    page.locator(".ex-title:focus", has_text="5. ").wait_for()
+    page.evaluate("location.hash = '#explorer-step-9'")  # there is none
+    assert wait(page).inner_text(".ex-title").startswith("5. ")
+
+
 @pytest.mark.parametrize("position", ["1d", "2d"])
 def test_the_similarity_of_positions_is_that_of_vitlib(page, position):
     page.check(f"input[value='{position}']")
