@@ -941,8 +941,9 @@ assert not is_quick or (before < 0.01 and after > 0.5)
 # in another image. A question such as "does this patch matter?" always needs
 # a second half: compared with what?
 #
-# In the explorer you can do both to a single image: [mask each patch](#explorer-step-7), and
-# [paint the one of least attention black](#explorer-step-8).
+# On the page [](#sec-explorer) you can do both to a single image:
+# [mask each patch](#explorer-step-7), and [paint the one of least attention
+# black](#explorer-step-8).
 #
 # :::{exercise} Which head matters?
 # :label: ex-attention-heads

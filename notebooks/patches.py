@@ -146,8 +146,8 @@ differ = np.not_equal(joined, photo).sum()
 print(f"numbers that differ: {differ} of {photo.size:,}")
 
 # %% [markdown]
-# In [step 1 of the explorer](#explorer-step-1) you can paint on one patch, and see which tokens
-# that changes.
+# On the page [](#sec-explorer), in [step 1](#explorer-step-1) of its tour, you can paint on one
+# patch, and see which tokens that changes.
 #
 # :::{exercise} Where did the pixel go?
 # :label: ex-patches-where
@@ -577,7 +577,7 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # of $d$ terms. If the terms are independent, its spread grows as $\sqrt{d}$, and without the
 # division a large $d$ would push the softmax to a single token.
 #
-# [Step 2 of the explorer](#explorer-step-2) shows the weights of a trained model: choose a patch,
+# [Step 2 of that tour](#explorer-step-2) shows the weights of a trained model: choose a patch,
 # and see whom it asks.
 #
 # To see this on an actual image we need matrices that have learned something. So we put
@@ -768,7 +768,7 @@ def encoder_block(x, config):
 # Keras example that the report extends {cite:p}`salama2021`; {cite:t}`dosovitskiy2021` leave it
 # linear.
 #
-# A block lets each token depend on all of them. [Step 3 of the explorer](#explorer-step-3) shows
+# A block lets each token depend on all of them. [Step 3 of that tour](#explorer-step-3) shows
 # it: paint on one patch, and count the tokens that differ before the first block and after it.
 #
 # :::{exercise} Write the block

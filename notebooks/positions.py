@@ -204,8 +204,9 @@ for position in ("none", "1d"):
     print(f"{position}: the logits change by up to {change:.4f}")
 
 # %% [markdown]
-# In [step 4 of the explorer](#explorer-step-4) you can shuffle the patches of a model that was
-# trained without positions, and then of two that were trained with them.
+# On the page [](#sec-explorer), in [step 4](#explorer-step-4) of its tour, you can shuffle the
+# patches of a model that was trained without positions, and then of two that were trained with
+# them.
 #
 # :::{exercise} The way back
 # :label: ex-positions-undo
@@ -381,7 +382,7 @@ print(f"difference of the weights: {gap:.4f}")
 # %% [markdown]
 # Whatever the kind, a model with positions must now notice the shuffled patches. The weights
 # are random and drawn anew, so 1-D gives another number than above. With a trained model,
-# [step 6 of the explorer](#explorer-step-6) swaps two patches, and the answer turns round.
+# [step 6 of that tour](#explorer-step-6) swaps two patches, and the answer turns round.
 
 # %%
 WORDS = {
@@ -631,8 +632,7 @@ print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
 # Three standard deviations are about three points. So a result up to three points above the
 # ceiling may be luck, and one beyond that hardly can be.
 #
-# You can see the four equal guesses: drag the shapes in
-# [step 5 of the explorer](#explorer-step-5).
+# You can see the four equal guesses: drag the shapes in [step 5 of that tour](#explorer-step-5).
 #
 # :::{exercise} Does the ceiling still hold?
 # :label: ex-positions-ceiling
