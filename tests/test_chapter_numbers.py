@@ -583,8 +583,8 @@ def test_training_lowers_the_loss_of_two_softmaxes_down_to_its_floor():
 
 
 def test_a_masked_step_saves_work_only_with_a_small_decoder():
-    work = [
-        count_flops(build_model(PRESETS[name].model, PRESETS[name].train))
-        for name in ("masked-tiny", "tuned-tiny", "masked", "pure-vit")
-    ]
+    work = []
+    for name in ("masked-tiny", "tuned-tiny", "masked", "pure-vit"):
+        plain = replace(PRESETS[name].train, precision="float32")  # as other tests
+        work.append(count_flops(build_model(PRESETS[name].model, plain)))
     assert 1 <= work[0] / work[1] < 1.05 and work[2] < 0.3 * work[3]
