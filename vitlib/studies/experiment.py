@@ -137,6 +137,9 @@ def plan(preset, seed=0, **options):
         overrides[name] = value
         if name in OF_MODEL:
             model = replace(model, **{name: value})
+        elif name == "epochs":  # those on smaller images keep their share
+            first = training.first_epochs * value // training.epochs
+            training = replace(training, epochs=value, first_epochs=first)
         elif name not in ("initial", *usual):
             training = replace(training, **{name: value})
     return Experiment(preset, seed, model, training, overrides)
