@@ -772,8 +772,8 @@ assert 0.85 < work(asked)[-1] / work(recorded["detect"])[-1] < 1
 # AP50 than after a minute.
 #
 # Queries find next to nothing in the first half of their training. Then they learn fast, and still
-# end below what cells had reached after five epochs. That is what the authors' long schedule is
-# for: a method without cells and peaks has to be paid for in steps.
+# end below what cells had reached after five epochs. This agrees with the long schedule that the
+# authors ask for.
 
 # %% [markdown]
 # ## What this chapter does not show

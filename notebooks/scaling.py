@@ -132,9 +132,7 @@ Table(columns, tuple(rows))
 #
 # The images are the scenes of [](#sec-dense) at half their size, and the class is the kind of the
 # largest thing. They were chosen because they never end: a program draws as many as one wants, and
-# no run has to see one twice. Nor is the task done at once. The two shapes of the other chapters
-# would not do: a model learns nothing of their arrangement for a long while, and then nearly
-# everything within an epoch.
+# no run has to see one twice.
 
 # %%
 most = {"quick": 51_200, "laptop": 204_800, "full": 204_800}[profile]
@@ -214,8 +212,8 @@ if profile == "quick":
 # L(x) = E + \frac{A}{x^a} .
 # $$ (eq-scaling-power)
 #
-# Only $L - E$ is a straight line. Who fits a line to $L$ itself reads off a slope that is too
-# small, and sees it become smaller with every larger run.
+# Only $L - E$ is a straight line. A line that is fitted to $L$ itself has a slope that is too
+# small, and that becomes smaller with every larger run.
 
 # %% mystnb={"figure": {"caption": "A made-up loss with a floor of 0.5 and a power of 0.5. Blue: the loss itself, which bends. Orange: the loss without its floor, a straight line.", "name": "fig-scaling-floor"}, "image": {"alt": "Two curves on logarithmic axes. The blue one begins to fall and then levels off at 0.5. The orange one falls along a straight line."}}
 x = np.geomspace(10, 1e5, 30)
@@ -324,8 +322,8 @@ for name, values in (
     print(f"{name}: {low:.2f} to {high:.2f} in nine fits of ten")
 
 # %% [markdown]
-# The intervals are wide. Whoever publishes a power from so few runs without one says less than it
-# seems. The law may still foretell well close to its runs, where different laws agree.
+# The intervals are wide. Without one, a power from so few runs says less than it seems to. The law
+# may still foretell well close to its runs, where different laws agree.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Before the bootstrap, let them write down how sure they are of each
@@ -571,10 +569,10 @@ if profile == "quick":
 # %% [markdown]
 # ## What do the recorded runs say?
 #
-# The recorded runs do the same on a larger scale: five sizes, four budgets, two seeds of each and
-# a third where the best size is expected. Before the largest run was made, a program wrote its
-# prediction into a file, and the history of the course shows which of the two came first. The
-# table counts what is recorded by now.
+# The recorded runs are to do the same on a larger scale: five sizes, four budgets, two seeds of
+# each and a third where the best size is expected. Before the largest run is made, a program is to
+# write its prediction into a file, so that the history of the course can show which of the two
+# came first. The table counts what is recorded by now.
 
 # %%
 from vitlib.studies.experiment import plan
