@@ -26,7 +26,7 @@ def lowest_point(sizes, losses):
             lie between the smallest and the largest of them.
 
     Source: Hoffmann et al., 2022, section 3.2, https://arxiv.org/abs/2203.15556; on the
-        bias: https://arxiv.org/abs/2603.22339
+    bias: https://arxiv.org/abs/2603.22339
     """
     sizes, losses = np.asarray(sizes, float), np.asarray(losses, float)
     different = np.unique(sizes)

@@ -59,7 +59,7 @@ def fit_law(losses, *quantities):
             fewer than three values, or there are fewer runs than the law has numbers.
 
     Source: Golub and Pereyra, 1973, https://doi.org/10.1137/0710036; Hoffmann et al.,
-        2022, equation 2, https://arxiv.org/abs/2203.15556
+    2022, equation 2, https://arxiv.org/abs/2203.15556
     """
     losses, quantities = _require(losses, quantities)
     units = [np.exp(np.log(each).mean()) for each in quantities]
