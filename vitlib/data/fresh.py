@@ -33,8 +33,10 @@ def draw_small_scenes(num_images, seed=0):
     for block, start in enumerate(range(0, num_images, BLOCK)):
         part = slice(start, start + BLOCK)
         scenes = draw_scenes(len(labels[part]), (*stream, block))
-        fours = scenes.images.reshape(-1, SIDE, 2, SIDE, 2, 3)
-        images[part] = fours.sum(axis=(2, 4), dtype=np.uint16) // 4
+        # Sums of pairs, twice: one sum over two axes takes ten times as long.
+        pairs = scenes.images.reshape(-1, SIDE, 2, 2 * SIDE, 3)
+        rows = np.add(pairs[:, :, 0], pairs[:, :, 1], dtype=np.uint16)
+        images[part] = (rows[:, :, ::2] + rows[:, :, 1::2]) // 4
         labels[part] = scenes.labels
     return make_split(images, labels)
 
