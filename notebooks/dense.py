@@ -38,8 +38,8 @@
 # **Time:** about 40 minutes to read and run, 88 for all exercises; the cells run in about two
 # minutes.
 #
-# **You need:** patches and the block from [](#sec-patches), a training from [](#sec-training), and
-# attention maps from [](#sec-attention).
+# **You need:** patches and the block from [](#sec-patches), how a training runs from
+# [](#sec-training), and attention maps from [](#sec-attention).
 # :::
 
 # %% tags=["remove-cell"]
@@ -84,10 +84,11 @@ plt.style.use("vitlib.course")
 # ## What is where in a scene?
 #
 # The images of this chapter are drawn, too, but they are larger and hold more. A scene has 64 x 64
-# pixels and one to four things of five kinds. A thing has any size from 10 to 20 pixels, and any
-# colour that no background has, so neither of the two tells its kind. Things may cover each other.
-# Because the scenes are drawn by a program, it knows for each thing which pixels can be seen of
-# it, and what the smallest box around these pixels is.
+# pixels and one to four things of five kinds; the small dots belong to the background. A thing is
+# 10 to 20 pixels wide, whatever its kind, and has any colour that no background has, so neither
+# size nor colour gives its kind away. Things may cover each other, but at least half of each can
+# be seen. Because the scenes are drawn by a program, it knows for each thing which pixels can be
+# seen of it, and what the smallest box around these pixels is.
 
 # %%
 data = vitlib.load_data_set("scenes")
@@ -101,7 +102,7 @@ there = train.kinds >= 0
 print("things in an image:", *np.unique(there.sum(axis=1)))
 
 # %% [markdown]
-# The number of things differs, but an array has rows of equal length. So there is room for four;
+# The number of things varies, but an array has rows of equal length. So there is room for four;
 # where an image has fewer, the kind is -1, the box is all zeros and the mask is empty.
 #
 # Two forms of the same knowledge matter to us. The boxes are one. The other is a *class map*, with
@@ -160,10 +161,11 @@ assert 0.9 < shares[0] < 0.93 and shares[1:].max() < 0.04
 # has found nothing. Like the ViT of the report it gives one answer to everything; but here that
 # scores high.
 #
-# Masks and boxes change something else, too. When a classifier is trained, an image may be flipped
-# and moved, and its label stays what it is. A mask does not stay: each random change of its image
-# has to be made to the mask as well. For masks that is easy, as they are images themselves. With
-# boxes it goes wrong easily, and without an error message.
+# Masks and boxes change something else, too. When a classifier is trained on photographs, an image
+# may be flipped and moved, and its label stays what it is. (With *left of* in the label it does
+# not: see [](#sec-data).) A mask never stays: each random change of its image has to be made to
+# the mask as well. For masks that is easy, as they are images themselves. With boxes it goes wrong
+# easily, and without an error message.
 #
 # :::{exercise} A box in the mirror
 # :label: ex-dense-mirror
@@ -173,7 +175,7 @@ assert 0.9 < shares[0] < 0.93 and shares[1:].max() < 0.04
 # An image that is `width` pixels wide is flipped from left to right. Write
 # `flip_boxes(boxes, width)`, which does the same with its boxes. They have the shape `(n, 4)`, and
 # a row is top, left, bottom, right. Top and left are the first row and column that a thing
-# touches; bottom and right are the first ones behind it.
+# touches; bottom and right are the first ones beyond it.
 #
 # What is the width of a box, right minus left, after the flip? Use this to test your answer before
 # `checks.check_flip_boxes(flip_boxes)` tells you whether it is right.
@@ -183,14 +185,15 @@ assert 0.9 < shares[0] < 0.93 and shares[1:].max() < 0.04
 # :class: dropdown hint
 #
 # Draw a strip of six pixels, and colour the first two. Which number is left, which is right? Now
-# turn the paper over against the light, and read the two numbers again.
+# hold the paper against the light, look at it from behind, and read the two numbers again.
 # :::
 #
 # ## How good can a grid of patches be?
 #
 # A token stands for a patch. The simplest segmenter therefore names *one* class for each patch,
-# and all pixels of the patch get it. Where a patch holds an edge, some of its pixels must be
-# wrong. How many does not depend on any training: they can be counted beforehand.
+# and all pixels of the patch get it. Where a patch holds an edge of a thing, some of its pixels
+# must be wrong. How many there are at least does not depend on any training: they can be counted
+# beforehand.
 
 # %%
 sizes = (16, 8, 4, 2, 1)
@@ -238,16 +241,16 @@ plt.show()
 # ## How is a class map scored?
 #
 # The share of right pixels is a poor score here, as we have seen. The usual one looks at each
-# class by itself. Of all pixels that are of class $c$, in truth ($T_c$) or in the answer ($A_c$),
-# which part is in both? This is the {term}`intersection over union`,
+# class by itself. Of all pixels that are of class $c$, in the truth ($T_c$) or in the answer
+# ($A_c$), what share is in both? This is the {term}`intersection over union`,
 #
 # $$
 # \text{IoU}_c = \frac{|T_c \cap A_c|}{|T_c \cup A_c|} ,
 # $$ (eq-dense-iou)
 #
 # and the {term}`mean IoU` is its average over the classes. Pixels of all images are counted
-# together before the division. The background is left out of the average, so that a model that
-# answers "background" everywhere gets 0.
+# together before the division. We leave the background out of the average, so that a model that
+# answers "background" everywhere gets 0; some benchmarks count it as one more class.
 
 # %%
 from vitlib.training import confusion
@@ -276,8 +279,9 @@ assert rows[2][1] < 0.5 and rows[2][1] < bound < 0.65
 # patch costs. With 8 x 8 pixels, the majority reaches less than half of the best mean IoU, 1. The
 # majority is the best answer for the share of right pixels, but not for the IoU: a thin shape
 # gains if its class claims patches that it fills less than half. So the last column gives a bound
-# for any answer of one class a patch: for each class by itself, the IoU with the best set of
-# patches, and then the mean.
+# for any answer of one class per patch: for each class by itself, the IoU with the best set of
+# patches, and then the mean. It is a ceiling, too, but of another score than that of
+# [](#ex-dense-ceiling), which is the share of right pixels.
 #
 # :::{exercise} The score, from the logits
 # :label: ex-dense-miou
@@ -342,7 +346,7 @@ assert segmenter(config).count_params() == built.count_params()
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Before you run the training, let them write down which pixels will be
-# > wrong longest. Most say the smallest kind of thing; look for thin arms and for edges.
+# > wrong longest. Most say those of the smallest things; look for thin arms and for edges.
 
 # %% tags=["remove-output"]
 def train_on_scenes(config, recipe):
@@ -370,13 +374,13 @@ if profile == "quick":
 
 # %% [markdown]
 # Within a minute most pixels of the things are found. That the layer sees whole patches is no
-# obstacle: the mean IoU is above the bound for one class a patch.
+# obstacle: the mean IoU is above the bound for one class per patch.
 #
 # ## What does attention add?
 #
-# What a patch shows is often ambiguous: a slanting edge may belong to a triangle or to a diamond.
-# A token has to ask others, and attention is how it asks. So we take the attention out of every
-# block and keep the rest: encoder, head, recipe, images. To make up for the weights of the
+# What a patch shows is often ambiguous: a level edge may belong to a square or to the foot of a
+# triangle. A token has to ask others, and attention is how it asks. So we take the attention out
+# of every block and keep the rest: MLPs, head, recipe, images. To make up for the weights of the
 # attention, the MLPs become twice as wide; otherwise the model could be worse just because it is
 # smaller. Each token then knows its own patch and its place, and nothing besides.
 
@@ -434,9 +438,9 @@ plt.show()
 
 # %% [markdown]
 # Both see where things are; for that, a token's own patch is enough. The difference is in the
-# kind. A token without attention has to read it off the piece of edge in its own patch: an upright
-# edge may belong to a square, a slanting one to a triangle or to a diamond. The other model can
-# put the pieces together.
+# kind. A token without attention has to read it off the piece of edge in its own patch, and a
+# level edge may belong to a square or to the foot of a triangle: look at the feet in the last row.
+# The other model can put the pieces together.
 #
 # Another explanation is tempting. A patch that lies wholly inside a thing holds no edge at all. Is
 # that not where the model without attention has to fail? Count before you believe it:
@@ -462,15 +466,17 @@ assert not of_kind[[1, 2]].any() and of_kind[[3, 4]].max() < 0.1
 
 # %% [markdown]
 # They hold an eighth of the pixels of things, and nine out of ten are in squares: a triangle or a
-# diamond seldom has room for one, a ring or a cross has none. To answer "square" there is right
-# nine times out of ten, so most of the difference must lie elsewhere.
+# diamond seldom has room for one, a ring or a cross has none. To answer "square" there is wrong
+# one time in ten, which costs little more than one pixel of things in a hundred. The scores of the
+# two models are further apart than that, so most of the difference must lie elsewhere.
 #
 # [](#sec-attention) measured how much of a classifier's attention falls on the things of a scene.
 # With masks of more things we can ask a token: which part of your attention goes to the other
-# patches of your thing? A patch is of a thing that fills more than half of it, and what a token
-# gives itself does not count. We compare with two other parts: if the token looked at all other
-# patches alike, and if it had the attention map of another image. The second tells the thing from
-# the place: a token may look at its neighbours, whatever they show.
+# patches of your thing? A patch belongs to a thing that fills more than half of it, and what a
+# token gives to itself does not count. We compare this part with two others: the one that a token
+# would give if it looked at all other patches alike, and the one that it would give with the
+# attention map of another image. The second tells the thing from the place: a token may look at
+# its neighbours, whatever they show.
 
 # %%
 from vitlib.inspection.introspect import attention_maps
@@ -521,11 +527,13 @@ if profile == "quick":
 # * *Where in the cell is the middle?* Two numbers, down and right of the centre of the cell.
 # * *How high and wide is the thing?* Two more, as logarithms, so that no size can be negative.
 #
-# The head is again one linear layer on each token, now with $C + 4$ outputs. In the loss, the heat
-# counts everywhere, the other four numbers only in cells that hold a middle. Most cells hold none.
-# If each of them counted as much as the few others, the best answer for a long while would be "no
-# thing anywhere": the background again. The *focal loss* {cite:p}`lin2017` takes weight from cells
-# that are nearly right already.
+# The head is again one linear layer on each token, now with $K + 4$ outputs for $K$ kinds; a
+# sigmoid turns the first $K$ into numbers from 0 to 1. In the loss, the heat counts everywhere,
+# the other four numbers only in cells that hold a middle. The heat is to be 1 there, and to fall
+# off around it, so that a neighbour of the right cell is less wrong than one far away. Most cells
+# hold no middle. If each of them counted as much as the few others, "no thing anywhere" would for
+# a long time be the answer that pays: the background again. The *focal loss* {cite:p}`lin2017`
+# takes weight from cells that are nearly right already.
 
 # %% tags=["remove-output"]
 names = {"quick": "detect-tiny", "laptop": "detect", "full": "detect"}
@@ -533,18 +541,19 @@ preset = vitlib.PRESETS[names[profile]]
 detecting, found = train_on_scenes(preset.model, preset.train)
 
 # %% [markdown]
-# What comes out is read in reverse. A cell at least as hot as each of its eight neighbours is a
-# *peak*; its heat is the score, and its four other numbers are the box. Nothing is thrown away
-# afterwards, so a thing that is hot as two kinds gets two boxes.
+# What comes out is read in reverse, for each kind by itself. A cell at least as hot as each of its
+# eight neighbours is a *peak* (of equal neighbours, `vitlib` takes the first); its heat is the
+# score, and its four other numbers are the box. Nothing is thrown away afterwards, so a thing that
+# is hot as two kinds gets two boxes.
 #
 # :::{exercise} Peaks
 # :label: ex-dense-peaks
 #
 # ★★ · 12 minutes
 #
-# Write `find_peaks(heat, threshold)` for the heat map of one kind, of the shape `(H, W)`. An array
-# of booleans of the same shape comes back: `True` where the heat is above the threshold and no
-# smaller than at any of its neighbours. A cell has up to eight of them, and fewer at the border.
+# Write `find_peaks(heat, threshold)` for the heat map of one kind, of the shape `(H, W)`. Return
+# booleans of the same shape: `True` where the heat is above the threshold and no smaller than at
+# any of the neighbours. A cell has up to eight of them, and fewer at the border.
 #
 # A thing has one middle. When could it still have two peaks? `checks.check_find_peaks(find_peaks)`
 # tells you whether your function is right.
@@ -560,7 +569,7 @@ detecting, found = train_on_scenes(preset.model, preset.train)
 
 # %% mystnb={"figure": {"caption": "Three test scenes. Above: the boxes that the detector draws with a score of at least 0.3, in the colours of their kinds, the surest on top, and, dashed in grey, the true ones. Below: the highest heat of any kind in each cell.", "name": "fig-dense-boxes"}, "image": {"alt": "Above, three scenes with boxes around the shapes. Most lie near a dashed box; where shapes overlap, there are more boxes than shapes. Below, three coarse grids that are dark but for a few brighter cells at each shape, which run together where shapes overlap."}}
 few = data.test.images[:3]
-outputs = detecting.predict(few, verbose=0)  # (images, rows, columns, C + 4)
+outputs = detecting.predict(few, verbose=0)  # (images, rows, columns, K + 4)
 listed = TASKS["detection"].of(preset.model).decode(outputs)
 heat = 1 / (1 + np.exp(-outputs[..., :-4].max(axis=-1)))
 fig, axes = plt.subplots(2, 3, figsize=(6.4, 4.4))
@@ -587,7 +596,7 @@ plt.show()
 # ★★ · 12 minutes
 #
 # Write `box_iou(first, second)`. The boxes of the first array, `(n, 4)`, and of the second,
-# `(m, 4)`, are top, left, bottom, right, as above. The IoU of each with each comes back, `(n, m)`.
+# `(m, 4)`, are top, left, bottom, right, as above. Return the IoU of each with each, `(n, m)`.
 #
 # Two boxes may lie apart in both directions. Which two numbers are then negative, and what becomes
 # of their product? `checks.check_box_iou(box_iou)` tells you whether your function is right.
@@ -601,10 +610,10 @@ plt.show()
 # pairs.
 # :::
 #
-# Second, which box is compared with which? The predictions of an image come in order of their
-# scores. Each is compared with the true box that it overlaps most, among those that are still
-# free. If the overlap reaches the threshold, the prediction is a *hit*, and the true box is taken.
-# Otherwise it is a false alarm, such as a second box on a thing that is taken.
+# Second, which box is compared with which? Take one kind. Its predictions in an image come in
+# order of their scores. Each is compared with the true box of this kind that it overlaps most,
+# among those that are still free. If the overlap reaches the threshold, the prediction is a *hit*,
+# and the true box is taken. Otherwise it is a false alarm, such as a second box on a taken thing.
 #
 # :::{exercise} Hit or false alarm?
 # :label: ex-dense-match
@@ -613,8 +622,8 @@ plt.show()
 #
 # Write `match(overlaps, threshold)` for one image and one kind. Row $p$ of `overlaps`, `(P, T)`,
 # is the IoU of prediction $p$ with each true box, and the rows are in order of the scores, the
-# highest first. There is at least one true box. A boolean for each prediction comes back, `True`
-# for a hit. An overlap as large as the threshold suffices.
+# highest first. There is at least one true box. Return a boolean for each prediction, `True` for a
+# hit. An overlap as large as the threshold suffices.
 #
 # What would it mean for the score if a thing could be hit twice? `checks.check_match(match)` tells
 # you whether your function is right.
@@ -627,12 +636,12 @@ plt.show()
 # taken column be made to lose against all others without changing `overlaps`?
 # :::
 #
-# Third, all predictions of all images are put in one row by their scores. Go down this row: after
-# each prediction, the *precision* is the share of hits among those so far, and the *recall* the
-# share of all things that have been found. The {term}`average precision` (AP) is the mean of the
-# precision over 101 values of the recall, from 0 to 1, as the COCO benchmark does it
-# {cite:p}`lin2014`. It is computed for each kind and averaged. AP50 asks for an IoU of 0.5; what
-# is called AP without a number is the mean over ten thresholds from 0.5 to 0.95.
+# Third, all predictions of this kind, from all images, are put in one row by their scores. Go down
+# this row: after each prediction, the *precision* is the share of hits among those so far, and the
+# *recall* the share of all things of this kind that have been found. The {term}`average precision`
+# (AP) is the mean of the precision over 101 values of the recall, from 0 to 1, as the COCO
+# benchmark does it {cite:p}`lin2014`. It is computed for each kind and averaged. AP50 asks for an
+# IoU of 0.5; what is called AP without a number is the mean over ten thresholds from 0.5 to 0.95.
 #
 # :::{exercise} Average precision
 # :label: ex-dense-ap
@@ -682,7 +691,8 @@ if profile == "quick":
 # or none, and the loss first looks for the assignment of queries to things that costs least
 # {cite:p}`carion2020`. It needs no cells and no peaks. But which query is responsible for which
 # thing has to be found out by training, and the authors report that their model needs an
-# extra-long schedule. The preset `detect-set` is such a detector, with the encoder of `detect`.
+# extra-long schedule. The preset `detect-set` is such a detector: the encoder of `detect`, and two
+# more blocks in which eight queries look at its tokens. They nearly double the parameters.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Ask which of the two detectors could find two things with the same
@@ -694,7 +704,7 @@ if profile == "quick":
 # A minute is short. The recorded runs train a larger encoder, that of the small ViT of
 # [](#sec-comparison), on the same scenes: thirty epochs for a segmenter, forty-five for a detector
 # with cells, one seed each. Without attention the MLPs are wider, as above. The detector with
-# queries has fewer epochs, of which each costs more, so that both detectors do about as much work.
+# queries has fewer epochs, of which each costs more, so that both do about the same work.
 
 # %%
 from vitlib.records.run import images_at_epochs
@@ -715,7 +725,7 @@ recorded = {
 
 # %%
 def work(run):
-    """Operations until the end of each epoch, in TFLOP, backwards too."""
+    """Operations until the end of each epoch, in TFLOP, both ways."""
     return 3e-12 * np.array(images_at_epochs(run)) * run.flops_per_image
 
 
@@ -728,7 +738,7 @@ for name, words in names.items():
 first = ("what is answered", "parameters", "work (TFLOP)")
 Table((*first, *columns.values()), tuple(rows))
 
-# %% mystnb={"figure": {"caption": "Scores of the recorded runs on the validation images against the work done so far, one seed each. Left: class maps; the dotted line is the bound for one class a patch. Right: boxes, from cells (solid) and from queries (dashed).", "name": "fig-dense-recorded"}, "image": {"alt": "Two panels. Left, two curves rise steeply side by side, past a dotted line; then the one without attention turns flat first, and ends far below the other. Both end far above the dotted line. Right, the solid curves rise at once, AP50 above AP. The dashed ones stay near zero for half of the way, then rise steeply, and end far below the solid ones."}}
+# %% mystnb={"figure": {"caption": "Scores of the recorded runs on the validation images against the work done so far, one seed each. Left: class maps; the dotted line is the bound for one class per patch, of the test images. Right: boxes, from cells (solid) and from queries (dashed).", "name": "fig-dense-recorded"}, "image": {"alt": "Two panels. Left, two curves rise steeply side by side, past a dotted line; then the one without attention turns flat first, and ends far below the other. Both end far above the dotted line. Right, the solid curves rise at once, AP50 above AP. The dashed ones stay near zero for half of the way, then rise steeply, and end far below the solid ones."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2))
 for name in ("segment", "segment-alone"):
     each = recorded[name]
@@ -763,13 +773,14 @@ assert 0.85 < work(asked)[-1] / work(recorded["detect"])[-1] < 1
 
 
 # %% [markdown]
-# With more training the class maps come close to the truth, and attention adds more than in the short
-# runs. Without it, the score ends far below. The saved arithmetic is no excuse: the model with
-# attention has passed the final score of the other before it has done a fifth of the other's work.
+# With a larger encoder and more training the class maps come close to the truth, and attention
+# adds more than in the short runs. Without it, the score ends far below. That this model does less
+# arithmetic for each image does not explain it: the model with attention has passed the final
+# score of the other before it has done a fifth of the other's work.
 #
 # The detector finds most things early. From the first third of the training on AP50 hardly rises.
 # What the remaining time buys is the fit of the boxes: AP goes on rising, and comes much closer to
-# AP50 than after a minute.
+# AP50 than with the smaller detector after a minute.
 #
 # Queries find next to nothing in the first half of their training. Then they learn fast, and still
 # end below what cells had reached after five epochs. This agrees with the long schedule that the
@@ -779,9 +790,11 @@ assert 0.85 < work(asked)[-1] / work(recorded["detect"])[-1] < 1
 # ## What this chapter does not show
 #
 # * The scenes are drawn: five kinds, clean edges, at most four things. Photographs have shadows,
-#   textures and things that are cut by the border. The [how-to](#sec-how-to-data) tells how to
+#   textures and things that are cut off by the border. The [how-to](#sec-how-to-data) tells how to
 #   make scenes of cut-out photographs.
-# * Each run has one seed, the recorded ones too.
+# * The scenes are kind to cells: no two middles lie in the same cell of 8 x 8 pixels. Queries
+#   would not need that.
+# * Each model was trained with one seed only, the recorded ones too.
 # * None of the encoders was pre-trained. {cite:t}`strudel2021` and {cite:t}`carion2020` begin with
 #   weights that others trained on photographs; whether that helps here, these runs do not tell.
 #
@@ -790,8 +803,8 @@ assert 0.85 < work(asked)[-1] / work(recorded["detect"])[-1] < 1
 # * The tokens of a ViT stand on a grid. A linear layer on each of them is a segmenter, another one
 #   is a detector.
 # * Know the ceiling of an answer, and the score of the emptiest one, before you train.
-# * Leave the background out of the mean IoU, count pixels over all images, and leave out classes
-#   that do not occur.
+# * Here the background is left out of the mean IoU. Count pixels over all images, and leave out
+#   classes that do not occur.
 # * What moves the image must move masks and boxes with it.
 # * A detector is scored by a ranked list: sort by score, match each thing once, follow the
 #   precision along the recall.
@@ -835,9 +848,10 @@ for words, boxes in (("as drawn", pair), ("mirrored", flip_boxes(pair, 64))):
 # :::
 #
 # No class makes more pixels of a patch right than its most frequent one. So this is the best
-# choice for each patch, and hence for all. Most patches show background alone and are wholly
-# right; that is why the share is high even for large patches. All wrong pixels are in patches that
-# hold a part of a thing.
+# choice for each patch, and hence for all. All wrong pixels are in patches that hold a part of a
+# thing. The share is high even for patches of 16 x 16, because most pixels are background: the
+# best answer calls nearly every such patch background, and that alone is right on more than nine
+# pixels out of ten.
 
 # %% tags=["solution"]
 def grid_ceiling(maps, patch_size):
@@ -901,11 +915,12 @@ for words, each in (("attention", segmenting), ("without", guessing)):
 # :class: dropdown
 # :::
 #
-# The frame is filled with minus infinity, which never wins. Zeros would do no harm here, as heat
-# is positive; the values of the opposite border would.
+# The frame is filled with minus infinity, which never wins. Zeros would do no harm here, as no
+# heat is below 0; the values of the opposite border would.
 #
-# A middle that lies close to the line between two cells warms both. If their heat is equal to the
-# last bit, both are peaks. So are two warm cells of one thing that do not touch.
+# A middle that lies close to the line between two cells may warm both. If their heat is equal to
+# the last bit, both are peaks. Two warm cells of one thing that do not touch can both be peaks,
+# too.
 
 # %% tags=["solution"]
 def find_peaks(heat, threshold):
@@ -1042,8 +1057,8 @@ for count in (3, 5):
 # %% [markdown]
 # ## References
 #
-# A linear layer on each token as a segmenter is a baseline of {cite:t}`strudel2021`. Things as
-# middles of cells are by {cite:t}`zhou2019`, the focal loss by {cite:t}`lin2017`, and learned
-# queries with an assignment by {cite:t}`carion2020`. The average precision over ten thresholds
-# comes from the COCO benchmark {cite:p}`lin2014`. Full entries are in the
-# [references](#sec-references).
+# A linear layer on each token as a segmenter is a baseline of {cite:t}`strudel2021`. To find a
+# thing by the cell in its middle is an idea of {cite:t}`zhou2019`, the focal loss is from
+# {cite:t}`lin2017`, and learned queries with an assignment are from {cite:t}`carion2020`. The
+# average precision over ten thresholds comes from the COCO benchmark {cite:p}`lin2014`. Full
+# entries are in the [references](#sec-references).

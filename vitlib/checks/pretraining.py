@@ -168,9 +168,9 @@ def check_hidden_error(hidden_error, seed=0):
     """Checks `hidden_error(predicted, patches, is_hidden)`, a single number.
 
     The first two have the shape `(batch, N, L)`; `is_hidden`, `(batch, N)`, holds
-    booleans, as many True in each row. Each patch of the target is shifted and scaled
-    to mean 0 and variance 1 over its L values, with 1e-6 added to the variance under
-    the root. The squared differences are averaged over all values of hidden patches.
+    booleans, equally many True in each row. Each patch of the target is shifted and
+    scaled to mean 0 and variance 1 over its L values, with 1e-6 added to the variance
+    under the root. The squared differences are averaged over all values of hidden patches.
 
     Args:
         hidden_error: The reader's function.
@@ -270,8 +270,8 @@ def _images_left(minutes, images_seen, masked_rate, labelled_rate):
 def check_images_left(images_left):
     """Checks `images_left(minutes, images_seen, masked_rate, labelled_rate)`.
 
-    How many images fine-tuning can see, at `labelled_rate` images a second, when the
-    whole has so many minutes and pre-training takes `images_seen` images at
+    How many images fine-tuning can see, at `labelled_rate` images a second, when there
+    are so many minutes in all and pre-training takes `images_seen` images at
     `masked_rate` images a second: 0 if no time is left. The number need not be rounded.
     """
     mistakes = {
@@ -342,8 +342,8 @@ def _neighbors(k):
 def check_vote(vote):
     """Checks `vote(features, labels, new, k)`, the label of a new image.
 
-    `features` has the shape `(n, D)`, `labels` `(n,)`, `new` `(D,)`. Of the k images
-    whose features have the largest cosine with `new`, most have that label.
+    `features` has the shape `(n, D)`, `labels` `(n,)`, `new` `(D,)`. It is the most
+    frequent label of the k images whose features have the largest cosine with `new`.
     """
     mistakes = {
         "long features win; divide the products by the lengths.": partial(

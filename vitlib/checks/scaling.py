@@ -78,7 +78,7 @@ def check_power(power, seed=0):
         "the loss falls, so the slope is below 0; the power is above it.": (
             lambda x, y, floor: -_power(x, y, floor)
         ),
-        "the axes are exchanged; the quantity goes along, the loss goes up.": (
+        "the axes are exchanged; the quantity belongs on x, the loss on y.": (
             lambda x, y, floor: -_slope(np.log(y - floor), np.log(x))
         ),
         "the two ends alone decide; all runs belong to the line.": (
@@ -114,7 +114,7 @@ def check_project(project, seed=0):
         losses = rng.uniform(0.2, 0.8) + rng.uniform(1, 4) * x**-a
         questions.append((x, losses + 0.02 * rng.normal(size=7), a))
     mistakes = {
-        "there is no floor; it is a column of ones.": lambda x, y, a: np.append(
+        "the floor is missing; it needs a column of ones.": lambda x, y, a: np.append(
             0, _solve([x**-a], y)
         ),
         "the power has the wrong sign; a larger quantity makes the term smaller.": (
@@ -171,7 +171,7 @@ def check_best_size(best_size, seed=0):
 
     mistakes = {
         "that is the number of images; the size is asked for.": _in_terms(_best_images),
-        "the terms are set equal; at the best size their changes are.": (
+        "the terms are set equal; at the best size their derivatives cancel.": (
             _in_terms(_of_equal_terms)
         ),
         "the budget is shared evenly; the powers decide who gets more.": _in_terms(
