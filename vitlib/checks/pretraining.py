@@ -170,7 +170,8 @@ def check_hidden_error(hidden_error, seed=0):
     The first two have the shape `(batch, N, L)`; `is_hidden`, `(batch, N)`, holds
     booleans, equally many True in each row. Each patch of the target is shifted and
     scaled to mean 0 and variance 1 over its L values, with 1e-6 added to the variance
-    under the root. The squared differences are averaged over all values of hidden patches.
+    under the root. The squared differences are averaged over all values of hidden
+    patches.
 
     Args:
         hidden_error: The reader's function.
