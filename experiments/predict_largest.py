@@ -18,16 +18,14 @@ from vitlib.records.run import images_at_epochs
 from vitlib.records.runs import load_runs
 from vitlib.records.scaling_law import fit_law, predict
 from vitlib.studies.experiment import plan
-from vitlib.studies.scaling import BUDGETS, LARGEST, WIDTHS, of_budget
+from vitlib.studies.scaling import BUDGETS, LARGEST, of_budget, of_grid
 
 LEVEL = 0.9  # of all such intervals hold their run
 
 
-def names_of(widths, budgets):
-    """What the runs of the grid are called, the first seed standing for all."""
-    return {
-        plan(**run).name for budget in budgets for run in of_budget(widths, budget, 0)
-    }
+def names_of(runs):
+    """What some runs are called, without their seeds."""
+    return {plan(**run).name for run in runs}
 
 
 def coordinates(runs):
@@ -56,7 +54,8 @@ def make_prediction(runs):
         ValueError: When runs of the grid are missing, or the largest one is recorded.
     """
     finished = [run for run in runs if run.status == "finished"]
-    expected, largest = names_of(WIDTHS, BUDGETS), names_of([LARGEST[0]], [LARGEST[1]])
+    expected = names_of(run for budget in BUDGETS for run in of_grid(budget, 0))
+    largest = names_of(of_budget([LARGEST[0]], LARGEST[1], 0))
     grid = [run for run in finished if run.name in expected]
     if any(run.name in largest for run in runs):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How the loss falls with size, images and arithmetic, and whether that foretells it.
+"""How the loss falls with size, images and arithmetic, and whether it can be predicted.
 
 Every run of a budget costs as much as the others: a larger model sees fewer images. On
 small scenes no image comes back; on CIFAR-100 all of them do.
@@ -10,8 +10,10 @@ from vitlib.data.tiles import KINDS
 from vitlib.studies.recipes import REPAIRED_TRAIN, TINY_VIT
 from vitlib.studies.study import Preset, Study, grid
 
-WIDTHS = (32, 48, 80, 144, 240)  # of a token: 0.02 to 1.0 million parameters
-BUDGETS = (0.6, 1.2, 2.4, 4.8)  # TFLOP of a training, backward passes included
+WIDTHS = (16, 32, 48, 80, 144, 240)  # of a token: 0.01 to 1.0 million parameters
+# TFLOP of a training, backward passes included, and the widths trained with it. The
+# smallest joins where the next could be best: a lowest point needs runs on both sides.
+BUDGETS = {0.6: WIDTHS, 1.2: WIDTHS, 2.4: WIDTHS[1:], 4.8: WIDTHS[1:]}
 LARGEST = 144, 9.6  # the run that is predicted before it is made
 REPEATED = [2_500, 5_000, 10_000]  # different scenes, where they are repeated
 
@@ -73,6 +75,11 @@ def of_budget(widths, budget, seed, **options):
     ]
 
 
+def of_grid(budget, seed):
+    """The runs of all sizes that share a budget of the grid."""
+    return of_budget(BUDGETS[budget], budget, seed)
+
+
 def on_photographs(width):
     """The preset of a size on CIFAR-100; an epoch is half a pass over its images."""
     train = replace(scaled_train(width), epochs=9, steps_per_epoch=312)
@@ -92,15 +99,12 @@ STUDY = Study(
             # Is the rate tuned? Both ends of its range must be worse than the middle.
             *of_budget([144], 1.2, 0, learning_rate=OTHER_RATES[144]),
             *of_budget([48], 1.2, 0, learning_rate=OTHER_RATES[48]),
-            # The grid; a third seed where the best size of a budget is expected.
-            *of_budget(WIDTHS, 0.6, [0, 1]),
-            *of_budget([48, 80], 0.6, 2),
-            *of_budget(WIDTHS, 1.2, [0, 1]),
-            *of_budget([48, 80], 1.2, 2),
-            *of_budget(WIDTHS, 2.4, [0, 1]),
-            *of_budget([80, 144], 2.4, 2),
-            *of_budget(WIDTHS, 4.8, [0, 1]),
-            *of_budget([80, 144], 4.8, 2),
+            # The grid; a third seed where the best sizes are.
+            *(run for budget in BUDGETS for run in of_grid(budget, [0, 1])),
+            *of_budget([32, 48], 0.6, 2),
+            *of_budget([32, 48], 1.2, 2),
+            *of_budget([48, 80], 2.4, 2),
+            *of_budget([48, 80], 4.8, 2),
             # The same steps on few scenes that come back.
             *of_budget([80], 2.4, [0, 1], train_images=REPEATED),
             *grid(
