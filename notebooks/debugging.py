@@ -121,8 +121,8 @@ print(images.shape, images.dtype)
 # ## Program 1: how are the images normalised?
 #
 # The mean and the standard deviation of the images are computed once, for each colour. Then every
-# image is normalised with them. The author works image by image, as one must when a set does not
-# fit into the memory.
+# image is normalised with them. The author works image by image, as one can even when a set does
+# not fit into memory.
 
 # %%
 def deviation(images):
@@ -259,15 +259,15 @@ print("numbers that are lost:", np.count_nonzero(np.subtract(*pairs)))
 #
 # ## Program 4: how large is a block?
 #
-# One {term}`Transformer block`, written after the paper. In ViT-Base, the smallest model of
-# the paper, an {term}`attention head` works with vectors of length 64. There are 12 heads,
+# One {term}`Transformer block`, as the paper on the ViT describes it. In ViT-Base, its smallest
+# model, an {term}`attention head` works with vectors of length 64. There are 12 heads,
 # the {term}`MLP` has 3,072 hidden units, and there are 12 such blocks
 # {cite:p}`dosovitskiy2021`.
 
 # %%
 def block(head_size, heads, hidden):
     """Returns the number of parameters of a Transformer block."""
-    tokens = keras.Input((197, head_size))
+    tokens = keras.Input((197, head_size))  # 14 * 14 patches, 1 class token
     y = layers.LayerNormalization()(tokens)
     x = tokens + layers.MultiHeadAttention(heads, head_size)(y, y)
     y = layers.LayerNormalization()(x)
@@ -290,7 +290,7 @@ print(f"12 blocks of ViT-Base: {12 * block(64, 12, 3072):,} parameters")
 #
 # The promise: twelve of these blocks are the Transformer of ViT-Base, which has 86 million
 # parameters in all. Count one block on paper, as [](#sec-training) does, from the sizes in
-# the paper. Where do the two counts part? Then write
+# the paper. Where do the two counts differ? Then write
 # `repaired_block(head_size, heads, hidden)`, which returns the number of parameters of one
 # block. You may build it in Keras, or count.
 # `checks.check_repaired_block(repaired_block)` tells you whether it is right.
@@ -381,8 +381,8 @@ print("weights that differ in a second run:", changed)
 
 
 # %% [markdown]
-# The deviation is close to that of the initialiser's formula, $1 / \sqrt{64}$, and the run
-# can be repeated.
+# The deviation is that of the initialiser's formula, the root of 2 divided by inputs plus outputs:
+# $\sqrt{2 / (64 + 64)} = 1/8$. And the run can be repeated.
 #
 # :::{exercise} The first weights
 # :label: ex-debugging-weights
@@ -391,7 +391,7 @@ print("weights that differ in a second run:", changed)
 #
 # The promise: the weights are drawn at random, and the seed decides which. Which
 # instrument compares the blocks with each other? Then write
-# `repaired_weights(width, blocks, seed)`. Each block draws its own weights by
+# `repaired_weights(width, blocks, seed)`. Each block draws its own weights with
 # `GlorotUniform`; the same seed gives the same blocks, and two different seeds have no
 # block in common. (An initialiser takes a Python `int` as its seed, or a
 # `keras.random.SeedGenerator`; put `int(...)` around a number from NumPy.)
@@ -619,7 +619,7 @@ for name, answers in models.items():
 # :class: dropdown hint
 #
 # Count the right answers of model A by hand. For which batch sizes does the program agree with
-# you? And what does each model say of the single images?
+# you? And what does each model say about the individual images?
 # :::
 
 # %% [markdown] tags=["instructor", "remove-cell"]
@@ -660,8 +660,9 @@ for name, answers in models.items():
 # Not all ten cost accuracy. Programs 2, 5, 7, 8 and 9 may, and a wrong learning rate can cost
 # everything: of two narrow copies of the report's ViT that differ in the learning rate alone, one
 # learned and the other kept a dead head for 30 epochs ([](#sec-findings)). Programs 3 and 4 make
-# another model than the one that is named. Of programs 1 and 6 we know no cost. Program 10 has
-# none: the model is as good as before, and only what is said about it is untrue.
+# another model than the one that is named; whether it is worse, nobody has measured here. Of
+# programs 1 and 6 we know no cost. Program 10 has none: the model is as good as before, and only
+# what is said about it is untrue.
 
 # %% [markdown]
 # ## What this chapter does not show
@@ -680,8 +681,8 @@ for name, answers in models.items():
 #
 # * A program that runs, with shapes that fit and a loss that falls, is not yet right.
 # * Say first what a number must be. Then measure it.
-# * Change one input, and see whether the output follows. An input without an effect is a
-#   setting that is not used.
+# * Change one input, and see whether the output follows. An input without an effect does not do
+#   what its name says.
 # * Ask the same question twice, with another seed or another batch size. Where these must not
 #   matter, the answer must be the same.
 # * Read two numbers together: a model that is right and sure does not have a loss of 3.62.
@@ -861,7 +862,7 @@ print(f"the program: {block(64, 12, 3072):,} a block")
 def repaired_block(head_size, heads, hidden):
     """Takes three sizes; returns the number of parameters of a block."""
     width = heads * head_size
-    tokens = keras.Input((197, width))
+    tokens = keras.Input((197, width))  # 14 * 14 patches, 1 class token
     y = layers.LayerNormalization()(tokens)
     x = tokens + layers.MultiHeadAttention(heads, head_size)(y, y)
     y = layers.LayerNormalization()(x)
@@ -875,9 +876,10 @@ checks.check_repaired_block(repaired_block)
 
 # %% [markdown]
 # *Source.* Five Keras examples used one number as the length of a token and as the length of
-# a query in one head. A reader built ViT-Base in this way, and counted 15 million parameters
-# {cite:p}`kerasio1907`. The report extends one of these examples {cite:p}`salama2021`: that is
-# where its 527,488 parameters for one attention come from.
+# a query in one head. A reader built ViT-Base in this way, and counted 15 million parameters in
+# the whole model {cite:p}`kerasio1907`; our 7 million are the twelve blocks alone. The report
+# extends one of these examples {cite:p}`salama2021`: that is where its 527,488 parameters for one
+# attention come from ([](#sec-training)).
 #
 # :::{solution-end}
 # :::
@@ -902,9 +904,9 @@ for name, scale in (("without the scale", 1), ("with it", 8)):
 # %% [markdown]
 # The sum is 1/8, and 8 is the root of 64. The program divides the weights by the scale, and not
 # the products. So both halves of the promise are broken. The token gets an eighth of a mean, which
-# the layers after it can make up for. And the softmax works on products of the size 8: most of the
-# weight goes to one key, and little gradient flows to the others. That is what the scale is there
-# to prevent {cite:p}`vaswani2017`.
+# the layers after it can make up for. And the softmax works on products with a deviation of 8, as
+# each is a sum of 64 random terms of deviation 1: most of the weight goes to one key, and little
+# gradient flows to the others. That is what the scale is there to prevent {cite:p}`vaswani2017`.
 
 # %% tags=["solution"]
 def repaired_attention(queries, keys):
@@ -939,9 +941,10 @@ print(f"over independent draws: {instruments.spread(others):.2f}")
 
 
 # %% [markdown]
-# All six blocks start as the same block. An initialiser of Keras that was given a whole number as
-# its seed returns the same numbers at each call, as JAX does for the same key. What is needed is a
-# *source* of seeds, which the seed sets once.
+# All six blocks start as the same block. (Independent draws have 0.11 and not 0.125, as six draws
+# lie closer to their own mean than to the true one.) An initialiser of Keras that was given a
+# whole number as its seed returns the same numbers at each call, as JAX does for the same *key*,
+# which is its word for a seed. What is needed is a *source* of seeds, which the seed sets once.
 #
 # Counting the seeds up, `seed + block`, is no repair. Block 1 of the run with seed 0 and
 # block 0 of the run with seed 1 are then the same, and the two runs are not independent.
@@ -959,9 +962,9 @@ def repaired_weights(width, blocks, seed):
 checks.check_repaired_weights(repaired_weights)
 
 # %% [markdown]
-# *Source.* The ViT among the examples of Equinox makes all its blocks with one key
-# {cite:p}`equinoxvit`. It prints an accuracy of 76.2 % on CIFAR-10: the blocks see different
-# inputs, and drift apart in training. A defect need not show in an accuracy. Nobody has
+# *Source.* The ViT among the examples of Equinox makes all its blocks with one key of JAX
+# {cite:p}`equinoxvit`. It prints an accuracy of 76.2 % on CIFAR-10. The blocks see different
+# inputs, so that training can make them differ. A defect need not show in an accuracy. Nobody has
 # measured there whether the blocks learn better from a start of their own.
 #
 # :::{solution-end}
@@ -1085,7 +1088,7 @@ Table(columns, tuple((n, *(f"{x:.2f}" for x in rest)) for n, *rest in rows))
 # -\ln \frac{e}{e + 99} = \ln (e + 99) - 1 = 3.62 .
 # $$
 #
-# Training does lower this loss, from $\ln 100$ down to 3.62, and no further. A loss that
+# Training can lower this loss, from $\ln 100$ towards 3.62, and no further. A loss that
 # stops there, on 100 classes, says nothing about the data.
 
 # %%
@@ -1155,7 +1158,8 @@ Table(("batch size", *models), tuple(rows))
 #
 # And each model has one answer. They are {term}`constant predictors <constant predictor>`: A says
 # pizza, B steak, C sushi. None has learned anything. Model A is right for one image in three, as a
-# guess is; it only looked worse because of the mean.
+# guess is; it only looked worse because of the mean. Model C has 0.41 because 31 of the 75 images
+# are sushi.
 
 # %% tags=["solution"]
 def repaired_accuracy(answers, labels, batch_size):
@@ -1173,10 +1177,11 @@ checks.check_repaired_accuracy(repaired_accuracy)
 # %% [markdown]
 # *Source.* A course that rebuilds the ViT paper takes the mean of the means of its batches
 # {cite:p}`bourke`; elsewhere the same has been found and repaired {cite:p}`udacity74`. The
-# course's test set has 25, 19 and 31 images of pizza, steak and sushi. The output of its ViT,
-# trained from scratch, ends with a test accuracy of 0.26. You have just met this number. The three
-# numbers 0.2604, 0.1979 and 0.5417 are the fingerprint of a model that gives one answer to every
-# image, as 0.0100 was in the report.
+# course's test set has 25, 19 and 31 images of pizza, steak and sushi. What it prints while it
+# trains its ViT from scratch ends with a test accuracy of 0.26. You have just met this number. The
+# three numbers 0.2604, 0.1979 and 0.5417 are what a model scores that gives one answer to every
+# image, as 0.0100 was in the report. Other answers can reach them as well: to be sure, count the
+# different answers.
 #
 # :::{solution-end}
 # :::

@@ -112,9 +112,9 @@ plt.show()
 
 # %% [markdown]
 # Let $X$ be the matrix of the {term}`tokens <token>`, one row a token. To shuffle the
-# tokens is to multiply $X$ from the left with a permutation matrix $\Pi$: a matrix of
+# tokens is to multiply $X$ from the left by a permutation matrix $\Pi$: a matrix of
 # zeros with a single 1 in each row and in each column. As $\Pi^\top \Pi = I$, multiplying
-# with $\Pi^\top$ undoes it.
+# by $\Pi^\top$ undoes it.
 #
 # The chapter [](#sec-patches) has introduced {term}`self-attention`. In one head, with learned
 # matrices $W_q$, $W_k$, $W_v$ and queries of length $d$, it computes
@@ -134,7 +134,7 @@ plt.show()
 # 2. The {term}`logits <logit>` become $\Pi Q (\Pi K)^\top = \Pi \, Q K^\top \Pi^\top$.
 #    Their rows and their columns are shuffled alike.
 # 3. {term}`Softmax <softmax>` works on each row separately. Shuffle the entries of a row, and
-#    its weights are shuffled in the same way. So
+#    its weights are shuffled in the same way. So, for any square matrix $A$,
 #    $\mathrm{softmax}(\Pi A \Pi^\top) = \Pi \, \mathrm{softmax}(A) \, \Pi^\top$.
 # 4. In the product with the values, $\Pi^\top$ meets $\Pi$:
 #
@@ -288,7 +288,7 @@ print(f"1-D, difference from x + table: {gap:.4f}")
 # Write in one line what happens between the patches and the first block of the report's ViT:
 # `encode(patches, kernel, bias, table)`. `patches` has the shape
 # `(B, N, P * P * C)`. `kernel`, `(P * P * C, D)`, and `bias`, `(D,)`, belong to the
-# projection, and `table`, `(N, D)`, to 1-D positions. The tokens `(B, N, D)` come back. Here
+# projection, and `table`, `(N, D)`, to 1-D positions. It returns the tokens, `(B, N, D)`. Here
 # $P$ is the side of a patch and $C$ the number of channels, not of columns.
 #
 # Suppose that a table `(N, P * P * C)` were added to the patches instead, before the
@@ -381,8 +381,9 @@ print(f"difference of the weights: {gap:.4f}")
 
 # %% [markdown]
 # Whatever the kind, a model with positions must now notice the shuffled patches. The weights
-# are random and drawn anew, so 1-D gives another number than above. With a trained model,
-# [step 6 of that tour](#explorer-step-6) swaps two patches, and the answer turns round.
+# are random and drawn anew, so the number for 1-D is not the one above. With a trained model,
+# swap two patches in [step 6](#explorer-step-6) of the tour on the page [](#sec-explorer): the
+# answer is reversed.
 
 # %%
 WORDS = {
@@ -409,11 +410,11 @@ for position in KINDS:
 # | 2-D | $(R + C) D / 2$ | 0, and $N D$ additions |
 # | relative | $L (2 N - 1) d$ | $L N^2 h d$ |
 #
-# The last entry is a product of length $d$ for each pair of patches, in each head and
-# block, as much as comparing queries and keys costs. The next table counts what each kind adds
-# to the parameters and multiply-adds of the report's ViT. Its large head is the same for all
-# four kinds and takes time to build, so a mean and one `Dense` layer replace it. With the large
-# head, the last number of the table would be a little smaller.
+# The last entry is a scalar product of two vectors of length $d$ for each pair of patches, in
+# each head and block, as much as comparing queries and keys costs. The next table counts what
+# each kind adds to the parameters and multiply-adds of the report's ViT. Its large head is the
+# same for all four kinds and takes time to build, so a mean and one `Dense` layer replace it.
+# With the large head, the last number of the table would be a little smaller.
 
 # %%
 report = replace(vitlib.REPORT_VIT, pooling="mean", head_units=())
@@ -475,7 +476,7 @@ assert multiply_adds == extra.tolist()
 # The report calls its relative kind *1-dimensional*: offsets are counted along the
 # sequence, as in {numref}`fig-offsets`. On the report's grid of 12 columns, the patch
 # to the right has the offset 1. The patch below touches the query just as closely, and has the
-# offset 12. This does no harm, since a vector for the offset 12 can learn that it means
+# offset 12. This need do no harm, since a vector for the offset 12 can learn that it means
 # "below".
 #
 # The end of a row is worse. The sequence goes on from the last patch of a row to the
@@ -510,7 +511,7 @@ for offset in (1, 6):
 #    share?
 # 3. An image of the embedded data set is a grid of 4 x 4 *tiles*, each of 8 x 8 pixels. The
 #    two shapes are in one row or in one column of tiles. Can a relative model with patches
-#    of one tile tell the four arrangements by the offset between the two shapes?
+#    of one tile tell the four arrangements apart by the offset between the two shapes?
 #
 # `checks.check_steps_of(steps_of)` tells you whether your function is right.
 # :::
@@ -555,8 +556,8 @@ for offset in (1, 6):
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Let all cells of the chapter run before you begin: the trainings of
 # > the next section need a minute or two, and the ceiling should be on the board when the
-# > curves arrive. A likely wrong ceiling is guessing over all classes; ask what a model knows
-# > that sees both shapes and no place.
+# > curves arrive. A likely wrong answer is 1 %, a guess among all 100 classes; ask what a model
+# > knows that sees both shapes and no place.
 
 # %% mystnb={"figure": {"caption": "The same 16 tiles, in four orders. Each picture belongs to a class of its own.", "name": "fig-four"}, "image": {"alt": "Four pictures, each with a red and a blue shape. The red shape is to the left of the blue one, to the right of it, above it, and below it."}}
 grid = patches.reshape(4, 4, -1)  # (row, column, pixels of a tile)
@@ -619,9 +620,10 @@ for name, (choices, other) in moved.items():
 # {term}`top-5` accuracy has no such ceiling: five guesses have room for all four
 # arrangements of the right pair.
 #
-# On a finite number of test images, luck adds to the ceiling or takes from it. The
-# number of right answers among $n$ images, each right with probability $p$, has a
-# standard deviation of $\sqrt{p (1 - p) n}$.
+# On a finite number of test images, luck adds to the ceiling or takes away from it. The
+# number of right answers among $n$ images, each right with probability $p$ and independently
+# of the others, has a standard deviation of $\sqrt{p (1 - p) n}$. Here every class has the
+# same number of test images, which can only make it smaller.
 
 # %%
 data = vitlib.load_data_set(data_set)
@@ -632,7 +634,8 @@ print(f"{len(data.test.labels):,} test images: {spread:.1f} points")
 # Three standard deviations are about three points. So a result up to three points above the
 # ceiling may be luck, and one beyond that hardly can be.
 #
-# You can see the four equal guesses: drag the shapes in [step 5 of that tour](#explorer-step-5).
+# You can see the four nearly equal guesses: drag the shapes in [step 5](#explorer-step-5) of the
+# tour on the page [](#sec-explorer).
 #
 # :::{exercise} Does the ceiling still hold?
 # :label: ex-positions-ceiling
@@ -763,9 +766,9 @@ if data_set == "shapes":
     print(f"right pair in {100 * pairs:.0f} % of the images")
 
 # %% [markdown]
-# It has learned what can be learned from a set. Only the arrangement is a guess. What, then,
-# do the models say to the four pictures of {numref}`fig-four`, which are made of the same
-# tiles?
+# It has learned what can be learned from a set. Only the arrangement is a guess. At the height
+# of 25 % the other three may well have stood at the same point. What, then, do the models
+# answer for the four pictures of {numref}`fig-four`, which are made of the same tiles?
 
 # %% tags=["nbval-ignore-output"]
 if data_set == "shapes":
@@ -838,7 +841,7 @@ plt.show()
 # %% [markdown]
 # Before training, the 1-D table knows nothing: a patch is like itself, and like no other. The
 # 2-D table shows a cross that nobody trained. Two patches of a row or of a column share half of
-# their vectors, which makes them alike from the start.
+# their vectors, which makes them more alike from the start, on average, than two others.
 #
 # After training, neighbours should be alike if the model has a use for it. We compare the
 # mean similarity of patches that touch, above, below, left or right, with that of all
@@ -862,8 +865,9 @@ for when in ("before", "after"):
 # %% [markdown]
 # Nobody told the 1-D table that its places lie on a grid. Has it found out? Its vectors
 # have many elements, so we draw them in the plane in which they spread most: the first two
-# directions of a principal component analysis. {numref}`fig-plane` joins the patches of a
-# row with a line, and the patches of a column with another.
+# directions of a principal component analysis. Their *spread* is here the sum of the squared
+# distances from their mean. {numref}`fig-plane` joins the patches of a row with a line, and the
+# patches of a column with another.
 
 # %% tags=["nbval-ignore-output"]
 def in_plane(table):
@@ -902,8 +906,9 @@ if (profile, data_set) == ("quick", "shapes"):
     assert kept["before"] < 0.5 and kept["after"] > 0.8
 
 # %% [markdown]
-# From the labels alone, the 1-D table has found rows and columns. That it did so *here* is no
-# law: these data ask for rows and columns, and for nothing else.
+# From images and their labels, without being told of a grid, the 1-D table has found rows and
+# columns. That it did so *here* is no law: these data ask for rows and columns, and for nothing
+# else.
 #
 # The relative kind has no table of places to draw, since each of its vectors belongs to an
 # offset. These vectors need the same care: a vector $c$ added to all of them adds the same
@@ -924,7 +929,7 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # 1. Show that $p_n \cdot p_m$ depends on $m - n$ alone. Which patch of the report's grid
 #    is then more like a given one: the one to its right, or the one below it?
-# 2. Write `sinusoid(num_places, width)`, which returns this table for so many places and
+# 2. Write `sinusoid(num_places, width)`, which returns this table for `num_places` places and
 #    $D$ = `width`, an array `(num_places, width)`.
 # 3. Build the table for 144 places and $D = 128$. Use the function on rows and columns, too:
 #    two tables for 12 places with $D = 64$, put together with `join_tables`. Draw the
@@ -971,7 +976,7 @@ for name, blocks in (("equal", equal_blocks), ("own", own_blocks)):
     print(f"{name} blocks: shuffling changes the logits by up to {change:.0f}")
 
 # %% [markdown]
-# This is enough to tell the arrangements. Attention lets the red token know which blue
+# This is enough to tell the arrangements apart. Attention lets the red token know which blue
 # shape there is, and the other way round, without any place. The head then has to compare
 # two places. Let the logit of "left of" be the column of the blue shape minus the column of
 # the red shape: a sum over the tokens, as {eq}`eq-flatten` allows. Let that of "right of"
@@ -999,7 +1004,7 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # The report says that 2-D embeddings gave no significant gain over 1-D ones. This sentence
 # comes from {cite:t}`dosovitskiy2021` (section 3.1), and the one ViT that the report prints has
-# a 1-D table. The report's model could not have tested the sentence. The first layer of
+# a 1-D table. The report's model could hardly have tested the sentence. The first layer of
 # its head has 18,432 inputs, one for each element of each token. So it has weights for each
 # place, and can make up for what the embedding lacks. **A fair comparison of positions needs a
 # head that is blind to them.**
@@ -1009,7 +1014,7 @@ if (profile, data_set) == ("quick", "shapes"):
 #
 # ★★ · 12 minutes
 #
-# None of these six models adds positions to its tokens. Which can give other logits when
+# None of these six models adds positions to its tokens. Which can give different logits when
 # the patches are shuffled?
 #
 # 1. The blocks, then the mean of the tokens.
@@ -1041,9 +1046,11 @@ if (profile, data_set) == ("quick", "shapes"):
 # One published measurement is by {cite:t}`schh`: a ViT with 6 blocks and 820 thousand
 # parameters on CIFAR-100, patches of 4 x 4 pixels, 200 epochs. Its test accuracy is given
 # as 53.25 % without positions, 60.87 % with a learned 1-D table and 65.11 % with a relative
-# kind that treats rows and columns apart and counts offsets only up to 2. These are single
-# runs, and the code looks at the test images after every epoch. {cite:t}`dosovitskiy2021`
-# (appendix D.4) compare the same four kinds as this chapter, on far more data.
+# kind that treats rows and columns separately and counts offsets only up to 2. Each is a single
+# number without a spread, and the code looks at the test images after every epoch.
+# {cite:t}`dosovitskiy2021` (appendix D.4) compare the same four kinds as this chapter, on far
+# more data. There all three with positions are close together, and the relative kind, along the
+# sequence like ours, is no worse than the tables.
 #
 # This course has {term}`recorded <recorded run>` all four kinds on CIFAR-100, in a small model
 # with mean pooling, with three {term}`seeds <seed>` each.
@@ -1088,7 +1095,7 @@ Table(columns, tuple(rows))
 #
 # | | published | here |
 # |---|---|---|
-# | offsets | rows and columns apart | along the sequence, where the end of a row is next to the start of the next |
+# | offsets | rows and columns separately | along the sequence, where the end of a row is next to the start of the next |
 # | largest offset | 2; what is farther has the vector of 2 | 63, all that occur |
 # | first values of the vectors | standard deviation 1 | 0.02 |
 # | vectors of offsets | for the keys, and more for the values | for the keys |
@@ -1096,17 +1103,16 @@ Table(columns, tuple(rows))
 # | answer read from | a class token | the mean of the tokens |
 # | epochs | 200 | 8 |
 #
-# To go on after the eighth epoch would not have helped these models. By then the learning rate
-# has fallen to 0 along its cosine, and in the last epoch the validation accuracy changed by
-# less than a point.
+# To go on at the rate of the eighth epoch would not have changed these models: it has fallen to
+# 0 along its cosine. That says nothing about a recipe with more epochs, whose rate falls later.
 #
 # Look at the row "none" of {numref}`fig-recorded-positions` as well. A set of patches is enough
 # for most of what this model knows.
 #
 # ## What this chapter does not show
 #
-# * On the page each model was trained once, with one seed. The gap to the ceiling is large enough
-#   for that; a ranking of 1-D, 2-D and relative would need several seeds.
+# * In this chapter each model was trained once, with one seed. The gap to the ceiling is large
+#   enough for that; a ranking of 1-D, 2-D and relative would need several seeds.
 # * On natural images we have one small model and a short training. A longer one, or the report's
 #   sizes, may order the kinds in another way.
 # * The tables were read on 16 patches and on data that only ask for rows and columns.
@@ -1164,7 +1170,7 @@ checks.check_undo(undo)
 #
 # First the projection, then the positions. The other way round,
 # $(x_n + t_n) W = x_n W + t_n W$: each place still gets a vector of its own, so the model
-# could tell the places. But the vectors would be tied to the weights of the projection,
+# could tell the places apart. But the vectors would be tied to the weights of the projection,
 # and change with them.
 
 # %% tags=["solution"]
@@ -1278,7 +1284,7 @@ for arrangement, steps in zip(shapes.ARRANGEMENTS, ahead, strict=True):
 # :class: dropdown
 # :::
 #
-# Rows and columns are counted apart. Two numbers become one as row and column do in
+# Rows and columns are counted separately. Two numbers become one as row and column do in
 # $n = C r + c$: multiply the first by the number of values of the second, then add the
 # second. The report's grid needs $23 \cdot 23 = 529$ vectors, one for each step. Separate
 # tables for rows and columns need $23 + 23 = 46$. They cannot give a step a value that is
@@ -1375,7 +1381,7 @@ for name, change in changes.items():
 #    is not so: the fast waves have turned about once or twice within 12 places, and three of
 #    the 64 terms are larger for the patch below. Most waves are slow, with
 #    $12 \omega_i < \pi$, and their cosine falls. So the sum has to be computed.
-# 2. The waves are the columns; sine and cosine are stacked side by side.
+# 2. The waves are the columns; the sine and the cosine of a wave take turns.
 # 3. In the joined table, the patch below is as similar as the one to the right.
 
 # %% tags=["solution"]
@@ -1426,11 +1432,11 @@ plt.show()
 # :::
 #
 # A sum and a maximum do not depend on the order of what they are taken over. A query, be it
-# that of a class token or a learned one, compares itself with each key and adds up the
-# values: if the tokens are shuffled, keys and values move together, and the sum stays. The
-# flattened tokens meet other weights at each place. A convolution gives the neighbour on
-# the left other weights than the one on the right, so that its outputs say what stood next
-# to what.
+# that of a class token or a learned one, compares itself with each key and adds up the values,
+# each times its weight: if the tokens are shuffled, keys, weights and values move together, and
+# the sum stays. The flattened tokens meet other weights at each place. A convolution gives the
+# neighbour on the left other weights than the one on the right, so that its outputs say what
+# stood next to what.
 
 # %% tags=["solution"]
 def notices(number):

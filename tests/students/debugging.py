@@ -205,6 +205,9 @@ WEIGHTS = {
     "the limit of Glorot": lambda w, b, s: np.random.default_rng(s).normal(
         size=(b, w, w)
     ),
+    "the weights are too small": lambda w, b, s: np.random.default_rng(s).uniform(
+        -0.05, 0.05, (b, w, w)
+    ),
     "(blocks, width, width) must come back": lambda w, b, s: glorot(s)((w, w)),
 }
 

@@ -38,7 +38,7 @@ GROWTH = {
         b**4 / a**4,
     ],
     "upside down": lambda a, b: [1 / factor for factor in growth(a, b)],
-    "differences of the factors": lambda a, b: [x - 1 for x in growth(a, b)],
+    "the factors minus 1": lambda a, b: [x - 1 for x in growth(a, b)],
 }
 
 
@@ -66,7 +66,7 @@ STEPS_OF = {
     "wider than the grid": lambda n, r, c: steps_within(n, r - 1, c, c),
     "longer than the grid is high": lambda n, r, c: steps_within(n, r, c - 1, c),
     "is turned around": lambda *question: [(b, a) for a, b in steps_of(*question)],
-    "the signs are turned": lambda *question: sorted(
+    "the signs are reversed": lambda *question: sorted(
         (-a, -b) for a, b in steps_of(*question)
     ),
     "their order is not": lambda *question: sorted(steps_of(*question), reverse=True),

@@ -266,7 +266,7 @@ def check_stratified_split(split, seed=0):
     drawn = [_row_numbers(answer) for answer in answers]
     if None in drawn:
         return not_yet(
-            "two lists of row numbers must come back, validation first, and they must "
+            "return two lists of row numbers, validation first, and they must "
             "be whole numbers."
         )
     for rows, rest in drawn:

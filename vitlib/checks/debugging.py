@@ -15,7 +15,7 @@ def _deviation(images):
 def check_repaired_deviation(deviation):
     """Checks `deviation(images)`, that of each colour over all pixels of all images.
 
-    `images` has the shape `(B, H, W, 3)`; three numbers come back.
+    `images` has the shape `(B, H, W, 3)`; it returns three numbers.
     """
     rng = np.random.default_rng(0)
     brightness = rng.uniform(size=(6, 1, 1, 1))  # so that the images differ as a whole
@@ -221,6 +221,8 @@ def _judge_weights(first, again, other):
         "each weight must be within the limit of Glorot, the root of 3 / width.": (
             abs(first).max() > limit
         ),
+        "the weights are too small; `GlorotUniform` draws them from up to the root of "
+        "3 / width.": abs(first).max() < 0.9 * limit,
     }
     return next((hint for hint, is_found in faults.items() if is_found), None)
 
@@ -306,7 +308,7 @@ def _path(target, peak, warmup, steps, rate=None):
 def check_repaired_path(path):
     """Checks `path(target, peak, warmup, steps)`, of a number that is learned.
 
-    `steps + 1` numbers come back, 0 first. Step s is one of gradient descent on half
+    It returns `steps + 1` numbers, 0 first. Step s is one of gradient descent on half
     the squared error, at the rate of `WarmupSchedule` with a cosine.
     """
 
@@ -365,7 +367,7 @@ def check_repaired_loss(loss):
         "the losses are summed; take their mean.": lambda x, w, y: _losses(
             x @ w, y
         ).sum(),
-        "the accuracy came back; the loss is asked.": (
+        "that is the accuracy; return the loss.": (
             lambda x, w, y: np.mean((x @ w).argmax(1) == y)
         ),
     }

@@ -16,7 +16,7 @@ def check_growth(growth):
     """Checks `growth(side, larger)`: by which factors the position parameters grow.
 
     The grid of patches grows from `side` x `side` to `larger` x `larger`; all else
-    stays. Three factors come back: of 1-D, 2-D and relative positions.
+    stays. It returns three factors: of 1-D, 2-D and relative positions.
     """
     mistakes = {
         "the 2-D tables grow with the side of the grid, not with the number of "
@@ -33,7 +33,7 @@ def check_growth(growth):
         "the factors are upside down; divide the larger grid by the smaller.": (
             lambda a, b: _growth(b, a)
         ),
-        "these are differences of the factors from 1; the factor itself is asked.": (
+        "these are the factors minus 1; return the factors themselves.": (
             lambda a, b: np.subtract(_growth(a, b), 1)
         ),
     }
@@ -59,7 +59,7 @@ def check_steps_of(steps_of):
     """
     questions = [(1, 12, 12), (12, 12, 12), (-1, 3, 5), (11, 3, 4), (7, 3, 4)]
     mistakes = {
-        "only one step of each offset is told; the sequence goes on in the next "
+        "only one step of each offset is listed; the sequence goes on in the next "
         "row, so that there may be another, to the left.": (
             lambda offset, rows, columns: [divmod(offset, columns)]
         ),
@@ -72,7 +72,7 @@ def check_steps_of(steps_of):
         "each pair is turned around; the rows down come first.": (
             lambda *question: np.flip(_steps_of(*question), axis=1)
         ),
-        "the signs are turned; a step goes from the query to the key.": (
+        "the signs are reversed; a step goes from the query to the key.": (
             lambda offset, *grid: _steps_of(-offset, *grid)
         ),
         "the steps are right, and their order is not; the least number of rows down "
@@ -87,8 +87,8 @@ def check_steps_of(steps_of):
 def check_grid_offsets(grid_offsets, seed=0):
     """Checks `grid_offsets(rows, columns)`, an array `(N, N)` of integers.
 
-    Two pairs of patches have the same integer if and only if the key is as many rows
-    and as many columns away from the query. Which integers is not asked.
+    Two pairs of patches have the same integer if and only if the step from query
+    to key is the same in rows and in columns. Which integers these are is free.
 
     Args:
         grid_offsets: The reader's function.
@@ -130,7 +130,7 @@ def _wrong_grids(down, right, columns):
         "only the step of the columns counts; the keys of a column must differ, too.": (
             right
         ),
-        "the number depends on the key alone; take off the row and the column of the "
+        "the number depends on the key alone; subtract the row and the column of the "
         "query.": np.tile(np.arange(len(down)), (len(down), 1)),
     }
 
@@ -140,7 +140,7 @@ def _judge_grid(answer, rows, columns):
     row, column = np.divmod(np.arange(rows * columns), columns)
     down, right = row - row[:, None], column - column[:, None]
     if answer is None or answer.shape != down.shape:
-        return "a table of numbers must come back, as many rows and columns as patches."
+        return "return a table of numbers with as many rows and columns as patches."
     found = _classes(answer)
     for hint, wrong in _wrong_grids(down, right, columns).items():
         if np.array_equal(found, _classes(wrong)):
@@ -264,7 +264,7 @@ def _judge_verdicts(function, hints, true_for):
             return failure
         answer = as_numbers(answers[0])
         if answer is None or answer.shape or answer.dtype.kind != "b":
-            return not_yet("True or False must come back, and nothing else.")
+            return not_yet("the function must return True or False, and nothing else.")
         if bool(answer) != (number in true_for):
             return not_yet(hint)
     return RIGHT

@@ -107,7 +107,7 @@ def check_cross_entropy(loss):
 def _judge_large_logits(loss, questions):
     large = [(1000 + np.round(logits), labels) for logits, labels in questions]
     verdict = compare(loss, _cross_entropy, {}, large)
-    hint = "it is right for small logits, and not for 1,000, whose power is too large."
+    hint = "it is right for small logits, not for 1,000: exp(1,000) is too large."
     return verdict if verdict else not_yet(hint)
 
 
@@ -150,7 +150,7 @@ def check_rate(rate):
         "the rate falls in a straight line; it must follow a cosine.": partial(
             _rate, fall=lambda share: 1 - share
         ),
-        "the rate rises again at the end; that is a whole cosine, half a one ends at "
+        "the rate rises again at the end; that is a whole cosine, half of one ends at "
         "0.": partial(_rate, fall=lambda share: _half_cosine(2 * share)),
         "the rate falls below 0; lift the cosine by 1 and halve it.": partial(
             _rate, fall=lambda share: np.cos(np.pi * share)
@@ -192,10 +192,10 @@ def _decisive(outcomes, first, second):
 
 
 def check_decisive(decisive):
-    """Checks `decisive(outcomes, first, second)`: the runs that part two suspects.
+    """Checks `decisive(outcomes, first, second)`: the runs that tell two suspects apart.
 
-    `outcomes[run, suspect]` says whether the model would learn in that run, if it was
-    that suspect. The numbers of the runs come back, the least first.
+    `outcomes[run, suspect]` says whether the model would learn in that run if it
+    were that suspect. It returns the numbers of the runs, the least first.
     """
     outcomes = np.array(
         [
@@ -210,7 +210,7 @@ def check_decisive(decisive):
     mistakes = {
         "these runs come out alike for both suspects, so that they decide nothing; "
         "return the others.": lambda o, a, b: np.flatnonzero(o[:, a] == o[:, b]),
-        "a mask of True and False came back; return the numbers of the runs.": (
+        "that is a mask of True and False; return the numbers of the runs.": (
             lambda o, a, b: o[:, a] != o[:, b]
         ),
         "all suspects are compared; these two alone are asked for.": (
@@ -308,7 +308,7 @@ def check_same_bound(same_bound):
         "the ratio is squared; the bound grows with the number of inputs itself.": (
             lambda r, n, m: r * (n / m) ** 2
         ),
-        "that is the factor; multiply the rate with it.": lambda r, n, m: n / m,
+        "that is the factor; multiply the rate by it.": lambda r, n, m: n / m,
         "the rate is unchanged; the bound is proportional to the rate and to the "
         "number of inputs.": lambda r, n, m: r,
     }

@@ -54,12 +54,12 @@ class TrainConfig:
     weight_decay: float = 1e-4
     # Weights whose name holds one of these words are not decayed. The report: none.
     decay_exclude: tuple = ()
-    schedule: str = "constant"  # one of SCHEDULES; report
+    schedule: str = "constant"  # one of SCHEDULES; of the Keras example that it extends
     warmup_epochs: int = 0  # epochs of linear rise from 0; the report has none
     clip_norm: float | None = None  # largest global norm of the gradients; report: none
     label_smoothing: float = 0.0  # share of the target spread over all classes
     precision: str = "float32"  # one of PRECISIONS; the report's Keras default
-    optimizer: str = "adamw"  # one of OPTIMIZERS; report
+    optimizer: str = "adamw"  # one of OPTIMIZERS; of the Keras example that it extends
     # The share that the running mean of the weights keeps at each step; what is
     # measured and kept then is that mean. None, as in the report: the weights.
     ema_momentum: float | None = None
