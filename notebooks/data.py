@@ -415,7 +415,7 @@ print(f"at random, images of a class: {least} to {most}")
 #
 # Write a stratified split by hand: `stratified_split(labels, per_class, rng)`. `labels` is
 # an array of the labels, with equally many of each class, and `rng` a generator of random
-# numbers such as `np.random.default_rng(0)`. Two arrays come back: the rows of a validation
+# numbers such as `np.random.default_rng(0)`. Return two arrays: the rows of a validation
 # set with `per_class` random images of each class, and the rows of the rest. It takes about
 # three lines with NumPy. Split the `labels` above with `per_class=10`, and check that the two
 # have no row in common and that each class has 10 rows in the first.

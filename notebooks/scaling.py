@@ -28,7 +28,7 @@
 # :::{admonition} Before you start
 # **You will learn to**
 #
-# * work out what a training costs, and share a budget between size and images;
+# * compute what a training costs, and share a budget between size and images;
 # * fit a power law with a floor, and say why the floor comes first;
 # * find the best size for a budget, and know when a parabola misleads;
 # * recognise four ways in which such a fit goes wrong;
@@ -265,7 +265,7 @@ plt.show()
 #
 # Write `project(quantity, losses, a)`: the floor $E$ and the factor $A$ for which
 # $E + A / x^a$ comes closest to the losses, by the smallest sum of squared errors. Quantity and
-# losses have the shape `(n,)`; two numbers come back, the floor first.
+# losses have the shape `(n,)`. Return two numbers, the floor first.
 #
 # How would you now find the best power? `checks.check_project(project)` tells you whether your
 # function is right.

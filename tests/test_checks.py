@@ -160,23 +160,23 @@ NONSENSE = {
     "no arguments": (lambda: 0, "breaks off with TypeError"),
     "no function": (np.eye(3), "do not call it"),
     "a name": ("cut", "do not call it"),
-    "a string": (lambda *_: "right", "must come back"),
-    "a number as a string": (lambda *_: "1.5", "must come back"),
-    "strings": (lambda *_: ["a", "b"], "must come back"),
-    "a ragged list": (lambda *_: [[1, 2], [3], []], "must come back"),
-    "a ragged tuple": (lambda *_: (np.eye(2), np.eye(3)), "must come back"),
-    "a tuple of one": (lambda *_: (np.eye(7),), "must come back"),
-    "an empty tuple": (lambda *_: (), "must come back"),
-    "a list of nothing": (lambda *_: [None, None], "must come back"),
-    "a dict": (lambda *_: {"rows": 1, "rest": 2}, "must come back"),
-    "a set": (lambda *_: {1, 2}, "must come back"),
-    "an object": (lambda *_: object(), "must come back"),
-    "a function": (lambda *_: np.mean, "must come back"),
-    "a generator": (lambda *_: (x for x in "ab"), "must come back"),
-    "a complex number": (lambda *_: 1j, "must come back"),
-    "objects": (lambda *_: np.array([1, None]), "must come back"),
-    "a symbol": (lambda *_: keras.KerasTensor((2, 3)), "must come back"),
-    "an array of six axes": (lambda *_: np.zeros((1,) * 6), "must come back"),
+    "a string": (lambda *_: "right", "must return"),
+    "a number as a string": (lambda *_: "1.5", "must return"),
+    "strings": (lambda *_: ["a", "b"], "must return"),
+    "a ragged list": (lambda *_: [[1, 2], [3], []], "must return"),
+    "a ragged tuple": (lambda *_: (np.eye(2), np.eye(3)), "must return"),
+    "a tuple of one": (lambda *_: (np.eye(7),), "must return"),
+    "an empty tuple": (lambda *_: (), "must return"),
+    "a list of nothing": (lambda *_: [None, None], "must return"),
+    "a dict": (lambda *_: {"rows": 1, "rest": 2}, "must return"),
+    "a set": (lambda *_: {1, 2}, "must return"),
+    "an object": (lambda *_: object(), "must return"),
+    "a function": (lambda *_: np.mean, "must return"),
+    "a generator": (lambda *_: (x for x in "ab"), "must return"),
+    "a complex number": (lambda *_: 1j, "must return"),
+    "objects": (lambda *_: np.array([1, None]), "must return"),
+    "a symbol": (lambda *_: keras.KerasTensor((2, 3)), "must return"),
+    "an array of six axes": (lambda *_: np.zeros((1,) * 6), "must return"),
 }
 
 
@@ -230,7 +230,7 @@ def test_a_wrong_shape_is_told(check):
         return [right(*question)]
 
     sentence = check(with_an_axis).sentence
-    assert "must come back" in sentence
+    assert "must return" in sentence
     assert is_one_sentence(sentence)
 
 
@@ -250,7 +250,7 @@ def test_one_wrong_number_is_told(check):
     own |= {"check_grid_offsets": "two equal steps"}
     own |= {"check_repaired_weights": "within the limit of Glorot"}
     verdicts = "check_can_pass", "check_notices"
-    own |= dict.fromkeys(verdicts, "True or False must come back")
+    own |= dict.fromkeys(verdicts, "must return True or False")
     assert own.get(check.__name__, " is too ") in sentence
     assert is_one_sentence(sentence)
 

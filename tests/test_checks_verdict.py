@@ -67,14 +67,15 @@ def test_of_a_wrong_number_the_way_is_told_and_not_the_right_one(answer, how):
 @pytest.mark.parametrize("kind", [bool, np.bool_, keras.ops.array])
 def test_true_is_no_number_even_where_1_is_right(kind):
     one = compare(lambda x: kind(x > 0), lambda x: 1, {}, QUESTIONS)
-    assert repr(one) == "Not yet: True came back; the answer must be a number."
+    assert repr(one) == "Not yet: the function must return a number, not True."
     assert compare(lambda x: kind(x > 0), lambda x: x > 0, {}, QUESTIONS)
 
 
 def test_a_shape_is_told_in_words():
-    array = "Not yet: an array of shape (2, 3) must come back, not a single number."
+    must = "Not yet: the function must return"
+    array = f"{must} an array of shape (2, 3), not a single number."
     assert verdict_on(lambda x: 1.5, [(TABLE,)]) == array
-    number = "Not yet: a single number must come back, not an array of shape (1,)."
+    number = f"{must} a single number, not an array of shape (1,)."
     assert verdict_on(lambda x: [x]) == number
 
 

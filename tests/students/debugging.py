@@ -208,7 +208,7 @@ WEIGHTS = {
     "the weights are too small": lambda w, b, s: np.random.default_rng(s).uniform(
         -0.05, 0.05, (b, w, w)
     ),
-    "(blocks, width, width) must come back": lambda w, b, s: glorot(s)((w, w)),
+    "must return an array of shape (blocks": lambda w, b, s: glorot(s)((w, w)),
 }
 
 
@@ -310,7 +310,7 @@ LOSS = {
         )
     ),
     "the losses are summed": lambda x, w, y: len(y) * repaired_loss(x, w, y),
-    "the accuracy came back": lambda x, w, y: tasks.score(x @ w, y)["top1"],
+    "that is the accuracy": lambda x, w, y: tasks.score(x @ w, y)["top1"],
 }
 
 

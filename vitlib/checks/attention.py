@@ -172,7 +172,7 @@ def check_shuffle_map(shuffle_map):
         "that is the way back; row n of the new map is row order[n] of the old one.": (
             lambda weights, order: weights[np.ix_(*[np.argsort(order)] * 2)]
         ),
-        "the diagonal of the new map came back; every row goes with every column.": (
+        "that is the diagonal of the new map; every row goes with every column.": (
             lambda weights, order: weights[order, order]
         ),
     }

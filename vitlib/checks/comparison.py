@@ -214,7 +214,7 @@ def check_seeming_gap(seeming_gap):
         "the single score of the other side is not taken off.": (
             lambda many, one: many.max(axis=1).mean()
         ),
-        "the gaps of all repetitions came back; take their mean.": (
+        "these are the gaps of all repetitions; take their mean.": (
             lambda many, one: many.max(axis=1) - one
         ),
     }

@@ -266,8 +266,8 @@ def check_stratified_split(split, seed=0):
     drawn = [_row_numbers(answer) for answer in answers]
     if None in drawn:
         return not_yet(
-            "return two lists of row numbers, validation first, and they must "
-            "be whole numbers."
+            "the function must return two lists of row numbers, validation first, and "
+            "they must be whole numbers."
         )
     for rows, rest in drawn:
         hint = _judge_split(labels, rows, rest)
@@ -305,10 +305,10 @@ def _judge_split(labels, rows, rest):
     counts = np.bincount(labels[np.isin(numbers, rows)], minlength=CLASSES)
     all_labels = np.repeat(np.arange(CLASSES), PER_CLASS)
     faults = {
-        "masks of True and False came back; return the numbers of the rows.": (
+        "these are masks of True and False; return the numbers of the rows.": (
             rows.dtype == bool or rest.dtype == bool
         ),
-        "the labels of the rows came back; return the numbers of the rows.": (
+        "these are the labels of the rows; return the numbers of the rows.": (
             np.array_equal(np.sort(rows), all_labels)
         ),
         "some numbers belong to no row; the first row is 0, the last one "

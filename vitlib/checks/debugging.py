@@ -238,7 +238,9 @@ def check_repaired_weights(weights):
         return failure
     drawn = [as_numbers(answer) for answer in answers]
     if any(x is None or x.shape != (BLOCKS, WIDTH, WIDTH) for x in drawn):
-        return not_yet("an array of shape (blocks, width, width) must come back.")
+        return not_yet(
+            "the function must return an array of shape (blocks, width, width)."
+        )
     hint = _judge_weights(*drawn)
     return not_yet(hint) if hint else RIGHT
 

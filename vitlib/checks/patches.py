@@ -61,7 +61,7 @@ def check_green_place(green_place):
     """Checks `green_place(row, column, width, size)`: the place of a green value.
 
     The pixel lies in an image that is `width` pixels wide, cut into patches of `size`
-    x `size` pixels. Two numbers come back: that of the patch, and that of the element
+    x `size` pixels. It returns two numbers: that of the patch, and that of the element
     in it. Everything counts from 0.
     """
     questions = [(40, 13, 72, 6), (5, 30, 36, 4), (10, 3, 24, 3)]

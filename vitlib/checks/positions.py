@@ -54,8 +54,8 @@ def check_steps_of(steps_of):
     """Checks `steps_of(offset, rows, columns)`, the steps that share an offset.
 
     A step from query to key is a pair (rows down, columns to the right), and its
-    offset is counted along the sequence. All steps that fit on a grid of `rows` x
-    `columns` patches come back, shape `(steps, 2)`, in the order of the rows down.
+    offset is counted along the sequence. It returns all steps that fit on a grid of
+    `rows` x `columns` patches, shape `(steps, 2)`, in the order of the rows down.
     """
     questions = [(1, 12, 12), (12, 12, 12), (-1, 3, 5), (11, 3, 4), (7, 3, 4)]
     mistakes = {
@@ -140,7 +140,10 @@ def _judge_grid(answer, rows, columns):
     row, column = np.divmod(np.arange(rows * columns), columns)
     down, right = row - row[:, None], column - column[:, None]
     if answer is None or answer.shape != down.shape:
-        return "return a table of numbers with as many rows and columns as patches."
+        return (
+            "the function must return a table of numbers, with a row and a column for "
+            "each patch."
+        )
     found = _classes(answer)
     for hint, wrong in _wrong_grids(down, right, columns).items():
         if np.array_equal(found, _classes(wrong)):

@@ -192,7 +192,7 @@ def _decisive(outcomes, first, second):
 
 
 def check_decisive(decisive):
-    """Checks `decisive(outcomes, first, second)`: the runs that tell two suspects apart.
+    """Checks `decisive(outcomes, first, second)`: which runs tell two apart.
 
     `outcomes[run, suspect]` says whether the model would learn in that run if it
     were that suspect. It returns the numbers of the runs, the least first.

@@ -56,13 +56,13 @@ def compare(function, reference, mistakes, questions):
     for answer, array in zip(answers, arrays, strict=True):
         if array is None:
             return not_yet(
-                "a number, or an array with rows of equal length, must come back; this "
-                f"{type(answer).__name__} is neither."
+                "the function must return a number, or an array with rows of equal "
+                f"length; this {type(answer).__name__} is neither."
             )
     expected = _answers(reference, questions)
     for array, other in zip(arrays, expected, strict=True):
         if array.shape == () and array.dtype.kind == "b" != other.dtype.kind:
-            return not_yet(f"{array} came back; the answer must be a number.")
+            return not_yet(f"the function must return a number, not {array}.")
     if _same(arrays, expected):
         return RIGHT
     for hint, wrong in mistakes.items():
@@ -154,7 +154,8 @@ def _first_difference(questions, answers, expected):
     for question, answer, other in zip(questions, answers, expected, strict=True):
         if answer.shape != other.shape:
             return not_yet(
-                f"{_kind(other.shape)} must come back, not {_kind(answer.shape)}."
+                f"the function must return {_kind(other.shape)}, not "
+                f"{_kind(answer.shape)}."
             )
         wrong = ~_close(answer, other)
         if wrong.any():
