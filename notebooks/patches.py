@@ -19,7 +19,7 @@
 # # An image becomes a sequence
 #
 # A Transformer reads a sequence of vectors, and a photograph is not a sequence. This
-# chapter makes it one. Then it builds what reads the sequence, part by part: attention, the
+# chapter makes it one. Then it builds, part by part, the model that reads it: attention, the
 # block, and a whole Vision Transformer. At the end it counts what they cost.
 #
 # :::{admonition} Before you start
@@ -147,7 +147,7 @@ print(f"numbers that differ: {differ} of {photo.size:,}")
 
 # %% [markdown]
 # On the page [](#sec-explorer), in [step 1](#explorer-step-1) of its tour, you can paint on one
-# patch, and see which tokens that changes.
+# patch, and see which of the model's vectors, its *tokens*, that changes.
 #
 # :::{exercise} Where did the pixel go?
 # :label: ex-patches-where
@@ -295,14 +295,14 @@ for name, other in (("vitlib", by_vitlib), ("Keras", by_keras)):
 # The sequence is cut, and a model can already learn from it. This is the smallest one we
 # know. A `Dense` layer turns each patch into a vector, its {term}`token`. The tokens are
 # averaged. A second `Dense` layer reads 100 {term}`logits <logit>` from the mean, one for each
-# class. The ReLU after the first layer is needed: without it, the whole model would be a linear
-# map of the average patch.
+# class. The ReLU after the first layer matters: without it, the whole model would be one linear
+# map of the average patch, and could tell less.
 #
-# The images are the embedded ones of this course, 32 x 32 pixels. Each shows a red and a
-# blue shape, each of one of five kinds. The class names both kinds and says where the red one
-# is, seen from the blue one: left, right, above or below. With patches of 8 x 8 pixels an image
-# has 16 tokens. Our own `cut` makes the patches. We shift and scale the pixels to a mean of
-# about 0 and a spread of about 1.
+# The images are those of the course's *embedded* data set, which `vitlib` draws: 32 x 32 pixels,
+# and no file. Each shows a red and a blue shape, each of one of five kinds. The class names both
+# kinds and says where the red one is, seen from the blue one: left, right, above or below. With
+# patches of 8 x 8 pixels an image has 16 tokens. Our own `cut` makes the patches. We shift and
+# scale the pixels to a mean of about 0 and a spread of about 1.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** A vote before the cell runs: nothing, a quarter, nearly all? Then ask
@@ -358,13 +358,14 @@ if data_set == "shapes":
 
 # %% [markdown]
 # Some seconds of training, and about every fourth image is right. A constant answer, the
-# baseline of [](#sec-data), gets one in a hundred. So patches, two dense layers and a mean
-# are enough to learn which two shapes an image holds.
+# baseline of [](#sec-data), gets one in a hundred.
 #
-# A quarter is also the limit. A model that names both shapes and guesses between the four
-# arrangements gets 25 %, and this one can do no better. "Square left of ring" and "square
-# right of ring" are made of the same patches, and the mean of the tokens forgets their order.
-# Such a model is called a *bag* of patches.
+# A quarter is also the limit. "Square left of ring" and "square right of ring" are made of the
+# same patches, and the mean of the tokens forgets their order. The best that such a model can do
+# is to name both shapes and to guess between the four arrangements: 25 %, but for luck, which is
+# a point or two with 2,000 test images. As ours is close to that, patches, two dense layers and
+# a mean are enough to learn which two shapes an image holds. Such a model is called a *bag* of
+# patches.
 #
 # Three things are missing, and the rest of the course adds them:
 #
@@ -446,8 +447,8 @@ plt.show()
 #
 # ## Does the order of the patches matter?
 #
-# Reading row by row is a convention. Any fixed order would do, because every number
-# is still there. But the order decides who is whose neighbour in the sequence.
+# Reading row by row is a convention. Any fixed order would do, because each patch stays whole
+# and none is lost. But the order decides who is whose neighbour in the sequence.
 
 # %%
 places = np.arange(num_patches).reshape(12, 12)
@@ -458,16 +459,16 @@ print("above and below it:", places[4, 5], places[6, 5])
 
 # %% [markdown]
 # In the image, these four touch the patch in the middle. In the sequence, two of them are
-# one step away and two are a whole row away. Nothing in the sequence says so. The model has
-# to learn the grid, or be told by an embedding of the position.
+# one step away and two are a whole row away. Nothing in the sequence says that all four are
+# neighbours. The model has to learn the grid, or be told by an embedding of the position.
 #
 # ## Is the first layer a convolution?
 #
-# A ViT begins as our bag does. A `Dense` layer multiplies each patch with a matrix: in the
-# report, 108 numbers become a token of 128. The same matrix serves all patches.
+# A ViT begins as our bag does, but without the ReLU. A `Dense` layer multiplies each patch by a
+# matrix: in the report, 108 numbers become a token of 128. The same matrix serves all patches.
 #
 # That sounds familiar. A convolution also multiplies windows of the image with the same
-# weights. It differs in one point: its windows overlap, unless it moves by as many
+# weights. It differs in one point: its windows overlap, unless it moves by at least as many
 # pixels as the window is wide. {numref}`fig-coverage` counts how often each pixel is
 # read.
 
@@ -492,8 +493,9 @@ for ax, stride in zip(axes, (6, 3), strict=True):
 plt.show()
 
 # %% [markdown]
-# With a stride of $P$ the windows are the patches. A convolution at the place
-# $(a, b)$ of the output computes
+# With a stride of $P$ the windows are the patches. Let the convolution have $D$ filters, as many
+# as a token has numbers. At the place $(a, b)$ of its output, filter $k$ with the bias $\beta_k$
+# computes
 #
 # $$
 # y_{abk} = \sum_{i=0}^{P-1} \sum_{j=0}^{P-1} \sum_{c=0}^{C-1}
@@ -525,7 +527,7 @@ print(f"largest number: {largest:.1f}, largest difference: {difference:.4f}")
 # They are the same function. A ViT therefore does begin with a convolution, one with a
 # large kernel and a large stride. What it does without is the *small* kernel with
 # overlap, which compares a pixel with its neighbours. {cite:t}`xiao2021` put a few such
-# convolutions in front, and found that the ViT trains more easily.
+# convolutions in place of the large one, and found that the ViT trains more easily.
 #
 # The layer also explains a line of the report's summary. There the patch encoder has
 # 32,384 parameters.
@@ -577,8 +579,8 @@ print(f"one vector a position: 144 * 128 = {num_patches * D:,}")
 # of $d$ terms. If the terms are independent, its spread grows as $\sqrt{d}$, and without the
 # division a large $d$ would push the softmax to a single token.
 #
-# [Step 2 of that tour](#explorer-step-2) shows the weights of a trained model: choose a patch,
-# and see whom it asks.
+# [Step 2 of the explorer's tour](#explorer-step-2) shows the weights of a trained model: choose a
+# patch, and see whom it asks.
 #
 # To see this on an actual image we need matrices that have learned something. So we put
 # attention into our bag, between the tokens and their mean, and train again.
@@ -683,8 +685,9 @@ if data_set == "shapes":
 # looked evenly, these patches would get an eighth of the weight; on average over 500 test
 # images they get more than three times as much.
 #
-# This model, too, stays near 25 %. Attention lets the tokens meet, but nobody has told them
-# where they are: shuffled tokens give the same outputs, shuffled.
+# This model, too, stays near 25 %; what is above it, if anything, is luck. Attention lets the
+# tokens meet, but nobody has told them where they are: shuffled tokens give the same outputs,
+# shuffled.
 #
 # A layer with $h$ {term}`heads <attention head>` does all this $h$ times side by side, each
 # with matrices of its own, and makes $h$ tables. The outputs are put side by side, $h d$
@@ -704,8 +707,9 @@ if data_set == "shapes":
 # :::{admonition} A first hint
 # :class: dropdown hint
 #
-# The operator `@` works on the last two axes, for each head separately. Only one of the
-# four lines needs another way to transpose.
+# The operator `@` works on the last two axes, for each head separately. Of the four lines you
+# need the last three. With the heads in front, look again at each place that names an axis, and
+# at the `.T`.
 # :::
 #
 # ## What is a block made of?
@@ -718,7 +722,7 @@ if data_set == "shapes":
 # Two things surround each half. A {term}`layer normalisation` comes first: it shifts and
 # scales the $D$ numbers of each token to mean 0 and variance 1, then multiplies and adds
 # vectors that are learned. And a {term}`residual connection` adds what comes out of the half
-# to what went in. A block thus changes its tokens, in place of making new ones. It is called
+# to what went in. A block thus changes its tokens instead of making new ones. It is called
 # *pre-norm*, because the norm comes before attention and MLP and not after the sum.
 
 # %%
@@ -733,7 +737,7 @@ def draw_boxes(ax, names, places):
     return boxes
 
 
-# %% mystnb={"figure": {"caption": "A pre-norm block. The straight way leads through a norm and the attention, then through a norm and the MLP. The curves above are the residual connections: what went in is added to what came out.", "name": "fig-block"}, "image": {"alt": "A chain of boxes from left to right: tokens, norm, attention, plus, norm, MLP, plus, tokens. A curved arrow leads from the tokens over the first norm and the attention to the first plus, and another from there over the second norm and the MLP to the second plus."}}
+# %% mystnb={"figure": {"caption": "A pre-norm block. The straight path leads through a norm and the attention, then through a norm and the MLP. The curves above are the residual connections: what went in is added to what came out.", "name": "fig-block"}, "image": {"alt": "A chain of boxes from left to right: tokens, norm, attention, plus, norm, MLP, plus, tokens. A curved arrow leads from the tokens over the first norm and the attention to the first plus, and another from there over the second norm and the MLP to the second plus."}}
 fig, ax = plt.subplots(figsize=(5.7, 0.9))
 names = ["tokens", "norm", "attention", "+", "norm", "MLP", "+", "tokens"]
 places = [0.3, 1.1, 2, 2.75, 3.4, 4.1, 4.7, 5.35]  # in inches
@@ -768,8 +772,9 @@ def encoder_block(x, config):
 # Keras example that the report extends {cite:p}`salama2021`; {cite:t}`dosovitskiy2021` leave it
 # linear.
 #
-# A block lets each token depend on all of them. [Step 3 of that tour](#explorer-step-3) shows
-# it: paint on one patch, and count the tokens that differ before the first block and after it.
+# A block lets each token depend on all of them. [Step 3 of the explorer's tour](#explorer-step-3)
+# shows it: paint on one patch, and count the tokens that differ before the first block and after
+# it.
 #
 # :::{exercise} Write the block
 # :label: ex-patches-block
@@ -856,8 +861,8 @@ print(f"ten blocks: {assemble(report).count_params():,} parameters")
 #
 # * **Projections.** Queries, keys and values, each one product with a $D \times h d$ matrix,
 #   and the output with an $h d \times D$ matrix: $4 N D h d$.
-# * **Attention.** Each token with each other, once to compare and once to mix:
-#   $2 N^2 h d$.
+# * **Attention.** Each token with all tokens, itself among them, once to compare and once to
+#   mix: $2 N^2 h d$.
 # * **MLP.** From $D$ to $M$ hidden units and back: $2 N D M$.
 #
 # Together, with $S$ for the side of a square image:
@@ -889,10 +894,11 @@ def block_cost(num_patches, key_dim=key_dim, hidden=report.mlp_units[0]):
 
 
 # %% [markdown]
-# Before we trust the count, we check it, above all the part that grows as $N^2$: it is the
-# one that the report leaves out. `vitlib.count_flops` goes through the layers of a block that
-# has been built, takes the shapes of the matrices that they multiply, and counts a
-# multiply-add as two operations.
+# Before we trust the count, we compare it with that of `vitlib.count_flops`, which goes through
+# the layers of a block that has been built, and counts a multiply-add as two operations. For the
+# first part it takes the shapes of the matrices of weights. The second part has no weights: there
+# `count_flops` has a formula, as we do. The tests of this course compare that formula with the
+# single multiplications of small blocks.
 
 # %%
 def count_block(num_patches):
@@ -1095,9 +1101,9 @@ for image_size, patch_size in ((32, 8), (32, 4), (32, 2), (72, 6)):
 # * A mean over tokens sees a bag of patches: which there are, not where.
 # * Attention is four lines: queries, keys and values; their scores; a softmax by row; a mean of
 #   the values.
-# * A block is attention and an MLP, each behind a norm, each added to what went in. A ViT is
+# * A block is attention and an MLP, each after a norm, each added to what went in. A ViT is
 #   patches, tokens, positions, blocks and a head.
-# * The work of a block grows between $1/P^2$ and $1/P^4$, never as $1/P$.
+# * The work of a block grows faster than $1/P^2$ and more slowly than $1/P^4$, never as $1/P$.
 # * Enlarging an image adds tokens and work, and no information.
 #
 # ## Solutions
@@ -1171,7 +1177,8 @@ print(f"numbers that differ: {(again != images).sum()} of {images.size:,}")
 # :::
 #
 # The first reshape names six axes: batch, channel, patch row, row inside, patch column and
-# column inside. Which patch comes first, then where inside it, and the channel last.
+# column inside. After the batch come, first, the two axes that say *which patch*, then the two
+# that say *where inside it*, and last the channel.
 
 # %% tags=["solution"]
 def cut_planes(images, size):
@@ -1208,7 +1215,7 @@ print(f"numbers that differ: {differ} of {planes.size:,}")
 
 # %% tags=["solution"]
 def is_right(cut):
-    """Says whether `cut(images, size)` cuts `(B, H, W, C)` images rightly."""
+    """Says whether `cut(images, size)` cuts `(B, H, W, C)` images right."""
     rng = np.random.default_rng(0)
     images = rng.random((2, 8, 12, 3), dtype="float32")
     return np.array_equal(cut(images, 4), vitlib.Patches(patch_size=4)(images))
@@ -1406,6 +1413,6 @@ print(f"largest number: {largest:,.0f}, largest difference: {difference:.4f}")
 #
 # The Vision Transformer is by {cite:t}`dosovitskiy2021`; the way from patches to tokens
 # with positions is equation 1 there, the block equations 2 and 3. Attention in this form is by
-# {cite:t}`vaswani2017`, whose blocks have the norm after the sum. Convolutions in front of the
+# {cite:t}`vaswani2017`, whose blocks have the norm after the sum. Convolutions in place of the
 # patches are studied by {cite:t}`xiao2021`. The report extends a Keras example by
 # {cite:t}`salama2021`. Full entries are in the [references](#sec-references).

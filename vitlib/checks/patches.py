@@ -316,7 +316,7 @@ def check_pre_norm(pre_norm):
     tokens = 2 * rng.normal(size=(5, 4)) + 1
     questions = [(tokens, lambda x: mix @ x, lambda x: np.tanh(x @ dense))]
     mistakes = {
-        "no norm is used; attention and MLP get normalised tokens.": partial(
+        "no norm is used; attention and MLP must get normalised tokens.": partial(
             _pre_norm, first=_keep, second=_keep
         ),
         "one of the two norms is missing; attention and MLP have one each.": (
@@ -325,16 +325,16 @@ def check_pre_norm(pre_norm):
         ),
         "the norms come after the sums; in this block they come before attention and "
         "MLP, and the sums stay as they are.": _post_norm,
-        "the normalised tokens are added; each sum takes the tokens from before the "
-        "norm.": _add_normalized,
+        "the normalised tokens are added; each sum must take the tokens from before "
+        "the norm.": _add_normalized,
         "the input of the attention is not added to its output.": (
             _without_attention_sum
         ),
         "the input of the MLP is not added to its output.": _without_mlp_sum,
-        "the last sum takes the tokens that came in; it takes those that the first sum "
-        "has made.": _add_first,
-        "attention and MLP get the same tokens; the MLP works on what the first sum "
-        "has made.": _side_by_side,
+        "the last sum takes the tokens that came in; it must take those that the first "
+        "sum has made.": _add_first,
+        "attention and MLP get the same tokens; the MLP must work on what the first "
+        "sum has made.": _side_by_side,
     }
     return compare(pre_norm, _pre_norm, mistakes | WRONG_NORMS, questions)
 
@@ -392,7 +392,7 @@ def check_count_windows(count_windows):
         "the windows of one direction are counted; they move down, too.": (
             lambda s, w, step: (s - w) // step + 1
         ),
-        "the windows do not overlap; each starts one stride after the last one.": (
+        "the windows do not overlap; each must start a stride after the one before.": (
             lambda s, w, step: (s // w) ** 2
         ),
         "the number of moves is rounded up; the last window leaves the image.": (
@@ -516,7 +516,7 @@ def check_is_right(is_right):
     """Checks `is_right(cut)`, which tests a function `cut(images, size)`.
 
     It returns whether the function cuts images `(B, H, W, C)` into patches
-    `(B, N, size * size * C)` rightly. It is given one that does, and six that do not.
+    `(B, N, size * size * C)` right. It is given one that does, and six that do not.
     """
     questions = [(cut,) for cut in (_cut, *WRONG_CUTS)]
     wide, _ = QUESTIONS[0]
