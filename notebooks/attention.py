@@ -92,13 +92,13 @@ print("blocks:", config.num_layers, "  heads in each:", config.num_heads)
 
 
 # %% [markdown]
-# The last digits of a training depend on the processor and on the number of threads. This
-# chapter therefore prints what it measures on trained models in few digits, often rounded
-# down, as "over" so many per cent.
+# What a training gives depends, in its last digits, on the processor and on the number of
+# threads. This chapter therefore prints most of what it measures on trained models in few
+# digits, often rounded down, as "over" so many per cent.
 
 # %%
 def over(share, step=10):
-    """Rounds a share down to steps of per cent, and says so."""
+    """Rounds a share down to a multiple of `step` per cent, and says so."""
     below = int(np.ceil(100 * share)) - 1  # the last whole number under it
     return f"over {below // step * step} %"
 
@@ -116,7 +116,7 @@ assert not is_quick or run.test["top1"] > 0.9
 # The training may have used a short number format. To look inside, we copy the weights into
 # a model that computes in float32. Next to it we build the same model with the same
 # {term}`seed` once more and do *not* train it; it only takes over how pixels are
-# normalised. Whatever we see in the trained model, we then look for in the untrained one.
+# normalised. Much of what we see in the trained model, we then look for in the untrained one.
 
 # %%
 exact = replace(recipe, precision="float32")
@@ -157,11 +157,11 @@ print(images.shape, "(image, row, column, channel)")
 # distribution over the patches and can be drawn over the image. That drawing is an
 # {term}`attention map`.
 #
-# Let us compute one for a trained layer, from its weights alone. First we need the tokens
-# that enter the first attention layer, for one image.
+# Let us compute one for a trained layer, with its weights and NumPy alone. First we need the
+# tokens that enter the first attention layer, for one image.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
-# > **For the instructor.** Ask which axis sums to 1 before the cell tells. Take a vote. Let
+# > **For the instructor.** Ask which axis sums to 1 before the cell shows it. Take a vote. Let
 # > somebody say in words what a column is: how much a token is looked *at*, by all.
 
 # %%
@@ -351,8 +351,8 @@ if is_quick:
 # %% [markdown]
 # On the embedded data, **training has moved the attention from everywhere to the two
 # patches that count**. Nobody told the model where they are: it saw images and labels only.
-# The heads have also shared the work, for one looks at the red shape alone and another at
-# the blue one.
+# The heads have also become different: one looks at the red shape alone, another at the blue
+# one.
 #
 # ## How far does a head look?
 #
@@ -372,7 +372,7 @@ if is_quick:
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** The mean hides two cases: a head that looks everywhere, and one that
 # > looks at two places, near and far. Let the class draw both. In the exercise the edge is
-# > where it goes wrong: what is left of the first column?
+# > where it goes wrong: what lies to the left of the first column?
 
 # %%
 ruler = introspect.patch_distances(grid, config.patch_size)  # (N, N), pixels
@@ -399,9 +399,9 @@ if is_quick:
 # distances are the same. How can that be?
 #
 # Take a head that looks at the red shape, whatever the query. Over many images the red
-# shape lies on each tile equally often, as the next cell counts. So the sum in
-# {eq}`eq-attention-distance` runs over all pairs of a query and a tile, each as often as
-# any other, and that is the mean of the ruler again.
+# shape lies on each tile equally often, as the next cell counts. So averaging
+# {eq}`eq-attention-distance` over the images is averaging over all pairs of a query and a tile,
+# each as often as any other, and that gives the mean of the ruler again.
 
 # %%
 of_red = shapes.PLACES[:, :, 0].reshape(-1, 2)  # (arrangement * choice, place)
@@ -444,9 +444,10 @@ plt.show()
 
 # %% [markdown]
 # {numref}`fig-attention-distance` shows both sides: the same means, and quite different
-# single distances. **Two very different behaviours can have the same mean.** A head that
-# always looks at the same patch in the middle has between 0.7 and 0.8 of the even
-# distance. Only a distance well *below* that says that the head is local and looks near the query.
+# single distances. **Two very different behaviours can have the same mean.** A head that always
+# looks at the same patch in the middle has between 0.7 and 0.8 of the even distance, depending
+# on the grid: it is `ruler.mean(axis=1).min() / ruler.mean()`. Only a distance well *below* that
+# says that the head is local and looks near the query.
 #
 # In large trained models some heads are local. {cite:t}`dosovitskiy2021` find heads with
 # small and heads with large distances side by side in the lowest blocks, and
@@ -526,8 +527,8 @@ plt.show()
 # $\sum_m a_{nm} b_{mp}$ from $p$. This is a product of matrices.
 #
 # **The {term}`residual connection` keeps the token.** A {term}`Transformer block` begins with
-# $x + \text{attention}(x)$. One half of this sum, so to say, is the token itself. In the
-# table of weights, "itself" is the identity $I$.
+# $x + \text{attention}(\text{norm}(x))$. One half of this sum, so to say, is the token itself.
+# In the table of weights, "itself" is the identity $I$.
 #
 # With $A_\ell$ for the table of block $\ell$, averaged over its heads, the rollout is
 #
@@ -625,7 +626,7 @@ plt.show()
 #
 # Rollout is exact for a network in which each block hands on the mean of a token and of
 # what it looks at. A real block does more. The two halves need not be of equal length; the
-# values are multiplied with matrices, and the {term}`MLP` changes the token again. None of
+# values are multiplied by matrices, and the {term}`MLP` changes the token again. None of
 # this is in {eq}`eq-rollout`.
 #
 # Rollout counts every block. Is every block needed? We take the attention of one block out, by
@@ -664,10 +665,10 @@ if is_quick:
     assert without_all < 10
 
 # %% [markdown]
-# All three blocks look at the shapes, and the rollout counts all three. Yet for most images
-# no single one of them is needed: without the attention of any one block the answers are still
-# right. With all attention out they are lost. **A map, or a rollout of maps, shows where
-# attention goes. It does not show whether that was needed.**
+# All three blocks look at the shapes, and the rollout counts all three. Yet whichever single
+# block we choose, without its attention most answers are still right. With all attention out
+# they are lost. **A map, or a rollout of maps, shows where attention goes. It does not show
+# whether that was needed.**
 #
 # :::{exercise} Rollout without the identity
 # :label: ex-attention-rollout
@@ -717,10 +718,10 @@ plt.show()
 
 
 # %% [markdown]
-# How large a part of all squared weights belongs to the first five patterns, and how large
-# would it be by chance? The untrained layer tells. And do the patterns look smooth
-# because they are? Smooth means that pixels side by side are alike, which can be measured
-# as the correlation of each pixel with the one to its right.
+# How large a part of all squared weights belongs to the first five patterns? The untrained
+# layer shows how large it would be by chance. And are the patterns as smooth as they look?
+# Smooth means that pixels side by side are alike, which can be measured as the correlation of
+# each pixel with the one to its right.
 
 # %%
 def smoothness(patterns):
@@ -789,7 +790,7 @@ if is_quick:
 
 # %% [markdown]
 # The untrained model points at a shape five times as often as chance, which is right in one
-# image of eight. It need not know what a shape is. A likely reason is that patches with
+# image out of eight. It need not know what a shape is. A likely reason is that patches with
 # shapes have unusual colours, hence unusual tokens and keys, and some heads happen to give
 # such keys more weight. **A map of a trained model needs the map of an untrained one next to
 # it.**
@@ -827,13 +828,14 @@ def top1(pictures):
 #
 # * by the attention that they receive in the trained model, largest first;
 # * the same, smallest first;
-# * by the attention of the *untrained* model;
-# * by contrast: how far the pixels of a patch are from the median colour. This needs no
-#   network at all;
+# * by the attention of the *untrained* model, largest first;
+# * by contrast, largest first: how far the pixels of a patch are from the median colour. This
+#   needs no network at all;
 # * at random.
 #
-# Attention means the rollout here. With one block it ranks like the map itself, since the
-# identity adds the same to each patch. {numref}`fig-erase` shows what is left of the accuracy.
+# Attention means the rollout here, averaged over the queries. With one block it ranks like the
+# map itself: each patch is the query once, so that the identity adds the same to each.
+# {numref}`fig-erase` shows what is left of the accuracy.
 
 # %%
 def rank(score):
@@ -936,7 +938,7 @@ assert not is_quick or (before < 0.01 and after > 0.5)
 
 
 # %% [markdown]
-# The patch was ignored because of what it showed, not because of where it was. **An
+# The patch was ignored because of what it showed: black at the same place is looked at. **An
 # attention map belongs to one image**: it says where the model looked, not where it would look
 # in another image. A question such as "does this patch matter?" always needs
 # a second half: compared with what?
@@ -1032,7 +1034,7 @@ print(f"part of the rollout that moves: {moved:.1f}")
 assert np.allclose(*answers, atol=1e-4)
 assert not is_quick or (sharp > 0.5 and moved > 0.1)
 
-# %% mystnb={"figure": {"caption": "A block that does nothing. Left: a test image. Then the rollout of the trained model, the map of the idle block put on top of it, and the rollout of both. The two models give the same answer to every image.", "name": "fig-idle"}, "image": {"alt": "Four pictures of one image. In the second, the patches of the red and the blue shape are bright. In the third, the red shape is dark, and patches without a shape are bright. In the fourth, the brightness is a mixture of the two."}}
+# %% mystnb={"figure": {"caption": "A block that does nothing. Left: a test image. Then the rollout of the trained model, the map of the idle block put on top of it (mean over its heads), and the rollout of both; each is a mean over the queries and has a scale of its own. The two models give the same answer to every image.", "name": "fig-idle"}, "image": {"alt": "Four pictures of one image. In the second, the patches of the red and the blue shape are bright. In the third, the red shape is dark, and patches without a shape are bright. In the fourth, the brightness is a mixture of the two."}}
 shown = flows["trained"], idle_maps[-1].mean(axis=(1, 2)), idle_flow
 names = "image", "rollout", "idle block", "rollout with it"
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
@@ -1045,9 +1047,11 @@ plt.show()
 
 
 # %% [markdown]
-# The block looks hard at single patches, as {numref}`fig-idle` shows, and **has no influence
-# on any {term}`logit`**. Its map is a true map of its attention, and says nothing about the
-# answer. Rollout, which believes every map, has changed.
+# A query looks hard at a single patch, as the second printed line says, yet the block **has no
+# influence on any {term}`logit`**. {numref}`fig-idle` shows the mean of its maps over heads and
+# queries. It is a true map of its attention, and says nothing about the answer. Rollout, which
+# believes every map, has changed: the last printed line is the part of its weight that has moved
+# to other patches.
 #
 # ## What do others say?
 #
@@ -1067,9 +1071,9 @@ plt.show()
 #
 # ## What this chapter does not show
 #
-# * One small model, trained once, on images made for it. Its maps are clear because two
-#   patches hold everything that matters and have conspicuous colours. Natural images have
-#   no such patches, and nobody knows which pixels count.
+# * One small model, trained once, on images made for it: two patches hold everything that
+#   matters, and have conspicuous colours. Its maps may be clear for this reason alone. Natural
+#   images seldom have such patches, and nobody knows which of their pixels count.
 # * The model of three blocks was grown from one and trained for a few steps. Blocks that
 #   learn together from the start may share their work in another way.
 # * On CIFAR-100 there are no masks. There the chapter shows maps and curves, and makes no

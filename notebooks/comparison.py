@@ -30,7 +30,7 @@
 # * follow a small image through a stem that was made for large ones;
 # * compare arithmetic, not parameters alone;
 # * say how far two accuracies must lie apart before the difference means something;
-# * hold a sentence of a conclusion against the evidence for it.
+# * judge a sentence of a conclusion by the evidence for it.
 #
 # **Time:** about 60 minutes to read and run, 70 for all exercises; the cells run in about two
 # minutes.
@@ -117,8 +117,8 @@ assert head == [count for _, count in rows[1:]]
 
 # %% [markdown]
 # The report also prints 97,664 parameters that do not train. They are statistics: a batch
-# normalisation remembers the mean and the variance of each channel, to use them when the training
-# is over. That makes two numbers for each channel.
+# normalisation remembers the mean and the variance of each channel, to use them whenever the
+# model is not training. That makes two numbers for each channel.
 
 # %%
 backbone = resnet.get_layer("resnet101v2")
@@ -145,7 +145,7 @@ print(f"trainable: {trainable:,}")
 # photograph of 224 x 224 this is a good start: neighbouring pixels are nearly the same, and the
 # map of 56 x 56 that is left still shows everything.
 #
-# CIFAR-100 has images of 32 x 32. The layers themselves tell what becomes of one.
+# CIFAR-100 has images of 32 x 32. The layers themselves show what becomes of one.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Let them guess the side of the map after each layer and write the
@@ -213,9 +213,9 @@ for side in sorted(set(sides), reverse=True):
 # cell, and nothing to compare it with.
 #
 # Does this matter? {cite:t}`weiaicunzai` train many ResNets on CIFAR-100 with one recipe of 200
-# epochs and a stem for small images. Their table gives 75.61 % for ResNet-18, 77.78 % for
-# ResNet-101, and 75.16 % for PreActResNet-101, whose order of layers is that of ResNet101V2. Users
-# of that project took a ResNet with the stem for large images instead, and report about 55 %
+# epochs and a stem for small images. By the errors in their table, ResNet-18 gets 75.61 % right,
+# ResNet-101 77.78 %, and PreActResNet-101, whose order of layers is that of ResNet101V2, 75.16 %.
+# Users of that project took a ResNet with the stem for large images instead, and report about 55 %
 # {cite:p}`weiaicunzai29` and about 60 % {cite:p}`weiaicunzai17`.
 #
 # So the stem probably costs a ResNet much of its accuracy, and the report's 47.93 % is not what
@@ -250,7 +250,8 @@ plt.show()
 # %% [markdown]
 # On a map of one cell, eight of the nine weights are always multiplied by 0. Whatever they are,
 # the output is the same, so their gradient is 0 as well and no step of the optimiser teaches
-# them anything. How many such weights are there in the whole model?
+# them anything. The same is true of five of the nine where a window moves by 2 over a map of
+# 2 x 2, as it does in one block. How many such weights are there in the whole model?
 
 # %%
 unread = {}
@@ -267,7 +268,7 @@ print(f"share of the backbone: {100 * share:.1f} %")
 
 # %% [markdown]
 # This is arithmetic, and arithmetic can be wrong in its assumptions. So we test it: we put
-# noise into all of these weights and see how far the output of the network moves. Then we add 1
+# noise into all of these weights and see how far the output of the backbone moves. Then we add 1
 # to the weights in the middle of the last window, which should matter.
 
 # %%
@@ -362,15 +363,17 @@ ratio = flops["report-vit"] / flops["report-resnet"]
 print(f"the report's ViT against its ResNet: {ratio:.1f} times the arithmetic")
 
 # %% [markdown]
-# With as many parameters, the ViT does about nine times the arithmetic. The last column says
-# why. The ViT enlarges its image to 72 x 72, so that the weights of its blocks meet 144
-# {term}`tokens <token>`, and its heads are eight times as wide as usual ([](#sec-patches)). The
-# ResNet shrinks the image so early that most of its weights meet four cells or one.
+# With nearly as many parameters as the ResNet, the ViT does about nine times the arithmetic. The
+# last column says why. The ViT enlarges its image to 72 x 72, so that the weights of its blocks
+# meet 144 {term}`tokens <token>`, and its attention heads are eight times as wide as usual
+# ([](#sec-patches)), so that more of its weights lie in the blocks. The ResNet shrinks the image
+# so early that most of its weights meet four cells or one.
 #
 # Neither number is a law of its family. A ResNet for small images, with a quarter of the
 # parameters, does almost four times the arithmetic of the report's ResNet. And the report's ViT
-# with {term}`mean pooling`, in the second row, has lost most of its parameters and hardly any of
-# its arithmetic, because the wide layers of the head used each weight once.
+# with {term}`mean pooling` and without the two hidden layers of its head, in the second row, has
+# lost most of its parameters and hardly any of its arithmetic, because these wide layers used each
+# weight once.
 #
 # A training step goes forward once, and backward at twice the price: once for the gradients of
 # the weights, once for those of the layer below. That makes about three forward passes. The
@@ -392,8 +395,8 @@ for name in ("report-vit", "report-resnet"):
 # {eq}`eq-operations`, then check.
 #
 # Write `conv_growth(filters, side)` for a convolution inside the network: it gets `filters`
-# times as many input and output channels, and a map of `side` times the side. Two factors
-# come out, of its weights and of its arithmetic.
+# times as many input and output channels, and a map of `side` times the side. Return two
+# factors: by how much its weights grow, then by how much its arithmetic does.
 # `checks.check_conv_growth(conv_growth)` tells you whether it is right.
 # :::
 #
@@ -425,16 +428,17 @@ rows = (
     ("optimiser", "not named", "not named"),
     ("learning rate", vitlib.REPORT_TRAIN.learning_rate, "not named"),
     ("batch size", vitlib.REPORT_TRAIN.batch_size, "not named"),
+    ("weight decay", vitlib.REPORT_TRAIN.weight_decay, "not named"),
     ("epochs", epochs, epochs),
 )
 Table(("", "ViT", "ResNet"), rows)
 
 
 # %% [markdown]
-# The {term}`augmentation` `report_vit` flips, turns by up to 7 degrees and zooms.
-# `report_resnet` turns by up to 20 degrees, moves by up to a fifth of the image, zooms and
-# flips. The report gives no dropout rates. Those of the ViT are the rates of the Keras example
-# that it extends {cite:p}`salama2021`; we took the same for the ResNet.
+# The {term}`augmentation` `report_vit` flips, turns by up to 7 degrees and zooms. `report_resnet`
+# turns by up to 20 degrees, moves by up to a fifth of the image, shears a little, zooms and flips.
+# The report gives no dropout rates. Those of the ViT are the rates of the Keras example that it
+# extends {cite:p}`salama2021`; we took the same for the ResNet.
 #
 # So at least three things differ besides the architecture, and when two things differ at once, a
 # result cannot say which of them did it. The largest difference is not even in the table: one
@@ -511,8 +515,8 @@ print(f"the ResNet of the report: {standard_error(0.4793, 10_000):.2f} points")
 
 # %% [markdown]
 # The standard error is half a point. Of 20 such measurements about 19 lie within two standard
-# errors of the truth, here within one point. So the last two of the four digits of 47.93 % say
-# nothing about other images.
+# errors of the truth, here within one point. So the last of the four digits of 47.93 % says
+# nothing about other images, and the last but one very little.
 #
 # A test on fewer images is less certain ({numref}`fig-comparison-error`): a quarter of the
 # images doubles the error.
@@ -575,8 +579,8 @@ for seeds, chance in chances.items():
 # its standard error, and compare with two models tested on *different* images. Which test is
 # the better one, and why? (Each image contributes $+1$, $-1$ or $0$ to the difference.)
 #
-# Write the error as `paired_error(first_only, second_only, images)`: three counts come in,
-# and the standard error of the difference of the two shares comes out.
+# Write the error as `paired_error(first_only, second_only, images)`: it takes three counts and
+# returns the standard error of the difference of the two shares.
 # `checks.check_paired_error(paired_error)` tells you whether it is right.
 # :::
 #
@@ -714,8 +718,8 @@ if (profile, data_set) == ("quick", "shapes"):
 # where things are ([](#sec-positions)). But each of its passes is cheap. For the same arithmetic
 # it gets several, and lags by less.
 #
-# By how much less depends on luck. The curve of a ViT that is learning where things are rises
-# steeply, so that one more epoch or another seed can move its last point far. A comparison at a
+# By how much less may depend on luck. The curve of a ViT that is learning where things are rises
+# steeply, so that one more epoch or another seed could move its last point far. A comparison at a
 # fixed budget needs several seeds, or a budget at which the curves are flat.
 #
 # Two remarks on fairness. At equal images the ViT was read at the end of its
@@ -725,7 +729,7 @@ if (profile, data_set) == ("quick", "shapes"):
 # call neither of them better.
 #
 # The cost in seconds belongs beside the cost in operations. These are the seconds of one machine;
-# yours has others.
+# yours will differ.
 
 # %% tags=["nbval-ignore-output"]
 rows = []
@@ -740,9 +744,11 @@ columns = ("model", "TFLOP", "seconds", "images a second", "GFLOP a second")
 Table((*columns, "test top-1 (%)"), tuple(rows))
 
 # %% [markdown]
-# The column "GFLOP a second" is the speed at which the arithmetic was done. It differs between
-# the two, partly because a processor is better at some products than at others. So equal
-# arithmetic is not equal time, and a race by the clock gives yet another lead.
+# The column "GFLOP a second" divides the arithmetic of the training by all of its seconds. These
+# also hold the validation after each epoch and, once for each model, the compilation; and a
+# processor may be better at some products than at others. So equal arithmetic is not equal time,
+# and a race by the clock gives yet another lead. (For "images a second" the median epoch counts,
+# without validation. Where a model has a single epoch, its number contains the compilation.)
 #
 # ## Is it the amount of data?
 #
@@ -770,8 +776,8 @@ few_models["ViT"], few_runs["ViT"] = fit(vit, vit_epochs, part)
 few_models["ResNet"], few_runs["ResNet"] = fit(cnn, cnn_epochs, part)
 
 # %% [markdown]
-# Has a model learned its training images by heart? To see it, we also measure it on these few
-# images. All four models were trained on them.
+# Has a model learned its training images by heart? To find out, we also measure each of the four
+# on these few images, which belong to the training set of all four.
 
 # %%
 known = vitlib.Split(part.train.images[:few], part.train.labels[:few])
@@ -816,15 +822,18 @@ if (profile, data_set) == ("quick", "shapes"):
 # way, before it has seen a single image. For these images that is a good assumption, and the ViT
 # has to learn it.
 #
-# This speaks for half of a sentence of the report: a convolution's bias helps on *small* sets.
-# The other half says that the lead shrinks as the data grow. These runs cannot test it: in so few
+# The report has a sentence in two halves, which the last section quotes. This speaks for the
+# first: a convolution's bias helps on *small* sets. By the second, that bias becomes irrelevant
+# as the data grow, so the lead should shrink. These runs cannot test it: in so few
 # passes over all images the ViT has not finished learning, as {numref}`fig-comparison-budget`
 # shows.
 #
-# The experiment has narrow limits. The embedded images hold two simple shapes on a grid, which
-# suits a convolution. There is one seed, one recipe, and one small model of each family; and the
-# two models differ in more than their bias. And "few" is a twentieth of a set that is itself
-# small. For photographs we turn to the recorded runs.
+# The experiment has narrow limits. Between the families the arithmetic is equal, not the steps:
+# the ViT saw each of the few images several times as often as the ResNet, so it had more time to
+# learn them by heart. The embedded images hold two simple shapes on a grid, which may suit a
+# convolution. There is one seed, one recipe, and one small model of each family; and the two
+# models differ in more than their bias. And "few" is a twentieth of a set that is itself small.
+# For photographs we turn to the recorded runs.
 #
 # ## What do the recorded runs say?
 #
@@ -858,18 +867,20 @@ for name, model_of in names.items():
 Table(("trained", "PFLOP", *columns), tuple(rows))
 
 # %% [markdown]
-# The last column is what differs from the report; the one before it names the epoch that was best
-# in validation, whose weights were tested. After two epochs of its recipe the ViT scores 1 % here
-# as well, in both of its seeds. The ResNet of the report has one seed and is slow in its first
+# The last column is what differs from the report ("in part": only some of the weights are
+# decayed, not the biases, for instance); the one before it names the epoch that was best
+# in validation, whose weights were tested. Within two epochs of its recipe the ViT gets no further
+# than 1 %, in either of its seeds. The ResNet of the report has one seed and is slow in its first
 # five epochs; [](#sec-training) finds most of its first hidden layer dead.
 #
-# The last five rows give three pairs, each trained on the same images under one recipe, but for
-# epochs and dropout in one of them. The small ViT and the small ResNet have nearly the same
-# number of parameters, and the ResNet does twice the arithmetic on an image. The ViT behind
+# The last five rows give three pairs: the small ResNet under the long recipe is in two of them.
+# The two of a pair were trained on the same images under one recipe, but for the epochs and the
+# dropout of the small ViT under the long one. The small ViT and the small ResNet have nearly the
+# same number of parameters, and the ResNet does twice the arithmetic on an image. The ViT behind
 # convolutions {cite:p}`hassani2021` has twice the parameters of its rival.
 # {numref}`fig-comparison-leads` shows by how much the ResNet leads in each pair, with Welch's
 # interval: it takes the spread and the number of seeds of both sides into account, and holds the
-# true difference in nineteen cases of twenty.
+# true difference in nineteen cases out of twenty, if the scores of the seeds scatter normally.
 
 # %%
 pairs = {
@@ -905,7 +916,9 @@ assert [high < 0 for *_, high in leads.values()] == [False, False, True]
 # is behind the ResNet under both recipes. In the second pair the ViT has a single seed and so no
 # spread of its own; the interval takes that of the ResNet for both. The ViT has 28 epochs and no
 # dropout there, the ResNet 20 epochs and a dropout of 0.1. With convolutions in front of its
-# tokens a ViT is ahead. These runs speak for convolutions, more than for either family.
+# tokens a ViT is ahead. These runs rank neither family. They would fit a use of convolutions in
+# both; but the ViT behind convolutions also has twice the parameters, wider tokens and fewer
+# blocks than the small ViT, so they do not show what puts it ahead.
 #
 # How does the lead depend on the number of images? The next runs train the small pair on 2,500 to
 # 40,000 images, with the same number of steps at every size and two seeds each.
@@ -960,10 +973,11 @@ Table(columns, tuple(rows))
 #
 # The last two columns are measured in the last epoch, with shifted images and with dropout. On the
 # fewest images both models know what they were shown far better than what is new; the ViT has
-# nearly all of it by heart. From 20,000 images on there is hardly a gap left: neither model has
-# had steps enough to learn what it was shown. There the *length* of the training holds both of
-# them down, and may hide a lead. Only trainings that go on until neither model improves can show
-# what the amount of data alone does.
+# nearly all of it by heart. From 20,000 images on there is hardly a gap left: neither model knows
+# what it was shown much better than what is new. Under the long recipe of the table above both get
+# much further, so the *length* of the training probably holds them down here, and may change the
+# lead. Only trainings that go on until neither model improves can show what the amount of data
+# alone does.
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Show one sentence of the conclusion at a time, and cover what
@@ -1012,7 +1026,7 @@ Table(columns, tuple(rows))
 # experiment that does not lead there.
 #
 # These sentences need not be false, and several are well supported, by others. *This* experiment
-# does not carry them. A bug in the ViT gives the same 1.0 %, and so the same conclusion; and an
+# does not support them. A bug in the ViT gives the same 1.0 %, and so the same conclusion; and an
 # experiment that cannot tell its claim from a bug has not tested the claim.
 #
 # :::{exercise} Two honest sentences
@@ -1081,8 +1095,8 @@ Table(columns, tuple(rows))
 #
 # No. Its smallest map has 4 x 4 cells in the profiles quick and full, 8 x 8 in laptop. A window
 # that moves by 1 over a map of at least 2 x 2 meets a cell with each of its weights. When it
-# moves by 2, a map of at least 3 x 3 is enough. (When the step is 2, Keras pads an even map at
-# the end alone; there, too, each weight meets a cell.)
+# moves by 2, a map of at least 3 x 3 is enough. (When the step is 2, Keras pads an even map only
+# at the end; there, too, each weight meets a cell.)
 
 # %%
 model = vitlib.build_model(cnn.model, cnn.train)
@@ -1120,8 +1134,10 @@ checks.check_count_idle(count_idle)
 # :::
 #
 # A convolution has weights for each pair of an input and an output channel. With twice as
-# many of both, it has four times as many. The first convolution and the dense layer grow only
-# twofold, as one side of theirs stays. So both numbers grow a little less than four times.
+# many of both, it has four times as many. The first convolution grows only twofold, because its
+# input keeps three channels, and so does the dense layer, because there are still 100 classes. The
+# batch norms, with four numbers for each channel, double, too. So both numbers grow a little less
+# than fourfold.
 #
 # With larger images the convolutions have the same weights and four times as many places. The
 # parameters stay, and the arithmetic grows fourfold, except for the dense layer, which comes
@@ -1159,7 +1175,7 @@ checks.check_conv_growth(conv_growth)
 # :class: dropdown
 # :::
 #
-# The names of both recipes have to be gone through: a setting that one side does not name has
+# You have to go through the names of both recipes: a setting that one side does not name has
 # a default there, and nobody knows whether it is the same.
 #
 # What belongs to the architecture may differ, and so may what was chosen for each side with
@@ -1229,7 +1245,7 @@ print(f"different images: {apart:.2f} points")
 #
 # By nearly a point, from luck alone. This is why both sides need the same number of trials,
 # and why the test set is not used to choose: the best of many on the validation images is
-# too good to be true, and only a fresh set tells how good the choice is.
+# too good to be true, and only a fresh set shows how good the choice is.
 
 # %% tags=["solution"]
 def seeming_gap(many, one):

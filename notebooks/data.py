@@ -95,8 +95,8 @@ plt.style.use("vitlib.course")
 # The collection comes in two parts, 50,000 images to train on and 10,000 to test with. The
 # report divides the first part again, into 40,000 and 10,000. Each of the three parts is
 # called a {term}`split`. In the file all classes are equally frequent, and `vitlib` refuses
-# a file in which they are not. Its splits have 400, 100 and 100 images of each class, for
-# training, validation and test.
+# a file in which they are not. The splits of `vitlib` have 400, 100 and 100 images of each
+# class, for training, validation and test.
 #
 # An image is $32 \cdot 32 \cdot 3 = 3{,}072$ whole numbers from 0 to 255. Each pixel has
 # three of them: how much red, green and blue light it gives.
@@ -107,8 +107,8 @@ plt.style.use("vitlib.course")
 # in the *quick* {term}`profile`, without them: its images come from an *embedded* data set,
 # which `vitlib` draws with NumPy. It needs no file and no network, and has the same pixels
 # on every machine. To run the chapter with CIFAR-100, write `"cifar100"` in place of
-# `"shapes"` in the first code cell. `vitlib` then downloads the photographs and checks
-# every byte.
+# `"shapes"` in the cell that begins with `data_set`. `vitlib` then downloads the
+# photographs and checks every byte.
 
 # %%
 dataset = vitlib.load_data_set(data_set)
@@ -156,10 +156,10 @@ plt.show()
 
 # %% [markdown] tags=["instructor", "remove-cell"]
 # > **For the instructor.** Take a vote before the cell with the dice: who gets *exactly* 100 of
-# > 10,000 right, the die or the constant answer? The die is a likely vote, since both have the
-# > same mean. Ask what differs between two throws. Leave the vote on the board: *What do 1.0,
-# > 5.0 and 4.6079 say together?* in the chapter on training comes back to it. Short of time:
-# > show the two lines, leave out the formula.
+# > 10,000 right, the die or the constant answer? The die is a likely vote: its mean is 100, and
+# > the mean is taken for the result. Ask what differs between two throws. Leave the vote on
+# > the board: *What do 1.0, 5.0 and 4.6079 say together?* in the chapter on training comes back
+# > to it. Short of time: show the two lines, leave out the formula.
 
 # %%
 counts = np.bincount(dataset.test.labels, minlength=100)
@@ -357,8 +357,8 @@ resnet = standard_error(47.93, 10_000)
 print(f"47.93 % on 10,000 images, standard error: {resnet:.1f} points")
 
 # %% [markdown]
-# The chosen model knows nothing, and yet its validation accuracy is more than 2.5 standard
-# errors above chance. Its test accuracy tells the truth, because nobody chose by it. Every
+# The chosen model knows nothing, and yet its validation accuracy is several standard errors
+# above chance. Its test accuracy tells the truth, because nobody chose by it. Every
 # choice made on the test set takes away some of that.
 #
 # The last line is worth remembering: another test set of the same size could have given the
@@ -505,8 +505,8 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 # CIFAR-100 has ten test images that are also in its first part, pixel for pixel. Six of the
 # ten have another label there. Perhaps one of the two labels is wrong, for people gave
 # them; perhaps the photograph shows both things, and one label cannot say so. The last row
-# is about our own split: the file holds some images twice, and of six validation images the
-# other copy has fallen into the training split. The embedded set has no copies, because the
+# is about our own split: the file holds some images twice, and six validation images have
+# their other copy in the training split. The embedded set has no copies, because the
 # noise makes every image different.
 #
 # How much can ten images change? Let $n$ be the number of test images, $h$ the number of
@@ -523,7 +523,7 @@ Table(("", "CIFAR-100, stated", f"{dataset.name}, counted"), tuple(rows))
 #
 # *Near*-duplicates are another matter: other sizes, other colours, another cut of the same
 # photograph. {cite:t}`barz2020` found that 10 % of the test images of CIFAR-100 have one in
-# the training set. That is no longer small, and our finder cannot see it.
+# the training set. That is no longer few, and our finder cannot see them.
 #
 # :::{exercise} A model that is a table
 # :label: ex-data-table
@@ -577,8 +577,8 @@ plt.show()
 # turn, degrees, a share of the side. To compare them, we ask one thing of all: how many
 # pixels does the corner of a 32 x 32 image move at the end of the range? A corner pixel is
 # 15.5 pixels to the side of the middle, and 15.5 above it. A rotation and a zoom are
-# matrices, and the shift is added. A zoom of 0.2 shows between 0.8 and 1.2 times as much of
-# the image; the corner moves farthest at 0.8, where all becomes 1 / 0.8 times as large.
+# matrices, and the shift is added. A zoom of 0.2 shows between 0.8 and 1.2 times the side of
+# the image; the corner moves farthest at 0.8, where all becomes 1 / 0.8 times as wide and high.
 
 # %%
 def rotation(degrees):
@@ -731,7 +731,7 @@ after = read_arrangement(mirrored)
 
 # %%
 right = (before == scenes.labels % 4).sum()
-print(f"labels read rightly: {right} of {len(before)}")
+print(f"labels read correctly: {right} of {len(before)}")
 for code, name in enumerate(shapes.ARRANGEMENTS):
     (new,) = np.unique(after[before == code])
     print(f"{name:8} -> {shapes.ARRANGEMENTS[new]}")
@@ -833,11 +833,12 @@ np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 # :class: dropdown
 #
 # NumPy adds up each channel of `float32` numbers one by one, and such a number has 24 binary
-# digits. Once the sum has passed $2^{31}$, two neighbouring numbers are 256 apart: a pixel
-# value above 128 is rounded up to 256, and the sum runs ahead of the truth. From $2^{32}$ on
-# they are 512 apart. A value of at most 255 is then rounded away, so that all three sums stop
-# at $2^{32}$. In 1,000 images at a time no sum becomes that large. Keras' own `adapt` goes
-# wrong on `float32` numbers in the same way.
+# digits. Once the sum has passed $2^{31}$, two neighbouring numbers are 256 apart, and the sum
+# can grow by 0 or 256 only: most pixel values here are above 128 and count as 256, so that it
+# runs ahead of the truth. From $2^{32}$ on they are 512 apart. A value of at most 255 is then
+# rounded away, so that all three sums stop at $2^{32}$. Divided by the $20{,}000 \cdot 1{,}024$
+# pixels of the embedded set this is 210. In 1,000 images at a time no sum becomes that large.
+# Keras' own `adapt` goes wrong in the same way if it gets `float32` numbers as one array.
 # :::
 #
 # Three means, three variances and one counter: these are the 7 parameters that the summary
@@ -872,10 +873,10 @@ np.testing.assert_allclose(np.ravel(layer.mean), exact, rtol=1e-4)
 #   hard for another reason: the arrangement.
 # * We took the labels as true. {cite:t}`northcutt2021` found wrong labels in the test sets
 #   of ten data sets, CIFAR-100 among them.
-# * We did not ask where the photographs come from. CIFAR-100 is a part of a collection
-#   that was gathered from the web without asking anyone. Its makers withdrew that
-#   collection after {cite:t}`birhane2021` had shown what it contained. A data set is not a
-#   good one because everybody uses it.
+# * We did not ask where the photographs come from. CIFAR-100 is a part of a larger collection
+#   that was gathered from the web without asking anyone. The makers of the larger one
+#   withdrew it after {cite:t}`birhane2021` had shown what it contained. That everybody uses
+#   a data set does not make it a good one.
 # * We saw what an augmentation does to an image, not whether it helps a model. Nor did we
 #   measure what missing normalisation costs.
 #

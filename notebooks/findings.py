@@ -647,10 +647,11 @@ for one, other in (*pairs, ("compact-resnet", "pure-vit")):
 # rival takes the place of its own. `compact-resnet` is behind `compact`. It is ahead of
 # `pure-vit`, although that is as large and had more epochs. So both ViTs that cut the image into
 # patches are behind, and the one with convolutions in front of its tokens is ahead. These runs
-# speak for convolutions, more than for either of the two families.
+# rank neither family. They would fit a use of convolutions in both; but the two ViTs differ in
+# size, width and depth as well, so they do not show what puts one of them ahead.
 #
-# The pairs differ in more than one thing. `compact` has twice the parameters of its rival, and a recipe
-# that was chosen for it.
+# The pairs differ in more than one thing, too. `compact` has twice the parameters of its rival, and
+# a recipe that was chosen for it.
 
 # %% [markdown]
 # **Verdict: contradicted by the report's own table.**

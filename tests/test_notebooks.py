@@ -518,7 +518,7 @@ PRINTED_NUMBERS = [
     ("data", r"class: ([\d.]+) to [\d.]+", lambda x: x < 20 / 1.1),
     ("data", r"class: [\d.]+ to ([\d.]+)", lambda x: x > 20 * 1.1),
     ("data", r"^top row: ([\d.]+)", lambda x: abs(x - 15.95) < 0.01),
-    ("data", r"read rightly: (\d+) of 1000", lambda x: x == 1000),
+    ("data", r"read correctly: (\d+) of 1000", lambda x: x == 1000),
     ("data", r"honest: .* ([\d.-]+) standard errors", lambda x: abs(x) < 2.5),
     ("data", r"highest: .* ([\d.-]+) standard errors", lambda x: x > 2.5),
     ("data", r"rows used: (\d+) of 22000", lambda x: x == 22_000),

@@ -152,7 +152,7 @@ ROW_DISTANCE = {
     "the limit for many patches": lambda s, g: s - 2 * s / 3,
     "a share of the side": lambda s, g: row_distance(s, g) / s,
     "that is in steps": lambda s, g: row_distance(s, g) / (s / g),
-    "is left out with itself": lambda s, g: of_pairs(s, g, lambda n, pairs: pairs),
+    "with itself are left out": lambda s, g: of_pairs(s, g, lambda n, pairs: pairs),
     "counts once": lambda s, g: of_pairs(s, g, lambda n, pairs: n * n),
 }
 
@@ -174,8 +174,10 @@ SILENCE = {
     "the first row is right": lambda w, h, k: without_rows(w, lambda n: n == h * k),
     "a row of each head": lambda w, h, k: without_rows(w, lambda n: n % k == h),
     "the head before": lambda w, h, k: silence(w, h - 1, k),
-    "all heads but the one": lambda w, h, k: without_rows(w, lambda n: n // k != h),
-    "all heads from the one on": lambda w, h, k: without_rows(w, lambda n: n // k >= h),
+    "all heads but this one": lambda w, h, k: without_rows(w, lambda n: n // k != h),
+    "all heads from this one on": lambda w, h, k: without_rows(
+        w, lambda n: n // k >= h
+    ),
     "are taken out": lambda w, h, k: [r for n, r in enumerate(w) if n // k != h],
 }
 

@@ -155,7 +155,7 @@ SEEMING_GAP = {
         np.mean([max(column) for column in many.T]) - np.mean(one)
     ),
     "the mean of the settings": lambda many, one: np.mean(many) - np.mean(one),
-    "the sign is turned": lambda many, one: -seeming_gap(many, one),
+    "the sign is wrong": lambda many, one: -seeming_gap(many, one),
     "the single score of the other side": lambda many, one: seeming_gap(many, 0 * one),
     "the gaps of all repetitions": lambda many, one: [
         max(scores) - single for scores, single in zip(many, one, strict=True)

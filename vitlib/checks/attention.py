@@ -195,13 +195,13 @@ def check_row_distance(row_distance):
         "that is the limit for many patches; a grid lacks a share of 1 / G².": (
             lambda s, g: s / 3
         ),
-        "that is a share of the side; multiply with it.": (
+        "that is a share of the side; multiply by it.": (
             lambda s, g: _row_distance(1, g)
         ),
         "that is in steps; a step is as wide as a patch.": (
             lambda s, g: _row_distance(g, g)
         ),
-        "a patch is left out with itself; even attention looks there, too.": (
+        "pairs of a patch with itself are left out; even attention has them, too.": (
             lambda s, g: s * (g + 1) / (3 * g)
         ),
         "each pair of places counts once, and the sum is divided by all ordered pairs; "
@@ -240,13 +240,13 @@ def check_silence(silence):
         "a row of each head is set to 0; the rows of a head stand side by side.": (
             lambda w, h, k: _write(w, slice(h, None, k))
         ),
-        "the head before is silenced; they count from 0.": (
+        "the head before is silenced; heads are numbered from 0.": (
             lambda w, h, k: _silence(w, h - 1, k)
         ),
-        "all heads but the one are silenced; the others must keep their weights.": (
+        "all heads but this one are silenced; the others must keep their weights.": (
             lambda w, h, k: w - _silence(w, h, k)
         ),
-        "all heads from the one on are silenced; stop after its rows.": (
+        "all heads from this one on are silenced; stop after its rows.": (
             lambda w, h, k: _write(w, slice(h * k, None))
         ),
         "the rows of the head are taken out; set them to 0, so that the shape stays.": (

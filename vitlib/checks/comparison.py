@@ -208,7 +208,7 @@ def check_seeming_gap(seeming_gap):
         "the mean of the settings is taken; somebody reports the best.": (
             lambda many, one: many.mean() - one.mean()
         ),
-        "the sign is turned; the side with many trials comes first.": (
+        "the sign is wrong; the side with many trials comes first.": (
             lambda many, one: -_seeming_gap(many, one)
         ),
         "the single score of the other side is not taken off.": (

@@ -50,7 +50,7 @@ def check_table_accuracy(table_accuracy):
     """Checks `table_accuracy(images, copies, right, classes)`, in %.
 
     A model looks each of the `images` test images up in a table of training images. It
-    finds `copies`, of which `right` have the right label, and says class 0 to all
+    finds `copies`, of which `right` have the right label, and answers class 0 for all
     others. The `classes` classes are equally frequent among those.
     """
     questions = [(10_000, 10, 4, 100), (10_000, 10, 10, 100), (500, 30, 20, 10)]
@@ -114,8 +114,8 @@ def check_shear_angle(shear_angle):
         ),
         "the tangent is turned into degrees as if it were the angle; take the "
         "arctangent first.": lambda pixels, side: np.degrees(2 * pixels / (side - 1)),
-        "that is the arcsine, which fits the old function, since that squeezes the "
-        "rows, too; a pure shear takes the arctangent.": (
+        "that is the arcsine, which fits the old function, since that stretches the "
+        "height, too; a pure shear takes the arctangent.": (
             lambda pixels, side: np.degrees(np.arcsin(2 * pixels / (side - 1)))
         ),
         "the angle is that to the rows; a shear of 0 degrees leaves columns upright.": (
@@ -160,7 +160,7 @@ WRONG_CEILINGS = {
         lambda a, b: 25 if a and b else _flip_ceiling(a, b),
         lambda a, b: 25 if a and b else _every_pair(a, b),
     ),
-    "the best accuracy is told as a share; it must be in %.": (
+    "the best accuracy is given as a share; it must be in %.": (
         lambda a, b: _flip_ceiling(a, b) / 100,
         lambda a, b: _every_pair(a, b) / 100,
     ),
@@ -219,7 +219,7 @@ def check_normalize(normalize):
     questions = [(rng.uniform(0, 255, (5, 4, 4, 3)), training)]
     mistakes = {
         "the mean and the deviation are those of the images themselves; take them from "
-        "the training images, for a model may know nothing of the test set.": (
+        "the training images, for a model must know nothing of the test set.": (
             lambda images, training: _normalize(images, images)
         ),
         "all channels share one mean and one deviation; each channel has its own.": (
