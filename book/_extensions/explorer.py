@@ -20,11 +20,17 @@ HEAD = """```{list-table}
 
 * - positions
   - weights
-  - test images named right
-  - minutes"""
+  - test images named correctly
+  - minutes, on"""
 FOLDER = Path(__file__).resolve().parents[1] / "explorer"
 RECORDS = FOLDER.parents[1] / "results/explorer"
 PLACE = "_static/explorer"  # in the built book
+# The words of the page itself: POSITIONS in page.js.
+POSITIONS = {
+    "1d": "one position per patch (1-D)",
+    "2d": "one per row and one per column (2-D)",
+    "none": "no positions",
+}
 SCRIPTS = ("scene", "forward", "weights", "view", "page", "tour")  # in this order
 
 
@@ -50,9 +56,9 @@ class ExplorerRecords(SphinxDirective):
         """Returns the table; called by Sphinx."""
         for path in RECORDS.glob("*.json"):
             self.env.note_dependency(str(path))
-        lines = "\n".join(
-            [HEAD, *map(_row, load_runs(RECORDS.parent, "explorer")), "```"]
-        )
+        runs = load_runs(RECORDS.parent, "explorer")
+        head = f"{HEAD} {runs[0].device['cores']} CPU cores"
+        lines = "\n".join([head, *map(_row, runs), "```"])
         node = nodes.Element()
         self.state.nested_parse(lines.splitlines(), self.content_offset, node)
         return node.children
@@ -60,7 +66,7 @@ class ExplorerRecords(SphinxDirective):
 
 def _row(run):
     cells = (
-        run.model["position"],
+        POSITIONS[run.model["position"]],
         f"{run.parameters['trainable']:,}",
         f"{100 * run.test['top1']:.1f} % of {run.data['test']:,}",
         f"{run.seconds / 60:.1f}",

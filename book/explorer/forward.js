@@ -287,7 +287,7 @@ const vit = (() => {
       const digest = await crypto.subtle.digest("SHA-256", buffer.slice(found.start));
       const text = Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0"));
       if (text.join("") !== found.header.__metadata__.sha256) {
-        refuse("a file that was changed since, for its digest is another");
+        refuse("a file that was changed after it was written (its digest differs)");
       }
     }
     return { sizes: found.sizes, parts: arrange(tensors) };

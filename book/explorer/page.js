@@ -4,7 +4,8 @@
 const explorer = (() => {
   const { SIZE, TILE, KINDS } = scenes;
   const { $, root } = view;
-  const POSITIONS = { "1d": "1-D positions", "2d": "2-D positions", none: "none" };
+  const POSITIONS = { "1d": "one position per patch (1-D)",
+    "2d": "one per row and one per column (2-D)", none: "no positions" };
   const FIRST_SEED = 3670; // a square left of a ring, of which all models are sure
   const IDLE = 150; // milliseconds without a change, until the effect of masking is computed
   const LONG_IDLE = 700; // and until it is told to those who listen
@@ -30,6 +31,7 @@ const explorer = (() => {
   let result = null;
   let effect = null; // of masking each patch: what its logit loses
   let seed = FIRST_SEED;
+  let drawnNoise = 1; // of the scene, while a picture without noise lies over it
 
   // ---- computing ----------------------------------------------------------------------
 
@@ -38,13 +40,21 @@ const explorer = (() => {
   const isInOrder = () => state.order.every((from, to) => from === to);
 
   function compute() {
-    const whole = scenes.reorder(scenes.paint(state.scene), state.order, patchSize());
-    const picture = scenes.erase(whole, state.masked, patchSize(), scenes.median(whole));
+    const drawn = scenes.paint(state.scene);
+    const color = scenes.median(drawn);
+    const places = [...state.masked];
+    const masked = scenes.erase(drawn, places.map((place) => state.order[place]), patchSize(), color);
+    const picture = scenes.reorder(masked, state.order, patchSize());
+    result = { ...answerTo(picture), picture };
+    result.flow = vit.rollout(result.attention);
+    result.inOrder = isInOrder() ? result : answerTo(masked); // what the order is compared with
+    effect = null;
+  }
+
+  function answerTo(picture) {
     const found = vit.forward(state.model, picture, state.usePositions);
     const probabilities = vit.softmax(found.logits);
-    const flow = vit.rollout(found.attention);
-    result = { ...found, picture, probabilities, flow, answer: best(probabilities) };
-    effect = null;
+    return { ...found, probabilities, answer: best(probabilities) };
   }
 
   const best = (values) => values.indexOf(values.reduce((a, b) => Math.max(a, b)));
@@ -62,7 +72,7 @@ const explorer = (() => {
   // What a map shows: the row of the patch that asks, or the mean of all rows.
   function weightsOf(key) {
     if (key === "effect") return effect;
-    if (key === "places") return similarities();
+    if (key === "similarity") return similarities();
     const [block, head] = key.split("-");
     const table = key === "rollout" ? result.flow : result.attention[block][head];
     const count = tokenCount();
@@ -98,10 +108,12 @@ const explorer = (() => {
   function tokensShown() {
     const tokens = result.tokens[state.stage];
     const before = $("changes").checked && state.reference?.tokens[state.stage];
-    return before?.length === tokens.length ? tokens.map((v, i) => v - before[i]) : tokens;
+    const isChange = before?.length === tokens.length;
+    $("numbers").textContent = isChange ? "differences" : "numbers";
+    return isChange ? tokens.map((v, i) => v - before[i]) : tokens;
   }
 
-  function lengthOf(patch) {
+  function normOf(patch) {
     const width = state.model.sizes.projection_dim;
     return Math.hypot(...result.tokens[state.stage].subarray(patch * width, (patch + 1) * width));
   }
@@ -137,10 +149,10 @@ const explorer = (() => {
   function look() {
     view.mark(state);
     view.drawMaps(state, weightsOf);
-    $("asks").textContent = `The maps show what ${view.asking(state)}.`;
+    $("asks").textContent = `The attention maps show where ${view.asking(state)}.`;
     const patch = state.hot ?? state.chosen;
-    $("point").textContent = view.describePatch(state, patch, weightsOf, lengthOf);
-    if (root.querySelector("details").open) view.fillTable(state, weightsOf, lengthOf);
+    $("point").textContent = view.describePatch(state, patch, weightsOf, normOf);
+    if (root.querySelector("details").open) view.fillTable(state, weightsOf, normOf);
     tour.tell();
   }
 
@@ -152,26 +164,46 @@ const explorer = (() => {
 
   function aboutScene() {
     if (state.swapping) return "Choose the patch to swap with, or press Escape.";
-    if (state.scene.photo) return "A picture that training never showed.";
-    if (!isInOrder()) return "The patches stand in another order. Put them back to move the shapes.";
-    if (!scenes.isWithinTiles(state.scene)) return "A shape lies across patches: new to the model.";
+    if (state.scene.photo) return "A picture unlike any in the training.";
+    if (!isInOrder()) {
+      return "The patches stand in another order. Put them back to move the shapes or to paint.";
+    }
+    if (!scenes.isWithinTiles(state.scene)) {
+      return "A shape lies across patches: the model was never trained on this.";
+    }
     const name = scenes.nameOf(state.scene);
-    return name ? `In the data set: ${name}.`
-      : "The data set has no name for it: the shapes share no row and no column.";
+    return name ? sayRight(name) : `The data set has no name for it: ${whyNameless()}.`;
+  }
+
+  function sayRight(name) {
+    if (!state.model.sizes.class_names.includes(name)) return `In the data set: ${name}.`;
+    const isChanged = state.scene.paint.size || state.masked.size || state.scene.noise !== 1;
+    return isChanged ? `Without your changes, the right answer is ${name}.` : `Right answer: ${name}.`;
+  }
+
+  function whyNameless() {
+    const [first, second] = state.scene.shapes.map((shape) => String(scenes.tileOf(shape)));
+    return first === second ? "both shapes lie on one patch"
+      : "the shapes stand neither in one row nor in one column";
   }
 
   // Says what the scene is, and turns off what cannot be done to it.
   function tellTruth() {
     $("truth").textContent = aboutScene();
     const mayMove = isInOrder() && !state.scene.photo;
+    $("painting").disabled = !isInOrder();
+    $("painting").checked &&= isInOrder();
+    $("stage").classList.toggle("is-painting", $("painting").checked);
     for (const handle of root.querySelectorAll("[data-shape='0'], [data-shape='1']")) {
       handle.hidden = !mayMove || $("painting").checked;
     }
     root.querySelector(".ex-brush").hidden = !$("painting").checked || !isInOrder();
     for (const part of [$("kind0"), $("kind1"), $("snap")]) part.disabled = !mayMove;
-    $("painting").disabled = !isInOrder();
     $("drawn").hidden = !state.scene.photo;
-    $("mask").setAttribute("aria-pressed", state.masked.has(state.chosen));
+    const patch = `patch ${state.chosen + 1}`;
+    $("mask").textContent = `${state.masked.has(state.chosen) ? "Unmask" : "Mask"} ${patch}`;
+    $("swap").textContent = `Swap ${patch} with …`;
+    $("times").textContent = `× ${state.scene.noise}${state.scene.noise === 1 ? ", as in the data set" : ""}`;
     $("swap").setAttribute("aria-pressed", state.swapping);
   }
 
@@ -188,7 +220,8 @@ const explorer = (() => {
     if (isOther) buildPage();
     for (const radio of $("models").querySelectorAll("input")) radio.checked = radio.value === name;
     $("positions").disabled = state.model.sizes.position === "none";
-    if (!state.model.parts.positions && state.overlay === "places") state.overlay = null;
+    $("positions").checked = state.usePositions && !$("positions").disabled;
+    if (!state.model.parts.positions && state.overlay === "similarity") state.overlay = null;
     update();
   }
 
@@ -220,7 +253,7 @@ const explorer = (() => {
       return;
     }
     complain("");
-    view.radios($("models"), "model", [...Object.values(POSITIONS), file.name],
+    view.radios($("models"), "model", [...Object.values(POSITIONS), `yours: ${file.name}`],
       [...Object.keys(POSITIONS), "own"]);
     await useModel("own");
   }
@@ -238,17 +271,19 @@ const explorer = (() => {
     try {
       if (file.size > LARGEST_FILE) throw new Error(`${(file.size / 1e6).toFixed(0)} MB`);
       bitmap = await createImageBitmap(file).catch(() => {
-        throw new Error(`${file.name || "a file"}, which is none`);
+        throw new Error(`${file.name || "a file"}, which is not a picture`);
       });
       if (Math.max(bitmap.width, bitmap.height) > LARGEST_SIDE) {
         throw new Error(`${bitmap.width} x ${bitmap.height} pixels`);
       }
-      state.scene.photo = shrink(bitmap);
+      const photo = shrink(bitmap);
+      if (!state.scene.photo) drawnNoise = state.scene.noise;
+      state.scene.photo = photo;
       state.scene.paint.clear();
-      state.scene.noise = +($("noise").value = 0);
+      setNoise(0);
       putBack();
       complain("");
-      update();
+      remember();
     } catch (error) {
       complain(`${rule} Received: ${error.message}.`);
     } finally {
@@ -285,13 +320,25 @@ const explorer = (() => {
     state.scene.shapes.forEach((shape, i) => { $(`kind${i}`).value = shape.kind; });
   }
 
+  function setNoise(times) {
+    state.scene.noise = times;
+    $("noise").value = times;
+  }
+
+  function leavePicture() {
+    if (state.scene.photo) setNoise(drawnNoise);
+    state.scene.photo = null;
+  }
+
+  // What has changed is compared with the new scene, for it has little to do with the old.
   function newScene(number) {
+    leavePicture();
     const { noise } = state.scene;
     state.scene = Object.assign(scenes.draw(number), { noise });
     putBack();
     chooseKinds();
     chooseShape(0);
-    update();
+    remember();
   }
 
   // Lets the patch ask on which a shape lies.
@@ -299,9 +346,15 @@ const explorer = (() => {
     choose(patchOf(which));
   }
 
+  const shapeOf = (which) => (which === "brush" ? state.brush : state.scene.shapes[which]);
+
   function patchOf(which) {
-    const { top, left, size } = state.scene.shapes[which];
-    const [row, column] = [top, left].map((start) => Math.floor((start + size / 2) / patchSize()));
+    const { top, left, size } = shapeOf(which);
+    return patchUnder([top + size / 2, left + size / 2]);
+  }
+
+  function patchUnder(pixel) {
+    const [row, column] = pixel.map((place) => Math.floor(place / patchSize()));
     return row * (SIZE / patchSize()) + column;
   }
 
@@ -318,7 +371,7 @@ const explorer = (() => {
   // Moves a shape so that its corner is near a pixel; from tile to tile where it may not lie
   // across two.
   function moveTo(which, top, left) {
-    const shape = which === "brush" ? state.brush : state.scene.shapes[which];
+    const shape = shapeOf(which);
     const isFree = which === "brush" || !$("snap").checked;
     for (const [side, wish] of [["top", top], ["left", left]]) {
       const within = shape[side] % TILE;
@@ -358,23 +411,27 @@ const explorer = (() => {
     update();
   }
 
+  // From now on, changes are those since this moment.
   function remember() {
     drawNow();
     state.reference = result;
+    update();
   }
 
   // ---- pointers and keys --------------------------------------------------------------
 
   const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
+  // The row and the column of the pixel under the pointer.
+  function pixelOf(event) {
+    const box = $("stage").getBoundingClientRect();
+    return [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width]
+      .map((share) => share * SIZE);
+  }
+
   function listenToStage() {
     const stage = $("stage");
     let held = null; // the shape that is dragged, and where the pointer holds it
-    const pixelOf = (event) => {
-      const box = stage.getBoundingClientRect();
-      return [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width]
-        .map((share) => share * SIZE);
-    };
     const follow = (event) => {
       const [y, x] = pixelOf(event);
       moveTo(held.which, y - held.y, x - held.x);
@@ -409,9 +466,11 @@ const explorer = (() => {
       if (!step || !(shape || event.target.matches(".ex-patch"))) return;
       event.preventDefault();
       if (shape) {
-        const { top, left } = shape === "brush" ? state.brush : state.scene.shapes[shape];
+        const { top, left } = shapeOf(shape);
         const pace = shape === "brush" || !$("snap").checked ? 1 : TILE;
         moveTo(shape, top + step[0] * pace, left + step[1] * pace);
+        state.hot = patchOf(shape);
+        if (shape !== "brush" && !state.swapping) chooseShape(shape);
         return;
       }
       const side = SIZE / patchSize();
@@ -422,16 +481,28 @@ const explorer = (() => {
     });
   }
 
+  // The patch that an event points at, or null. On the image the place of the pointer tells
+  // it, for shapes and the brush lie over the patches.
+  function patchAt(event) {
+    if (event.type !== "focusin" && event.target.closest("#ex-stage")) {
+      const pixel = pixelOf(event);
+      return pixel.every((place) => place >= 0 && place < SIZE) ? patchUnder(pixel) : null;
+    }
+    const { patch, shape } = event.target.closest("[data-patch], [data-shape]")?.dataset ?? {};
+    if (shape) return patchOf(shape);
+    return patch === undefined ? null : +patch;
+  }
+
   // Pointing at a patch, or reaching it by key, shows it everywhere.
   function listenToPointing() {
     const point = (event) => {
-      const patch = event.target.closest?.("[data-patch]")?.dataset.patch;
-      const hot = patch === undefined ? null : +patch;
-      if (hot !== state.hot && result) { state.hot = hot; look(); }
+      // A click gives the focus, too, and must not take the frame from under the pointer.
+      if (event.type === "focusin" && !event.target.matches(":focus-visible")) return;
+      const hot = result && patchAt(event);
+      if (hot !== state.hot) { state.hot = hot; look(); }
     };
-    root.addEventListener("pointerover", point);
+    for (const type of ["pointerover", "pointermove", "focusin"]) root.addEventListener(type, point);
     root.addEventListener("pointerleave", () => { if (result) { state.hot = null; look(); } });
-    root.addEventListener("focusin", point);
     root.addEventListener("click", (event) => {
       const cell = event.target.closest("[data-patch]");
       const map = event.target.closest("[data-map]");
@@ -448,15 +519,16 @@ const explorer = (() => {
     for (const i of [0, 1]) {
       on(`kind${i}`, "change", () => { state.scene.shapes[i].kind = $(`kind${i}`).value; update(); });
     }
-    on("noise", "input", () => { state.scene.noise = +$("noise").value; update(); });
-    on("painting", "change", () => {
-      $("stage").classList.toggle("is-painting", $("painting").checked);
+    on("snap", "change", () => {
+      if ($("snap").checked) state.scene.shapes.forEach(scenes.snap);
       update();
     });
+    on("noise", "input", () => { setNoise(+$("noise").value); update(); });
+    on("painting", "change", update);
     on("clean", "click", () => { state.scene.paint.clear(); update(); });
-    on("drawn", "click", () => { state.scene.photo = null; update(); });
+    on("drawn", "click", () => { leavePicture(); remember(); });
     on("changes", "change", () => { state.reference ??= result; update(); });
-    on("remember", "click", () => { remember(); update(); });
+    on("remember", "click", remember);
     on("positions", "change", () => { state.usePositions = $("positions").checked; update(); });
     on("mean", "change", () => { state.mean = $("mean").checked; look(); });
     on("mask", "click", () => {
@@ -510,6 +582,6 @@ const explorer = (() => {
   }
 
   return { FIRST_SEED, state, start, useModel, newScene, chooseShape, choose, patchOf, moveTo, blot, shuffle,
-    putBack, remember, setStage, update, drawNow, weightsOf, arrangementSums, loadPicture,
+    putBack, remember, setNoise, setStage, isInOrder, update, drawNow, weightsOf, arrangementSums, loadPicture,
     get result() { return result; }, get effect() { return effect; } };
 })();

@@ -109,6 +109,15 @@ const scenes = (() => {
   const isWithinTiles = (scene) => scene.shapes.every(({ top, left, size }) =>
     (top % TILE) + size <= TILE && (left % TILE) + size <= TILE);
 
+  // Puts a shape wholly into the tile on which most of it lies.
+  function snap(shape) {
+    const tile = tileOf(shape);
+    ["top", "left"].forEach((side, i) => {
+      const first = tile[i] * TILE;
+      shape[side] = Math.min(first + TILE - shape.size, Math.max(first, shape[side]));
+    });
+  }
+
   // The median colour of an image, channel by channel: what a masked patch is painted with.
   function median(image) {
     return [0, 1, 2].map((channel) => {
@@ -148,5 +157,5 @@ const scenes = (() => {
   }
 
   return { SIZE, TILE, KINDS, ARRANGEMENTS, CLASS_NAMES, draw, paint, stream, tileOf, nameOf, isWithinTiles,
-    median, eachPixel, erase, reorder };
+    snap, median, eachPixel, erase, reorder };
 })();

@@ -15,6 +15,7 @@ const tour = (() => {
   const answer = (found) => `“${names()[found.answer]}” (${percent(found.probabilities[found.answer])})`;
   const list = (values) => values.join(", ").replace(/, ([^,]+)$/, " and $1");
   const sum = (values) => values.reduce((a, b) => a + b, 0);
+  const differ = (count) => (count === 1 ? "differs" : "differ");
 
   // How many tokens of a stage differ from those that the step began with.
   function countChanged(stage) {
@@ -27,10 +28,16 @@ const tour = (() => {
     return changed.size;
   }
 
+  // What the order of the patches does to a logit, under whichever model is at work.
   function largestChange() {
-    const before = state.reference.logits;
-    return Math.max(...explorer.result.logits.map((value, i) => Math.abs(value - before[i])));
+    const { logits, inOrder } = explorer.result;
+    return Math.max(...logits.map((value, i) => Math.abs(value - inOrder.logits[i])));
   }
+
+  // The patches without which the logit of the answer falls most; none until they are known.
+  const mostEffective = () => (explorer.effect
+    ? [...explorer.effect.keys()].sort((a, b) => explorer.effect[b] - explorer.effect[a]).slice(0, 2)
+    : []);
 
   // Paints a dot on a patch without a shape, and lets the tokens show what that changes.
   function paintDot(color) {
@@ -50,12 +57,20 @@ const tour = (() => {
   const leastAttended = (found) => [...Array(16).keys()].reduce((least, patch) =>
     (received(found, patch) < received(found, least) ? patch : least));
 
+  function describeEffect() {
+    const most = list(mostEffective().map((patch) => patch + 1));
+    const shapes = [0, 1].map((i) => explorer.patchOf(i) + 1).sort((a, b) => a - b);
+    return `The logit falls most without patches ${most}${
+      explorer.isInOrder() ? `; the shapes lie on ${list(shapes)}` : ""}.`;
+  }
+
+  // `anyModel`: what it says holds whatever the model; `hasShapes`: it is about the two shapes.
   const STEPS = [
     {
       model: "1d",
       label: "Paint a dot",
       show: () => paintDot(WHITE),
-      fact: () => `${countChanged(0)} of 16 tokens have changed before the first block.`,
+      fact: () => `Before the first block, ${countChanged(0)} of 16 tokens ${differ(countChanged(0))}.`,
     },
     {
       model: "1d",
@@ -72,20 +87,23 @@ const tour = (() => {
     },
     {
       model: "1d",
+      color: "#000000", // which draws attention
       setUp: () => explorer.setStage(1),
       label: "Paint a black dot",
-      show: () => paintDot(BLACK), // which draws attention
-      fact: () => `${countChanged(0)} of 16 tokens have changed before block 1, `
-        + `${countChanged(1)} after it.`,
+      show: () => paintDot(BLACK),
+      fact: () => `Before block 1, ${countChanged(0)} of 16 tokens ${differ(countChanged(0))}; `
+        + `after it, ${countChanged(1)} ${differ(countChanged(1))}.`,
     },
     {
       model: "none",
+      anyModel: true,
       label: "Shuffle the patches",
       show: explorer.shuffle,
       fact: () => `The largest change of a logit is ${largestChange().toFixed(4)}.`,
     },
     {
       model: "none",
+      hasShapes: true,
       label: "Move the red shape across",
       show: () => explorer.moveTo(0, state.scene.shapes[0].top,
         explorer.patchOf(0) % 4 < explorer.patchOf(1) % 4 ? 24 : 0),
@@ -94,40 +112,52 @@ const tour = (() => {
         const isPair = (name) => name.startsWith(`${pair[0]} `) && name.endsWith(` ${pair[1]}`);
         const { probabilities } = explorer.result;
         const known = sum(probabilities.filter((_, i) => isPair(names()[i])));
-        return `The two kinds are known to ${percent(known)}, the four arrangements to `
+        return `The pair of kinds gets ${percent(known)}; the four arrangements get `
           + `${list(explorer.arrangementSums().map(percent))}.`;
       },
     },
     {
       model: "1d",
+      hasShapes: true,
       label: "Swap the two shapes' patches",
       show: () => {
         const [a, b] = [0, 1].map(explorer.patchOf);
         [state.order[a], state.order[b]] = [state.order[b], state.order[a]];
         explorer.update();
       },
-      fact: () => `The answer was ${answer(state.reference)}, and is now ${answer(explorer.result)}.`,
+      fact: () => {
+        const now = answer(explorer.result);
+        if (state.usePositions) return `The answer was ${answer(state.reference)}, and is now ${now}.`;
+        if (explorer.isInOrder()) return `Without positions: ${now} with the patches in their places.`;
+        return `Without positions: ${now} with the patches swapped, `
+          + `${answer(explorer.result.inOrder)} in their places.`;
+      },
     },
     {
       model: "1d",
+      hasShapes: true,
       setUp: () => { state.overlay = "effect"; },
-      label: "Mask the first of them",
+      label: "Mask a patch", // until it is known which
+      relabel: () => mostEffective().slice(0, 1).map((patch) => `Mask patch ${patch + 1}`)[0],
+      isDone: () => state.masked.size > 0,
       show: () => {
-        const { effect } = explorer;
-        state.masked.add(effect ? effect.indexOf(Math.max(...effect)) : explorer.patchOf(0));
+        mostEffective().slice(0, 1).forEach((patch) => state.masked.add(patch));
         explorer.update();
       },
       fact: () => {
-        if (state.masked.size) return `Without that patch: ${answer(explorer.result)}.`;
-        if (!explorer.effect) return "…";
-        const order = [...explorer.effect.keys()].sort((a, b) => explorer.effect[b] - explorer.effect[a]);
-        return `The logit falls most without patches ${order[0] + 1} and ${order[1] + 1}; the `
-          + `shapes lie on ${list([0, 1].map((i) => explorer.patchOf(i) + 1).sort((a, b) => a - b))}.`;
+        const masked = [...state.masked].map((patch) => patch + 1);
+        if (masked.length) {
+          return `Without patch${masked.length > 1 ? "es" : ""} ${list(masked)}: ${answer(explorer.result)}.`;
+        }
+        return explorer.effect ? describeEffect() : "…";
       },
     },
     {
       model: "1d",
-      setUp: () => { state.mean = $("mean").checked = true; },
+      setUp: () => {
+        state.mean = $("mean").checked = true;
+        state.overlay = "rollout";
+      },
       label: "Paint the least attended patch black",
       show: () => {
         explorer.blot(leastAttended(state.reference), BLACK, 0);
@@ -147,13 +177,12 @@ const tour = (() => {
     const step = STEPS[number];
     $("changes").checked = $("mean").checked = state.mean = false;
     Object.assign(state, { overlay: null, usePositions: true });
-    $("positions").checked = true;
     $("painting").checked = false;
-    $("stage").classList.remove("is-painting");
-    $("noise").value = state.scene.noise = 1;
+    $("color").value = step.color ?? "#ffffff";
     await explorer.useModel(step.model);
     explorer.setStage(0);
     explorer.newScene(FIRST_SEED);
+    explorer.setNoise(1);
     step.setUp?.();
     explorer.remember();
     describe(number);
@@ -175,12 +204,20 @@ const tour = (() => {
 
   // Says what the reader sees, from the numbers of the moment.
   function tell() {
-    if (current < 0 || !state.reference || state.model !== state.models[STEPS[current].model]) {
-      $("fact").textContent = current < 0 ? "" : "Another model is at work than in this step.";
-      return;
-    }
-    const fact = STEPS[current].fact();
+    if (current < 0) return;
+    const step = STEPS[current];
+    const isDone = Boolean(step.isDone?.());
+    $("show").setAttribute("aria-disabled", isDone);
+    if (!isDone) $("show").textContent = step.relabel?.() ?? $("show").textContent;
+    const fact = whyNot(step) ?? step.fact();
     if ($("fact").textContent !== fact) $("fact").textContent = fact;
+  }
+
+  // Why a step has nothing to say of what the reader has made of the page.
+  function whyNot({ model, anyModel, hasShapes }) {
+    const isOther = !state.reference || state.model !== state.models[model];
+    if (isOther && !anyModel) return "This step is about another model.";
+    return hasShapes && state.scene.photo ? "This step is about the scene with two shapes." : null;
   }
 
   // The step that a link of a chapter names, or -1: explorer.html#explorer-step-3.
@@ -218,7 +255,9 @@ const tour = (() => {
     const turn = async (by) => { await go(current + by); root.querySelector(".ex-title").focus(); };
     $("back").addEventListener("click", () => turn(-1));
     $("next").addEventListener("click", () => turn(1));
-    $("show").addEventListener("click", () => STEPS[current].show());
+    $("show").addEventListener("click", () => {
+      if (!STEPS[current].isDone?.()) STEPS[current].show();
+    });
     window.addEventListener("hashchange", follow);
     await go(Math.max(0, linked()));
     followOnceLoaded();

@@ -4,7 +4,7 @@
 const view = (() => {
   const { SIZE, ARRANGEMENTS } = scenes;
   const BARS = 5; // classes that are named
-  const SHADE = 0.8; // how dark the patch without any weight gets
+  const SHADE = 0.8; // how pale the patch without any weight gets
   const $ = (id) => document.getElementById(`ex-${id}`);
   const root = document.getElementById("explorer");
   const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
@@ -34,9 +34,9 @@ const view = (() => {
 
   function makeMap(key, name, count) {
     const field = make("span", { class: "ex-cells", "aria-hidden": "true" }, ...cells(count, "span"));
-    const says = make("span");
+    const says = make("span", { class: "ex-says" });
     const button = make("button", { type: "button", class: "ex-map", "data-map": key,
-      "aria-pressed": "false" }, field, make("b", {}, name), make("br"), says);
+      "aria-pressed": "false" }, field, make("b", {}, name), says);
     return { key, button, says, cells: [...field.children].map((cell) => cell.firstChild) };
   }
 
@@ -45,7 +45,7 @@ const view = (() => {
       times(heads, (head) => makeMap(`${block}-${head}`, `head ${head + 1}`, count))]);
     groups.push(["All blocks", [makeMap("rollout", "rollout", count)]]);
     groups.push(["Masking", [makeMap("effect", "effect", count)]]);
-    groups.push(["Positions", [makeMap("places", "similarity", count)]]);
+    groups.push(["Positions", [makeMap("similarity", "similarity", count)]]);
     $("maps").replaceChildren(...groups.map(([title, maps]) =>
       make("div", { class: "ex-block" }, make("h3", {}, title),
         make("div", {}, ...maps.map((map) => map.button)))));
@@ -146,9 +146,13 @@ const view = (() => {
       const most = weights ? weights.reduce((a, b) => Math.max(a, b), 1e-6) : 1;
       fields.forEach((cell, i) => { cell.style.opacity = weights ? Math.max(0, weights[i]) / most : 0; });
       button.setAttribute("aria-pressed", state.overlay === key);
-      if (key === "places") button.parentElement.parentElement.hidden = !weights;
+      if (key === "similarity") {
+        const group = button.closest(".ex-block");
+        $("similarity").hidden = group.hidden = !weights;
+        group.firstChild.textContent = `Position of ${state.chosen + 1}`;
+      }
       if (!weights) continue; // the effect comes a moment later; not all have positions
-      const at = largest(weights, key === "places" ? state.chosen : -1);
+      const at = largest(weights, key === "similarity" ? state.chosen : -1);
       says.textContent = showWeight(key, weights[at], at);
     }
     const over = state.overlay && weightsOf(state.overlay);
@@ -165,9 +169,13 @@ const view = (() => {
   }
 
   function showWeight(key, weight, patch) {
-    if (key === "effect") return `patch ${patch + 1}: ${signed(-weight)}`;
-    if (key === "places") return `${signed(weight)} to ${patch + 1}`;
-    return `${percent(weight)} to ${patch + 1}`;
+    return `${say(key, weight)}\npatch ${patch + 1}`;
+  }
+
+  // A weight as a number: masking moves the logit down by the effect.
+  function say(key, weight) {
+    if (key === "effect") return signed(-weight);
+    return key === "similarity" ? signed(weight) : percent(weight);
   }
 
   function drawHandles(state) {
@@ -195,36 +203,49 @@ const view = (() => {
 
   // ---- values as text: where the reader points, and where nothing moves ------------------
 
-  function describePatch(state, patch, weightsOf, length) {
+  function describePatch(state, patch, weightsOf, norm) {
     const side = Math.sqrt(parts.ofPatch.length);
-    const isAttention = state.overlay && !["effect", "places"].includes(state.overlay);
-    const key = isAttention ? state.overlay : "rollout";
-    const name = key === "rollout" ? "the rollout"
-      : key.replace(/(\d+)-(\d+)/, (_, b, h) => `block ${+b + 1}, head ${+h + 1}`);
     const effect = weightsOf("effect");
-    const share = `${percent(weightsOf(key)[patch])} of what ${asking(state)} in ${name}`;
-    const fall = effect ? `; masking it moves the logit by ${signed(-effect[patch])}` : "";
-    return `Patch ${patch + 1} (${place(patch, side)}): ${share}${fall}; `
-      + `its token is ${length(patch).toFixed(1)} long.`;
+    const change = effect
+      ? `; masking it changes the logit of the answer by ${signed(-effect[patch])}` : "";
+    return `Patch ${patch + 1} (${place(patch, side)}): ${describeShare(state, patch, weightsOf)}`
+      + `${change}; the norm of its token is ${norm(patch).toFixed(1)}.`;
   }
 
-  const asking = (state) => (state.mean ? "all patches ask for" : `patch ${state.chosen + 1} asks for`);
+  // The weight of a patch in the map that lies over the image, or else in the rollout.
+  function describeShare(state, patch, weightsOf) {
+    const [block, head] = (state.overlay ?? "").split("-").map((number) => +number + 1);
+    if (head) {
+      const whose = state.mean ? "all patches" : `patch ${state.chosen + 1}`;
+      const share = percent(weightsOf(state.overlay)[patch]);
+      return `it gets ${share} of the attention of ${whose} (block ${block}, head ${head})`;
+    }
+    const token = state.mean ? "a token, on average," : `token ${state.chosen + 1}`;
+    const share = percent(weightsOf("rollout")[patch]);
+    return `${share} of ${token} after block ${state.model.sizes.num_layers} comes from this patch (rollout)`;
+  }
 
-  function fillTable(state, weightsOf, length) {
-    const head = ["patch", "row, column", ...parts.maps.map(({ key }) =>
-      key.replace(/(\d+)-(\d+)/, (_, b, h) => `${+b + 1}.${+h + 1}`)), "length"];
+  const asking = (state) => (state.mean ? "all patches look, on average" : `patch ${state.chosen + 1} looks`);
+
+  function fillTable(state, weightsOf, norm) {
+    const maps = parts.maps.map(({ key }) => ({ key, weights: weightsOf(key) }))
+      .filter(({ key, weights }) => weights || key !== "similarity");
     const row = (tag, texts) => make("tr", {}, ...texts.map((text) => make(tag, {}, text)));
     const side = Math.sqrt(parts.ofPatch.length);
     const body = parts.ofPatch.map((_, i) => row("td", [`${i + 1}`, place(i, side),
-      ...parts.maps.map(({ key }) => {
-        const weights = weightsOf(key);
-        if (!weights) return "";
-        if (key === "effect") return signed(-weights[i]);
-        return key === "places" ? signed(weights[i]) : percent(weights[i]);
-      }), length(i).toFixed(1)]));
-    $("table").replaceChildren(make("caption", {}, "Share of each patch in what "
-      + `${asking(state)}, by block.head; what masking it does to the logit; its token.`),
-    make("thead", {}, row("th", head)), make("tbody", {}, ...body));
+      ...maps.map(({ key, weights }) => (weights ? say(key, weights[i]) : "")), norm(i).toFixed(1)]));
+    const head = ["patch", "row, column", ...maps.map(({ key }) =>
+      key.replace(/(\d+)-(\d+)/, (_, b, h) => `${+b + 1}.${+h + 1}`)), "norm"];
+    $("table").replaceChildren(make("caption", {},
+      make("span", {}, describeTable(state, weightsOf("similarity")))),
+      make("thead", {}, row("th", head)), make("tbody", {}, ...body));
+  }
+
+  function describeTable(state, hasPositions) {
+    const whose = state.mean ? "all patches, on average" : `patch ${state.chosen + 1}`;
+    const similarity = hasPositions ? `how similar its position is to that of patch ${state.chosen + 1}; ` : "";
+    return `Of each patch: its share of the attention of ${whose}, by block.head; its share in the `
+      + `rollout; what masking it does to the logit of the answer; ${similarity}the norm of its token.`;
   }
 
   return { $, root, make, percent, signed, place, radios, build, drawPicture, drawTokens, drawAnswer,

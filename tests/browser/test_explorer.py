@@ -88,26 +88,28 @@ def test_the_first_picture_comes_soon_and_a_frame_is_short(page):
 
 
 # What a step says before its button is pressed, and after.
-CHANGED = r"{} of 16 tokens have changed before"
 TOUR = [
-    (CHANGED.format(0), CHANGED.format(1)),
+    ("block, 0 of 16 tokens differ", "block, 1 of 16 tokens differs"),
     (
         r"Patch 9 asks: .* add up to 1\.000, and the largest, 39 %, falls on patch 11",
         r"Patch 11 asks: .* add up to 1\.000",
     ),
-    (CHANGED.format(0) + " block 1, 0 after", CHANGED.format(1) + " block 1, 16 after"),
+    ("0 of 16 tokens differ; after it, 0", "1 of 16 tokens differs; after it, 16"),
     (r"change of a logit is 0\.0000", r"change of a logit is 0\.0000"),
-    (r"known to 9\d %, .* 2\d %, 2\d %, 2\d % and 2\d %", r"2\d %, 2\d %, 2\d % and 2"),
+    (r"gets 9\d %; .* 2\d %, 2\d %, 2\d % and 2\d %", r"2\d %, 2\d %, 2\d % and 2"),
     (
         "was “square left of ring” .* now “square left of ring”",
         "was “square left of ring” .* now “square right of ring”",
     ),
     (
         "falls most without patches (9 and 11|11 and 9); the shapes lie on 9 and 11",
-        r"Without that patch: “.*” \([1-6]\d %\)",
+        r"Without patch (9|11): “.*” \([1-6]\d %\)",
     ),
     (r"got (0\.\d %) .* now gets \1", r"got 0\.\d % .* now gets [5-9]\d %"),
 ]
+# What a step says of a new scene, where it compares with what was before.
+ANEW = {step: TOUR[step][0] for step in (0, 2, 3, 7)}
+ANEW[5] = r"was (“.*” \(.*\)), and is now \1"
 
 
 @pytest.mark.parametrize("step", range(8))
@@ -119,10 +121,59 @@ def test_a_step_of_the_tour_shows_its_claim(page, axe, step):
     picture = "document.getElementById('ex-picture').toDataURL()"
     seen = page.evaluate(picture)
     page.click("#ex-show")
-    assert re.search(after, wait(page) and fact.inner_text()), fact.inner_text()
+    assert re.search(after, wait(page).inner_text("#ex-fact")), fact.inner_text()
     assert (page.evaluate(picture) == seen) == (step == 1)  # where another patch asks
     assert page.locator(".ex-text a").get_attribute("href").startswith("notebooks/")
     assert hinder(page, axe) == []
+    page.click("#ex-new")
+    assert re.search(ANEW.get(step, ""), wait(page).inner_text("#ex-fact"))
+
+
+def go(page, step):
+    page.get_by_role("button", name=f"Step {step}:").click()
+    return wait(page).locator("#ex-fact")
+
+
+def test_on_black_the_tokens_differ_and_on_white_most_do_not(page):
+    go(page, 3)
+    assert page.input_value("#ex-color") == "#000000"
+    page.evaluate("explorer.blot(5, [255, 255, 255])")
+    assert re.search(r"after it, [2-7] differ", wait(page).inner_text("#ex-fact"))
+
+
+def test_the_guess_of_a_set_hardly_depends_on_the_places(page):
+    go(page, 5)
+    guesses = page.evaluate("""() => [...Array(16).keys()].map(patch => {
+      explorer.moveTo(0, 8 * Math.floor(patch / 4), 8 * (patch % 4));
+      explorer.drawNow();
+      return explorer.arrangementSums();
+    })""")
+    (other,) = {page.evaluate("explorer.patchOf(1)")}
+    apart = np.delete(guesses, other, axis=0)
+    assert np.ptp(apart, axis=0).max() < 0.02
+    assert np.abs(apart - 0.25).max() < 0.05
+
+
+def test_without_positions_swapping_changes_nothing(page):
+    go(page, 6)
+    page.click("#ex-show")
+    page.uncheck("#ex-positions")
+    says = r"positions: (“.*\)) with the patches swapped, \1 in their places"
+    found = re.search(says, wait(page).inner_text("#ex-fact"))
+    page.click("#ex-undo")
+    says = f"Without positions: {found[1]} with the patches in their places."
+    assert wait(page).inner_text("#ex-fact") == says
+
+
+def test_one_patch_is_masked_and_named(page):
+    fact = go(page, 7)
+    button = page.locator("#ex-show")
+    patch = re.search(r"without patches (\d+)", fact.inner_text())[1]
+    assert button.inner_text() == f"Mask patch {patch}"
+    for _ in range(2):
+        button.click(force=True)  # the second time it does nothing
+        assert f"Without patch {patch}:" in wait(page).inner_text("#ex-fact")
+        assert button.get_attribute("aria-disabled") == "true"
 
 
 STEPS_OF = {"patches": {1, 2, 3}, "positions": {4, 5, 6}, "attention": {7, 8}}
@@ -160,29 +211,41 @@ def test_a_link_on_the_open_page_changes_the_step(page):
 def test_the_similarity_of_positions_is_that_of_vitlib(page, position):
     page.check(f"input[value='{position}']")
     page.click(".ex-patch[data-patch='6']")
-    found = wait(page).evaluate("[...explorer.weightsOf('places')]")
+    found = wait(page).evaluate("[...explorer.weightsOf('similarity')]")
     table = introspect.position_table(model_of(FILES / f"{position}.safetensors"))
     expected = introspect.position_similarity(table, (4, 4))[1, 2]
     np.testing.assert_allclose(found, expected.ravel(), atol=1e-3)
-    assert page.locator("[data-map=places]").is_visible()
-    page.check("input[value='none']")
-    assert not wait(page).locator("[data-map=places]").is_visible()
+    assert "Position of 7" in page.inner_text("#ex-maps")
+    for part in ("[data-map=similarity]", "#ex-similarity"):
+        page.check(f"input[value='{position}']")
+        assert wait(page).locator(part).is_visible()
+        page.check("input[value='none']")
+        assert not wait(page).locator(part).is_visible()
+    assert not page.is_checked("#ex-positions")
 
 
 def test_shuffling_changes_the_answer_where_there_are_positions(page):
-    page.get_by_role("button", name="Step 4:").click()
-    page.get_by_label("1-D positions").check()
+    fact = go(page, 4)
+    page.get_by_label("one position per patch (1-D)").check()
     before = wait(page).inner_text("#ex-classes")
     page.click("#ex-shuffle")
     assert wait(page).inner_text("#ex-classes") != before
+    assert re.search(r"change of a logit is [1-9]", fact.inner_text())
     page.click("#ex-undo")
     assert wait(page).inner_text("#ex-classes") == before
     page.uncheck("#ex-positions")
     assert wait(page).inner_text("#ex-classes") != before
 
 
+def test_the_table_names_the_models_as_the_page_does(page):
+    rows = page.locator("article table:not(#ex-table) td:first-child")
+    assert rows.count() == 3
+    names = page.locator("#ex-models label").all_inner_texts()
+    assert {*rows.all_inner_texts()} == {name.strip() for name in names}
+
+
 def test_a_shape_follows_the_pointer(page):
-    assert "square left of ring" in page.inner_text("#ex-truth")
+    assert page.inner_text("#ex-truth") == "Right answer: square left of ring."
     stage, shape = (
         page.locator(at).bounding_box() for at in ("#ex-stage", "[data-shape='0']")
     )
@@ -194,17 +257,52 @@ def test_a_shape_follows_the_pointer(page):
     assert page.inner_text("#ex-classes").startswith("square right of ring")
 
 
+def test_pointing_frames_and_a_click_chooses_or_lays_over(page):
+    page.hover("[data-shape='1']")
+    assert "Patch 11 (row 3, column 3)" in page.inner_text("#ex-point")
+    page.check("#ex-painting")
+    width = wait(page).locator("#ex-stage").bounding_box()["width"]
+    page.hover("#ex-stage", position={"x": 0.6 * width, "y": 0.1 * width})
+    assert "Patch 3 (row 1, column 3)" in page.inner_text("#ex-point")
+    page.uncheck("#ex-painting")
+    page.click(".ex-strip [data-patch='4']")
+    assert "where patch 5 looks" in wait(page).inner_text("#ex-asks")
+    page.click("[data-map='0-0'] [data-patch='7']")
+    says = r"Patch 8 .* of the attention of patch 5 \(block 1, head 1\)"
+    assert re.search(says, page.inner_text("#ex-point"))
+    assert page.get_attribute("[data-map='0-0']", "aria-pressed") == "true"
+
+
+def test_what_the_scene_is_is_said_rightly(page):
+    page.click("#ex-mask")
+    says = "Without your changes, the right answer is square left of ring."
+    assert wait(page).inner_text("#ex-truth") == says
+    page.click("#ex-undo")
+    page.evaluate("explorer.moveTo(0, 16, 16)")
+    assert "both shapes lie on one patch" in wait(page).inner_text("#ex-truth")
+    page.uncheck("#ex-snap")
+    page.evaluate("explorer.moveTo(0, 3, 15)")
+    assert "lies across patches" in wait(page).inner_text("#ex-truth")
+    page.check("#ex-snap")
+    assert "Right answer: square above ring" in wait(page).inner_text("#ex-truth")
+    page.check("#ex-painting")
+    page.click("#ex-shuffle")
+    assert not wait(page).is_checked("#ex-painting")
+
+
 def test_the_keyboard_moves_paints_chooses_and_swaps(page):
     page.focus("[data-shape='0']")
     page.keyboard.press("ArrowUp")
-    assert "no name for it" in wait(page).inner_text("#ex-truth")
+    assert "neither in one row nor in one" in wait(page).inner_text("#ex-truth")
+    assert "patch 5 looks" in page.inner_text("#ex-asks")
+    assert "Patch 5 (row 2, column 1)" in page.inner_text("#ex-point")
     page.keyboard.press("ArrowDown")
     page.focus(".ex-patch[aria-pressed=true]")
     page.keyboard.press("ArrowUp")
     assert "Patch 5 (row 2, column 1)" in page.inner_text("#ex-point")
     assert page.locator(".is-hot").count() > 10  # in the image, the tokens and each map
     page.keyboard.press("Enter")
-    assert "patch 5 asks for" in wait(page).inner_text("#ex-asks")
+    assert "patch 5 looks" in wait(page).inner_text("#ex-asks")
     page.focus("#ex-swap")
     page.keyboard.press("Enter")
     page.focus(".ex-patch[data-patch='8']")
@@ -223,6 +321,11 @@ def test_the_keyboard_moves_paints_chooses_and_swaps(page):
 
 def test_values_are_there_as_text(page):
     page.click("summary")
+    boxes = (
+        "all => all.map(map => [map.scrollWidth - map.clientWidth, map.offsetHeight])"
+    )
+    sizes = page.locator(".ex-map").evaluate_all(boxes)
+    assert {*map(tuple, sizes)} == {(0, sizes[0][1])}  # as high, and nothing sticks out
     rows = wait(page).locator("#ex-table tbody tr")
     assert rows.count() == 16
     assert re.search(r"^9\s+row 3, column 1\s+\d+", rows.nth(8).inner_text())
@@ -242,7 +345,7 @@ def damaged(text):
         "empty": (b"", "0 bytes"),
         "cut in the header": (data[:99], "another kind, or one that was cut"),
         "cut": (data[:-9], "a file that was cut"),
-        "changed": (data[:-1] + bytes([data[-1] ^ 1]), "its digest is another"),
+        "changed": (data[:-1] + bytes([data[-1] ^ 1]), "its digest differs"),
         "foreign": (b"\x89HDF\r\n" + bytes(99), "another kind"),
         "of another shape": (other + data[start:], "a model without block2.norm1."),
     }[text]
@@ -308,15 +411,18 @@ def test_a_picture_of_the_reader_becomes_the_image(page, data, color):
     page.wait_for_function("explorer.state.scene.photo !== null")
     pixels = np.reshape(wait(page).evaluate("[...explorer.result.picture]"), (-1, 3))
     np.testing.assert_allclose(pixels, np.broadcast_to(color, pixels.shape), atol=1)
-    assert "never showed" in page.inner_text("#ex-truth")
+    assert "unlike any in the training" in page.inner_text("#ex-truth")
+    assert "0 of 16 tokens differ" in page.inner_text("#ex-fact")
     page.click("#ex-drawn")
-    assert "square left of ring" in wait(page).inner_text("#ex-truth")
+    assert "Right answer: square left of ring" in wait(page).inner_text("#ex-truth")
+    assert "0 of 16 tokens differ" in page.inner_text("#ex-fact")
+    assert page.input_value("#ex-noise") == "1"
 
 
 @pytest.mark.parametrize(
     ("data", "received"),
     [
-        (b"no picture", "mine.png, which is none"),
+        (b"no picture", "mine.png, which is not a picture"),
         (bytes(21_000_000), "21 MB"),
         (picture("L", (10_001, 1), 0), "10001 x 1 pixels"),
     ],
