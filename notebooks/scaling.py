@@ -479,9 +479,7 @@ for losses_of_sizes in ([1.30, 1.10, 1.05, 1.15], [1.30, 1.10, 0.95, 0.85]):
 different = few // 8
 again = vitlib.limit_train(data, different)
 size, count, loss, _ = run_of(widths[1], counts[-1], data=again)
-print(
-    f"{count:,} images, {different:,} of them different: loss {loss:.2f}"
-)
+print(f"{count:,} images, {different:,} of them different: loss {loss:.2f}")
 print(f"what the law says of {count:,} fresh ones: {law(size, count):.2f}")
 print(f"and of {different:,} fresh ones: {law(size, different):.2f}")
 
@@ -648,17 +646,20 @@ Table(("budget", *columns), tuple(rows))
 # What the text says of it.
 means = [[float(e.split()[0]) for e in row[1:] if e] for row in rows]
 places = [np.argmin(each) + 6 - len(each) for each in means]
-assert all(0 < each.index(min(each)) < len(each) - 1 for each in means)
+inside = [each[0] > min(each) + 0.003 < each[-1] for each in means]
+assert inside == [True, True, False, True]
 assert places == sorted(places) and places[0] < places[-1]
 lowest = [min(each) for each in means]
 assert lowest == sorted(lowest, reverse=True)
 
-# %% [markdown]
-# Every row is a valley. The smallest models are held back by their size, the largest by the few
-# images that the budget buys for them. From row to row the lowest loss falls, and its place moves
-# towards larger sizes. (The smallest size was added after the others: without it, the lowest loss
-# of the first row would lie at the edge.) The law is fitted to all these runs at once.
 
+# %% [markdown]
+# In each row the loss rises towards the largest models, which see too few images, and in three of
+# the four towards the smallest as well, which can represent too little. Under 2.4 TFLOP the two
+# smallest are level, so that this row alone does not say where its lowest point is. (The size 16
+# was added after the others: without it, two more rows would be lowest at their edge.) From the
+# first row to the last the lowest loss falls, and its place moves towards larger sizes. The law is
+# fitted to all these runs at once.
 
 # %%
 def valley_of(budget):
@@ -696,10 +697,12 @@ for budget, (size, images, loss) in valleys.items():
     best[budget] = along[curve.argmin()], curve.min()
 ax.plot(*zip(*best.values(), strict=True), "kx", zorder=3)
 ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="loss")
+ax.set_yticks([0.3, 0.5, 1], ["0.3", "0.5", "1"])
+ax.tick_params(axis="y", which="minor", labelleft=False)
 ax.legend()
 plt.show()
 
-# %% tags=["nbval-ignore-output"]
+# %%
 laws, _ = bootstrap(L, N, D, rounds=100, seed=seed)
 for name, values in (
     ("floor", [each.floor for each in laws]),
@@ -708,19 +711,30 @@ for name, values in (
 ):
     low, high = np.quantile(values, (0.05, 0.95))
     print(f"{name}: {low:.2f} to {high:.2f} in nine fits out of ten")
+
+# %%
+agree = []
 for budget, (size, _, loss) in valleys.items():
     near = abs(np.log(size / best[budget][0])) < np.log(3.5)
     lowest, _ = lowest_point(size[near], loss[near])
+    agree.append(lowest / best[budget][0])
     print(
         f"{budget} TFLOP: best size {best[budget][0]:,.0f} by the law, "
         f"{lowest:,.0f} by a parabola"
     )
 
+# %% tags=["remove-cell"]
+# What the text says of it.
+assert max(agree) < 1.2 and min(agree) > 0.8
+a, b = recorded_law.powers
+assert 0.4 < b < a < 0.55
+
 # %% [markdown]
 # The law is close to runs whose size spans a factor of a hundred. With so many runs its powers are
-# known well; its floor still is not, for the best of these runs are far above it. The law and a
-# parabola through the sizes nearby agree on the best sizes, to the width of the grid. Size and
-# images are about equally worth their cost: both powers are close to a half.
+# known well; its floor still is not, for the best of these runs are far above it. The two powers
+# are nearly equal, a little below a half. By equation {eq}`eq-scaling-best` the best size and its
+# number of images then both grow about as the root of the budget. A parabola through the sizes
+# nearby puts the best size within a fifth of where the law has it.
 #
 # Then, *before* the largest run was made, `experiments/predict_largest.py` wrote its prediction
 # into a file. The history of the course shows which of the two came first. The largest run has
@@ -743,28 +757,42 @@ for loss in measured:
 assert ((low < measured) & (measured < high)).all() and len(measured) == 3
 
 # %% [markdown]
-# All three seeds lie in the interval. It is a narrow one: the law was right to a few hundredths of
-# the loss, one doubling of the budget beyond its runs. Nothing is said about ten doublings.
+# All three seeds lie in the interval, two of them in its upper part. It is a narrow one: one
+# doubling of the budget beyond its runs, the law was right to a few per cent of the loss. That
+# says nothing about ten doublings.
 #
 # Other recorded runs ask what repeats do. They take as many steps as the run of length 80 under
-# 2.4 TFLOP, on a few different scenes:
+# 2.4 TFLOP, on a few different scenes. The third column is what the law says if the repeats are
+# worth what equation {eq}`eq-scaling-worth` says, with an $R^*$ of 15.
 
 # %%
-length, budget = 80, 2.4
-rows = [("all fresh", losses_of(scaling.of_budget([length], budget, 0)))]
-for different in reversed(scaling.REPEATED):
-    repeated = scaling.of_budget([length], budget, 0, train_images=different)
-    rows.append((f"{different:,} different", losses_of(repeated)))
-shown = [(words, len(each), f"{each.mean():.3f}") for words, each in rows]
-Table(("scenes", "seeds", "held-out loss"), tuple(shown))
+planned = scaling.of_budget([80], 2.4, 0)
+name, seen = plan(**planned[0]).name, plan(**planned[0]).images
+size = next(r for r in recorded if r.name == name).parameters["total"]
+rows = []
+for different in (seen, *reversed(scaling.REPEATED)):
+    fewer = {} if different == seen else {"train_images": different}
+    found = losses_of(scaling.of_budget([80], 2.4, 0, **fewer))
+    passes = seen / different
+    fresh = different * (1 + 15 * (1 - np.exp((1 - passes) / 15)))
+    row = f"{different:,}", f"{passes:.0f}", recorded_law(size, fresh)
+    rows.append((*row, found.mean(), len(found)))
+columns = "different scenes", "passes", "by the law", "measured", "seeds"
+shown = [(*row[:2], f"{row[2]:.2f}", f"{row[3]:.2f}", row[4]) for row in rows]
+Table(columns, tuple(shown))
 
 # %% tags=["remove-cell"]
 # What the text says of it.
-means = [each.mean() for _, each in rows]
-assert means == sorted(means)
+said, measured = np.array([row[2:4] for row in rows]).T
+assert (np.diff(measured) > 0.3).all() and np.diff(measured, 2)[-1] > 0
+assert (measured[1:] > 1.5 * said[1:]).all()
+assert measured[-2] > np.log(5) > said.max()
 
 # %% [markdown]
-# REPEATS TEXT
+# The fewer scenes there are, the more it costs to halve their number. With 5,000 of them or 2,500
+# the loss is above that of a guess, and far above what the formula says. The formula was made for
+# language models that see their text a few times. Forty passes of a small ViT over drawn scenes,
+# without augmentation, are another matter: what was fitted elsewhere is no law here.
 
 # %% [markdown]
 # ## What may the report call scalable?
