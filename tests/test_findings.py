@@ -265,7 +265,7 @@ def test_the_pairs_share_their_recipe_but_for_epochs_and_dropout_of_one():
     expected = {"epochs": (28, 20), "dropout": (0, 0.1)}
     assert differ == {"small-vit": {}, "pure-vit": expected, "compact": {}}
     text = " ".join(paragraphs("notebooks/comparison.py"))
-    assert "but for epochs and dropout in one of them" in text
+    assert "but for the epochs and the dropout of the small ViT under the long" in text
     assert "28 epochs and no dropout there, the ResNet 20 epochs" in text
 
 

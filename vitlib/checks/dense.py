@@ -273,10 +273,9 @@ def check_box_iou(box_iou, seed=0):
         ),
     }
     questions = [(_boxes(rng, 6), _boxes(rng, 6)) for _ in range(2)]
-    # Who takes pairs breaks off where there are not as many of both.
-    uneven = [(_boxes(rng, 2), _boxes(rng, 5))]
     verdict = compare(box_iou, _box_iou, mistakes, questions)
-    return verdict and compare(box_iou, _box_iou, {}, uneven)
+    # Who takes pairs breaks off where there are not as many of both.
+    return verdict and compare(box_iou, _box_iou, {}, [(_boxes(rng, 2), _boxes(rng, 5))])
 
 
 def _neighborhoods(heat, reach=1, mode="constant"):
