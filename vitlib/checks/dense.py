@@ -251,9 +251,7 @@ def check_box_iou(box_iou, seed=0):
         "boxes apart in both directions overlap here; a side below 0 is 0.": partial(
             _box_iou, floor=-np.inf
         ),
-        "sides are a pixel too long; bottom and right already lie outside.": partial(
-            _box_iou, added=1
-        ),
+        "sides are a pixel too long; ends lie beyond it.": partial(_box_iou, added=1),
         "what two boxes share counts twice; take it off.": partial(
             _box_iou, below=np.add
         ),
@@ -273,9 +271,10 @@ def check_box_iou(box_iou, seed=0):
         ),
     }
     questions = [(_boxes(rng, 6), _boxes(rng, 6)) for _ in range(2)]
-    verdict = compare(box_iou, _box_iou, mistakes, questions)
     # Who takes pairs breaks off where there are not as many of both.
-    return verdict and compare(box_iou, _box_iou, {}, [(_boxes(rng, 2), _boxes(rng, 5))])
+    uneven = [(_boxes(rng, 2), _boxes(rng, 5))]
+    verdict = compare(box_iou, _box_iou, mistakes, questions)
+    return verdict and compare(box_iou, _box_iou, {}, uneven)
 
 
 def _neighborhoods(heat, reach=1, mode="constant"):
