@@ -112,6 +112,9 @@ def _mean_iou(truth, logits, first=1, absent=np.nan, masks=_masks, predicted_too
     return np.nanmean(ious[first:])
 
 
+AS_ONE = tuple(partial(_mean_iou, absent=1, predicted_too=p) for p in (False, True))
+
+
 def _masks_of_signs(truth, logits):
     return _masks(truth, logits)[0], logits > 0
 
@@ -170,10 +173,7 @@ def check_mean_iou(mean_iou, seed=0):
         "a class that occurs nowhere counts as 0; leave it out of the mean.": partial(
             _mean_iou, absent=0
         ),
-        "a class that occurs nowhere counts as 1; leave it out of the mean.": (
-            partial(_mean_iou, absent=1),
-            partial(_mean_iou, absent=1, predicted_too=True),
-        ),
+        "a class that occurs nowhere counts as 1; leave it out of the mean.": AS_ONE,
         "a class that is only predicted counts; the mean goes over those of the "
         "truth.": partial(_mean_iou, predicted_too=True),
         "the background counts as a class; begin with class 1.": partial(
