@@ -1,6 +1,6 @@
 """Predict the largest run of the study `scaling` from the others, before it is made.
 
-    python experiments/predict_largest.py --json benchmarks/records/scaling.json
+    python experiments/predict_largest.py --json benchmarks/predictions/scaling.json
 
 It reads the records of the grid, fits the scaling law, and writes where the loss of the
 largest run is expected. Commit the file before that run is recorded: the history then

@@ -428,7 +428,6 @@ rows = (
     ("optimiser", "not named", "not named"),
     ("learning rate", vitlib.REPORT_TRAIN.learning_rate, "not named"),
     ("batch size", vitlib.REPORT_TRAIN.batch_size, "not named"),
-    ("weight decay", vitlib.REPORT_TRAIN.weight_decay, "not named"),
     ("epochs", epochs, epochs),
 )
 Table(("", "ViT", "ResNet"), rows)

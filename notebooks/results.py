@@ -256,6 +256,17 @@ vitlib.show_study(records, "dense")
 vitlib.show_study(records, "explorer")
 
 # %% [markdown]
+# ## `scaling`: does the loss of a large run follow from small ones?
+#
+# Small ViTs on drawn scenes of which none is seen twice. The number in a name is the length of a
+# token; under one budget a longer token has fewer steps. The run of 424 steps an epoch was
+# predicted before it was made, and `train-images` names the runs on a few repeated scenes. The
+# scores are accuracies; [](#sec-scaling) fits the losses.
+
+# %%
+vitlib.show_study(records, "scaling")
+
+# %% [markdown]
 # ## How did the trainings go?
 #
 # {numref}`fig-results-curves` draws the accuracy of the whole trainings, one question a panel. The

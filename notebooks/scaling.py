@@ -743,7 +743,7 @@ assert 0.4 < b < a < 0.55
 # %%
 import json
 
-path = vitlib.find_folder("benchmarks/records") / "scaling.json"
+path = vitlib.find_folder("benchmarks/predictions") / "scaling.json"
 said = json.loads(path.read_text("utf-8"))
 low, high = said["loss"]["low"], said["loss"]["high"]
 length, budget = scaling.LARGEST

@@ -282,8 +282,6 @@ names = sorted(path.stem for path in records.glob("*.json"))
 rows = []
 for name in names:
     record = read(name)
-    if "device" not in record:  # a prediction, and no benchmark
-        continue
     device, commit = record["device"], record["git_commit"][:7]
     rows.append((name, device["name"], device["cores"], commit))
 Table(("record", "machine", "cores", "commit"), tuple(rows))

@@ -1067,11 +1067,7 @@ plt.show()
 # * **Neither dies** with the mean of the tokens, where no unit is dead at any reading. Without
 #   dropout in the head many units fall silent, but enough live on or come back, and the model
 #   begins to learn. A tenth of the rate keeps the last layer alive. Is that a delay? One run of
-#   the exact model, in {term}`bfloat16`, went as far at the low rate as the others at the high
-#   one, in 2,000 steps. No unit of its last layer is dead at any reading, and it learns, although
-#   most of the first layer is dead by then.
-#
-# The numbers of that run:
+#   the exact model went as far at the low rate as the others at the high one:
 
 # %%
 (slow,) = recorded("diagnosis", "bfloat16-steps-low-rate")
@@ -1088,6 +1084,8 @@ assert max(late for _, late in slow.history["dead"]) == 0 < 50 < early
 assert slow.history["val_loss"][-1] < np.log(100) - 0.1
 
 # %% [markdown]
+# No unit of its last layer is dead at any reading of this run, which is in {term}`bfloat16`, and it
+# learns, although most of the first layer is dead by then.
 #
 # So the large input of the head, the rate, the batch and the dropout of the head all have a part
 # in whether a layer dies, and in which.
@@ -1187,7 +1185,8 @@ plt.show()
 #
 # But a head can stay dead. At the higher rate *all* units of the layer die in the first epoch,
 # none comes back in 30, and the model gives one answer to all images. After two epochs the exact
-# model is in this state with both seeds, as far as the 200 images of the instruments tell.
+# model is in this state with both seeds, as far as the 200 images of the instruments tell. (The
+# test of seed 0 takes the weights of the *first* epoch, when one unit of the layer was alive.)
 #
 # Can one tell whether anything still moves? The gradient norm can. If nothing of the image reaches
 # the output, its 100 biases still get a gradient. With a uniform softmax, and $n_k$ of the 32

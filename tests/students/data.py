@@ -92,7 +92,7 @@ FLIP_CEILING = {
     "from left to right counts": lambda a, b: 84 if b else 100,
     "as much harm as one": lambda a, b: 75 if a else flip_ceiling(a, b),
     "guesses among four": lambda a, b: [100, 84, 75, 25][2 * a + b],
-    "told as a share": lambda a, b: flip_ceiling(a, b) * 0.01,
+    "given as a share": lambda a, b: flip_ceiling(a, b) * 0.01,
 }
 
 # The same mistakes of those who did not see that the triangle has a top.
@@ -102,7 +102,7 @@ FLIP_CEILING_OF_SYMMETRIC_KINDS = {
     "from left to right counts": lambda a, b: 75 if b else 100,
     "as much harm as one": lambda a, b: 75 if a or b else 100,
     "guesses among four": lambda a, b: [100, 75, 25][a + b],
-    "told as a share": lambda a, b: [1, 0.75, 0.5][a + b],
+    "given as a share": lambda a, b: [1, 0.75, 0.5][a + b],
 }
 
 
