@@ -1049,8 +1049,8 @@ if (profile, data_set) == ("quick", "shapes"):
 # kind that treats rows and columns separately and counts offsets only up to 2. Each is a single
 # number without a spread, and the code looks at the test images after every epoch.
 # {cite:t}`dosovitskiy2021` (appendix D.4) compare the same four kinds as this chapter, on far
-# more data. There all three with positions are close together, and the relative kind, along the
-# sequence like ours, is no worse than the tables.
+# more data. There all three with positions are close together, the relative kind among them,
+# although it counts along the sequence, as ours does.
 #
 # This course has {term}`recorded <recorded run>` all four kinds on CIFAR-100, in a small model
 # with mean pooling, with three {term}`seeds <seed>` each.
