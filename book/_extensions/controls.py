@@ -1,4 +1,4 @@
-"""Numbers for the controls below two figures of the chapters.
+"""Numbers for the controls below three figures of the chapters.
 
 A page on a disk may not fetch a file, so each build writes them into the page of the
 figure. book/_static/controls.js shows them there; on paper and in a book without
@@ -12,13 +12,15 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 
 from vitlib import PRESETS, REPORT_VIT
 from vitlib.records.runs import load_runs
 
-RECORDS = Path(__file__).resolve().parents[2] / "results"
+ROOT = Path(__file__).resolve().parents[2]
+RECORDS = ROOT / "results"
 
 
 def draw_photo(side):
@@ -76,8 +78,30 @@ def dead_units():
     }
 
 
+def read_positions(position):
+    """The positions of a model of the explorer, an array `(N, D)`."""
+    data = (ROOT / f"book/explorer/{position}.safetensors").read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    entry = json.loads(data[8:start])["positions"]
+    first, last = (start + place for place in entry["data_offsets"])
+    table = np.frombuffer(data[first:last], "<f2").astype("float32")
+    return table.reshape(entry["shape"])
+
+
+def similar_places():
+    """For each patch, the cosines of `fig-maps`, of the models of the explorer."""
+    maps = {}
+    for name, position in {"1-D table": "1d", "2-D tables": "2d"}.items():
+        table = read_positions(position)
+        centered = table - table.mean(axis=0)
+        directions = centered / np.linalg.norm(centered, axis=1, keepdims=True)
+        maps[name] = (directions @ directions.T).round(3).tolist()
+    return {"side": math.isqrt(len(table)), "maps": maps}
+
+
 FIGURES = {
     "notebooks/patches": ("fig-cost", patch_sizes),
+    "notebooks/positions": ("fig-maps", similar_places),
     "notebooks/training": ("fig-law", dead_units),
 }
 

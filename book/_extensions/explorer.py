@@ -31,7 +31,8 @@ POSITIONS = {
     "2d": "one per row and one per column (2-D)",
     "none": "no positions",
 }
-SCRIPTS = ("scene", "forward", "weights", "view", "page", "tour")  # in this order
+# In this order.
+SCRIPTS = ("scene", "file", "forward", "weights", "view", "page", "tour")
 
 
 class Explorer(SphinxDirective):

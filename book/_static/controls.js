@@ -1,11 +1,11 @@
-// Controls below two figures of the chapters: the reader moves a slider, and sees what follows.
+// Controls below three figures of the chapters: the reader moves a slider, and sees what follows.
 // Their numbers stand in the page of the figure; book/_extensions/controls.py makes them.
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
   if (typeof FIGURE_NUMBERS === "undefined") return;
 
-  const SVG = ["svg", "image", "path", "polyline", "text"];
+  const SVG = ["svg", "image", "path", "polyline", "rect", "text"];
   const PICTURE = { width: 220, height: 124, left: 34, right: 212, top: 10, bottom: 100 };
   const DASHES = { solid: "none", dashed: "6 3", dotted: "1.5 2.5" }; // a line of each seed
   const count = (number) => number.toLocaleString("en");
@@ -22,7 +22,8 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   // Puts sliders below a figure. Each has a name, the words for its places, and where it starts;
-  // `show` gets the places, and returns a sentence and the elements that go with it.
+  // `show` gets the places, and returns a sentence and the elements that go with it. A click on
+  // one of these that has a `data-place` moves the first slider there.
   function addControl(figure, title, sliders, show) {
     const inputs = sliders.map(({ words, start }) =>
       make("input", { type: "range", min: 0, max: words.length - 1, value: start }));
@@ -40,6 +41,11 @@ document.addEventListener("DOMContentLoaded", () => {
       shown.replaceChildren(...elements);
     };
     inputs.forEach((input) => input.addEventListener("input", update));
+    shown.addEventListener("click", ({ target }) => {
+      if (!target.dataset.place) return;
+      inputs[0].value = target.dataset.place;
+      update();
+    });
     const labels = sliders.map(({ name }, i) => make("label", {}, name, inputs[i], outputs[i]));
     document.getElementById(figure).after(make("div", { class: "control", role: "group",
       "aria-label": title }, make("p", { class: "control-title" }, title), ...labels, says, shown));
@@ -80,6 +86,45 @@ document.addEventListener("DOMContentLoaded", () => {
       drawGrid(photo, side, sizes[i]), drawParts(parts[i])]);
   }
 
+  // ---- fig-maps: the patch that asks ---------------------------------------------------
+
+  // From blue at -1 through white to red at 1, as in the figure.
+  function colorOf(cosine) {
+    const end = cosine > 0 ? [178, 24, 43] : [33, 102, 172];
+    return `rgb(${end.map((part) => Math.round(255 + (part - 255) * Math.abs(cosine)))})`;
+  }
+
+  function drawSimilarity(name, cosines, side, chosen) {
+    const cells = cosines.flatMap((cosine, place) => {
+      const [x, y] = [40 * (place % side), 40 * Math.floor(place / side)];
+      const ink = Math.abs(cosine) > 0.6 ? "#fff" : "#000";
+      return [make("rect", { x: x + 1, y: y + 1, width: 38, height: 38, "data-place": place,
+        style: `fill: ${colorOf(cosine)}`, ...(place === chosen && { class: "chosen" }) }),
+      make("text", { x: x + 20, y: y + 23, "text-anchor": "middle", style: `fill: ${ink}` },
+        cosine.toFixed(2))];
+    });
+    return make("svg", { viewBox: `0 0 ${40 * side} ${40 * side + 14}`, role: "img", class: "control-map",
+      "aria-label": `${name}: ${cosines.map((cosine) => cosine.toFixed(2)).join(", ")}` },
+    ...cells, make("text", { x: 20 * side, y: 40 * side + 11, "text-anchor": "middle" }, name));
+  }
+
+  function addSimilarPlaces({ side, maps }) {
+    const place = (patch) => `row ${Math.floor(patch / side) + 1}, column ${(patch % side) + 1}`;
+    const words = Array.from({ length: side ** 2 }, (_, patch) => place(patch));
+    addControl("fig-maps", "Choose a patch: how similar are the others in the models of the explorer?",
+      [{ name: "Patch in", words, start: side + 1 }], (patch) => {
+        const says = Object.entries(maps).map(([name, table]) => {
+          const others = table[patch].map((cosine, i) => [cosine, i]).filter(([, i]) => i !== patch)
+            .sort(([a], [b]) => b - a);
+          const [[most, nearest], [least, farthest]] = [others[0], last(others)];
+          return `${name}: most like the patch in ${place(nearest)} (${most.toFixed(2)}), least `
+            + `like that in ${place(farthest)} (${least.toFixed(2)}).`;
+        });
+        return [says.join(" "), ...Object.entries(maps).map(([name, table]) =>
+          drawSimilarity(name, table[patch], side, patch))];
+      });
+  }
+
   // ---- fig-law: the dead units of a cell -----------------------------------------------
 
   function drawLines(name, lines, interval) {
@@ -116,6 +161,6 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 
-  const adders = { "fig-cost": addPatchSize, "fig-law": addDeadUnits };
+  const adders = { "fig-cost": addPatchSize, "fig-maps": addSimilarPlaces, "fig-law": addDeadUnits };
   for (const [figure, numbers] of Object.entries(FIGURE_NUMBERS)) adders[figure](numbers);
 });

@@ -212,7 +212,7 @@ const explorer = (() => {
   const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
 
   async function useModel(name) {
-    state.models[name] ??= await vit.read(bytesOf(EXPLORER_WEIGHTS[name]));
+    state.models[name] ??= await weightsFile.read(bytesOf(EXPLORER_WEIGHTS[name]));
     const before = state.model?.sizes;
     state.model = state.models[name];
     const isOther = ["patch_size", "projection_dim", "num_layers", "num_heads"]
@@ -247,7 +247,7 @@ const explorer = (() => {
 
   async function loadWeights(file) {
     try {
-      state.models.own = await vit.read(await file.arrayBuffer());
+      state.models.own = await weightsFile.read(await file.arrayBuffer());
     } catch (error) {
       complain(error.message);
       return;

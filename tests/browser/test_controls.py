@@ -3,8 +3,10 @@
 import re
 
 import keras
+import numpy as np
 import pytest
 from built import BOOK
+from explorer_file import read
 from findings import hinder, visit
 
 from vitlib import (
@@ -15,9 +17,10 @@ from vitlib import (
     find_folder,
     load_runs,
 )
+from vitlib.inspection.introspect import position_similarity
 from vitlib.models.blocks import transformer_block
 
-FIGURES = {"patches": "fig-cost", "training": "fig-law"}
+FIGURES = {"patches": "fig-cost", "positions": "fig-maps", "training": "fig-law"}
 
 
 def move(control, name, place):
@@ -73,6 +76,34 @@ def test_each_patch_size_shows_what_it_costs(control):
         assert parts["attention"] * 2 == multiply_adds(2 * tokens) - 2 * total
         grid = f"under a grid of {72 // size} by {72 // size} patches"
         assert grid in shown.get_by_role("img").get_attribute("aria-label")
+
+
+def test_each_patch_shows_what_its_position_is_like(control):
+    shown = control("positions")
+    tables = {}
+    for name, position in {"1-D table": "1d", "2-D tables": "2d"}.items():
+        table = read(find_folder("book") / f"explorer/{position}.safetensors")[1]
+        table = table["positions"].astype("float32")
+        tables[name] = position_similarity(table - table.mean(axis=0), (4, 4))
+    for place in range(16):
+        row, column = divmod(place, 4)
+        words = f"row {row + 1}, column {column + 1}"
+        assert move(shown, "Patch in", place) == words
+        says = shown.get_by_role("status").inner_text()
+        for name, table in tables.items():
+            own = table[row, column].ravel()
+            label = shown.get_by_role("img", name=name).get_attribute("aria-label")
+            found = [float(word) for word in label.split(": ")[1].split(", ")]
+            assert found == pytest.approx(own.tolist(), abs=0.006)
+            pattern = rf"{name}: most like the patch in row (\d), column (\d)"
+            nearest = tuple(int(n) - 1 for n in re.search(pattern, says).groups())
+            most = np.sort(own)[-2]
+            assert table[row, column][nearest] == pytest.approx(most, abs=0.001)
+    # A click moves the slider, as the keys do.
+    shown.locator("[data-place='6']").first.click()
+    slider = shown.get_by_role("slider")
+    assert slider.get_attribute("aria-valuetext") == "row 2, column 3"
+    assert slider.input_value() == "6"
 
 
 def test_each_cell_shows_its_three_trainings(control):

@@ -24,7 +24,7 @@ POSITIONS = ("1d", "2d", "none")
 MOST_MILLISECONDS = 20  # a forward pass
 RUN = """async ([weights, images]) => {
   const bytes = Uint8Array.from(atob(weights), letter => letter.charCodeAt(0));
-  const model = await vit.read(bytes.buffer);
+  const model = await weightsFile.read(bytes.buffer);
   return images.map(image => {
     const start = performance.now();
     const {logits, attention} = vit.forward(model, Float32Array.from(image));
