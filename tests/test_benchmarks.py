@@ -99,6 +99,22 @@ def test_a_masked_step_is_timed_beside_a_supervised_one(tmp_path):
     assert flops[0] < flops[1] / 2
 
 
+def test_the_minutes_of_a_rung_are_those_of_its_epochs_of_both_sizes(tmp_path):
+    record = tmp_path / "ladder.json"
+    options = "--rounds 1 --data-set shapes --rungs ladder-sizes".split()
+    assert "ladder-sizes" in run("ladder_speed.py", *options, "--json", record)
+    found = json.loads(record.read_text())
+    for name, minutes in found["minutes"].items():
+        [(smaller, whole)] = found["seconds_of_epochs"][name]
+        config = PRESETS[name].train
+        first = config.first_epochs
+        seconds = (config.epochs - first) * np.median(whole)
+        assert bool(smaller) == bool(first)
+        seconds += first * np.median(smaller or [0])
+        assert minutes == pytest.approx(seconds / 60)
+        assert min(smaller + whole) > 0
+
+
 def test_a_point_of_a_curve_is_measured_in_a_process_of_its_own(module):
     curves = module("cost_curves")
     point = curves.BASE | {"patch_size": 24, "num_layers": 1, "batch": 2}

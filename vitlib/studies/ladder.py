@@ -25,8 +25,8 @@ MUON = climb(
 # Three cells of 8 pixels a side in place of four take two thirds of the time of a step.
 SIZES = climb(MUON, first_size=24, first_epochs=15, epochs=23)
 AVERAGED = climb(SIZES, ema_momentum=0.998)
-# The last rung, for 30 minutes, and with images mixed, which more epochs may want.
-HALF_HOUR = climb(SIZES, first_epochs=34, epochs=51)
+# Muon for 30 minutes, and with images mixed, which more epochs may want.
+HALF_HOUR = climb(MUON, epochs=40)
 MIXED = climb(HALF_HOUR, cutmix=0.5)
 # The same for patches of pixels: as many minutes as "pure-vit".
 PURE = climb(
@@ -34,9 +34,7 @@ PURE = climb(
     optimizer="muon",
     learning_rate=4e-3,
     test_flip=True,
-    first_size=24,
-    first_epochs=30,
-    epochs=46,
+    epochs=25,
 )
 
 STUDY = Study(
