@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorF
 
 import numpy as np
 
+from vitlib.folders import require_own
 from vitlib.records.tables import Table
 from vitlib.studies.recipes import TINY_TRAIN, TINY_VIT
 from vitlib.training.provenance import device, git_commit, peak_memory_bytes, versions
@@ -116,4 +117,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     main()

@@ -20,6 +20,7 @@ import numpy as np
 
 from vitlib.data.sets import load_data_set
 from vitlib.data.splits import limit_evaluation
+from vitlib.folders import require_own
 from vitlib.models.build import build_model
 from vitlib.records.tables import Table
 from vitlib.studies import PRESETS
@@ -82,4 +83,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     main()

@@ -21,6 +21,7 @@ from pathlib import Path
 # As `make run` sets them: no banner, and the same digits on every processor.
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
 
+from vitlib.folders import require_own
 from vitlib.records.tables import Table
 from vitlib.training.provenance import device, git_commit, versions
 
@@ -132,4 +133,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    require_own(ROOT)
     main()

@@ -20,6 +20,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 from contenders import CONTENDERS, MODELS
 
 from vitlib.config.training import PRECISIONS
+from vitlib.folders import require_own
 from vitlib.records.tables import Table
 from vitlib.studies import PRESETS
 from vitlib.training.provenance import device, git_commit, versions
@@ -84,4 +85,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     main()

@@ -24,6 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras loads TensorF
 import numpy as np
 from contenders import CONTENDERS, MODELS, is_keras, takes
 
+from vitlib.folders import require_own
 from vitlib.records.tables import Table
 from vitlib.training.provenance import device, git_commit, versions
 
@@ -223,4 +224,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     main()

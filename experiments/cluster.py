@@ -67,7 +67,7 @@ def make_executor(options):
         OSError: When the logs cannot be written.
     """
     folder = options.logs / options.study
-    require_writable(folder)
+    require_writable(folder, "--logs")
     try:
         executor = submitit.AutoExecutor(folder / "%j", cluster=options.cluster)
     except RuntimeError as error:
@@ -91,8 +91,8 @@ def make_executor(options):
     return executor
 
 
-def require_writable(folder):
-    """Makes a folder for the logs.
+def require_writable(folder, option):
+    """Makes a folder for logs or records, which an option names.
 
     Raises:
         OSError: When it cannot be written to.
@@ -105,7 +105,7 @@ def require_writable(folder):
     except OSError as error:
         reason = error.strerror
     raise OSError(
-        "--logs must be a folder that can be written to, which every machine of a "
+        f"{option} must be a folder that can be written to, which every machine of a "
         f"cluster sees. Received: {folder} ({reason})."
     )
 

@@ -21,6 +21,7 @@ import keras
 
 from vitlib import evaluate, load_data_set, load_model, load_runs
 from vitlib.data.splits import limit_evaluation
+from vitlib.folders import require_own
 from vitlib.models.weights import weights_path
 from vitlib.records.runs import record_path
 from vitlib.records.tables import Table
@@ -108,4 +109,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     main()

@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vitlib.folders import find_folder
+from vitlib.folders import find_folder, require_own
 from vitlib.records.run import images_at_epochs
 from vitlib.records.runs import load_runs
 from vitlib.records.scaling_law import fit_law, predict
@@ -105,4 +105,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     sys.exit(main(sys.argv[1:]))

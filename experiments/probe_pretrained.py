@@ -26,6 +26,7 @@ import numpy as np
 
 from vitlib import limit_train, load_cifar100
 from vitlib.data.splits import first_rows, limit_evaluation
+from vitlib.folders import require_own
 from vitlib.inspection.probes import nearest_neighbors, ridge_probe
 from vitlib.layers.positions import PositionEmbedding1D
 from vitlib.models.pretrained import PACKAGE, SHA256, load_pretrained
@@ -201,4 +202,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     main()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+from vitlib.folders import require_own
 from vitlib.records.runs import load_runs
 from vitlib.records.summary import summarize
 from vitlib.records.tables import Table
@@ -110,4 +111,5 @@ def main():
 
 
 if __name__ == "__main__":
+    require_own(ROOT)
     sys.exit(main())

@@ -21,7 +21,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from cluster import choose_gpus, describe_job, make_executor, require_slurm, submit
+from cluster import (
+    choose_gpus,
+    describe_job,
+    make_executor,
+    require_slurm,
+    require_writable,
+    submit,
+)
 from submitit.core.utils import UncompletedJobError
 
 from vitlib.folders import require_own
@@ -374,7 +381,10 @@ def main(arguments):
         for path in (task.path for task in tasks if task.path.exists()):
             load_run(path)  # a damaged record is told before anything starts
         gpus = () if options.dry_run else choose_gpus(options)
-        executor = None if options.dry_run else make_executor(options)
+        executor = None
+        if not options.dry_run:
+            require_writable(options.out / options.study, "--out")
+            executor = make_executor(options)
     except (ValueError, OSError) as error:
         print(f"sweep.py: {error}", file=sys.stderr)
         return 2

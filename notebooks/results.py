@@ -227,6 +227,18 @@ Table(columns, tuple(rows))
 # with half the parameters and more epochs.
 
 # %% [markdown]
+# ## `ladder`: which changes lead to the best in half an hour?
+#
+# Rungs of a chapter's ladder: `ladder-muon` changes the optimiser of `compact-decay`,
+# `ladder-sizes` adds smaller images in the first epochs, and `ladder-average` tests running means
+# of its weights. Two of these trainings at a time shared the two cores, so that the minutes of the
+# table compare with no other; [](#sec-comparison) has those of a quiet machine, and the scores with
+# mirror images. The operations are those of whole images.
+
+# %%
+vitlib.show_study(records, "ladder")
+
+# %% [markdown]
 # ## `pretraining`: what does learning without labels add?
 #
 # `masked` fills in hidden patches of CIFAR-100 and never sees a label, so that it has no accuracy.

@@ -20,6 +20,7 @@ from pathlib import Path
 import nbformat
 from plain import EXERCISE, Plain, figure_of
 
+from vitlib.folders import require_own
 from vitlib.records.files import digest, replacing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -200,4 +201,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    require_own(ROOT)
     sys.exit(main())

@@ -30,6 +30,7 @@ from bank import (
 from moodle import gift, moodle_xml
 from qti import qti
 
+from vitlib.folders import require_own
 from vitlib.records.files import replacing
 
 BANK = ROOT / "teaching/questions.yml"
@@ -161,4 +162,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    require_own(Path(__file__).resolve().parents[1])
     sys.exit(main())

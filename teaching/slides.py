@@ -22,6 +22,8 @@ from blocks import GAP, LINE, Part, paragraph, points_to, read_blocks
 from editions import ROOT, read_chapters
 from plain import CHAPTERS, Plain
 
+from vitlib.folders import require_own
+
 TEMPLATE = Template(Path(__file__).with_name("slides.html").read_text("utf-8"))
 ROOM, TITLE_LETTERS = 600, 48  # pixels below the margin; letters on a line of a title
 LEADS = re.compile(r"Now|Let|Next|Here|We |\*\*.*[^*]$")  # they begin something new
@@ -304,4 +306,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    require_own(ROOT)
     sys.exit(main())

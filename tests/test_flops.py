@@ -117,8 +117,34 @@ def test_a_block_takes_the_multiplications_that_are_made_in_its_products(sizes):
     assert Counted.products == tokens * linear + 2 * tokens**2 * heads * key_dim
 
 
-@pytest.mark.parametrize("layer", [keras.layers.Conv1D(4, 3), keras.layers.GRU(4)])
-def test_a_layer_that_nobody_counts_is_named(layer):
+# The layer whose code a saved model brings along; nothing of the course may have it.
+Lambda = getattr(keras.layers, "Lambda")  # noqa: B009
+
+
+def squared(x):
+    """The product of a sequence with itself, `(N, 8, 8)`."""
+    return keras.ops.matmul(x, keras.ops.transpose(x, (0, 2, 1)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        (keras.layers.Conv1D(4, 3), "Conv1D"),
+        (keras.layers.GRU(4), "GRU"),
+        (Lambda(squared, output_shape=(8, 8)), "Lambda"),
+        (squared, "Matmul"),
+        (lambda x: keras.ops.einsum("nld,nmd->nlm", x, x), "Einsum"),
+        (lambda x: keras.layers.Dot(axes=2)([x, x]), "Dot"),
+        (lambda x: keras.layers.Attention()([x, x]), "Attention"),
+        (lambda x: keras.ops.conv(x, np.ones((3, 3, 4), "float32")), "Conv"),
+    ],
+)
+def test_what_nobody_counts_is_named(layer, name):
     inputs = keras.Input((8, 3))
-    with pytest.raises(ValueError, match=f"a layer {type(layer).__name__} with a"):
+    with pytest.raises(ValueError, match=rf"Received: {name}, which multiplies"):
         count_flops(keras.Model(inputs, layer(inputs)))
+
+
+def test_what_is_no_model_is_named():
+    with pytest.raises(ValueError, match=r"needs a keras.Model .* Received: str 'x'"):
+        count_flops("x")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vitlib import folders
+from vitlib import check_parameters, folders
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,13 +44,20 @@ def test_without_any_clone_the_sentence_says_what_has_none(tmp_path, monkeypatch
 
 @pytest.mark.parametrize(
     "program",
-    ["experiments/train.py", "experiments/sweep.py"]
-    + ["notebooks/tools/execute.py", "notebooks/tools/course.py"],
+    [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("experiments", "benchmarks", "teaching", "notebooks/tools")
+        for path in sorted((ROOT / folder).glob("*.py"))
+        if 'if __name__ == "__main__"' in path.read_text("utf-8")
+        and path.stem not in ("contenders", "gpu_check")  # others start them
+    ],
 )
 def test_a_copied_folder_does_not_run_the_vitlib_of_the_first(tmp_path, program):
     source = ROOT / program
     shutil.copytree(source.parent, tmp_path / program.rpartition("/")[0])
     shutil.copy(ROOT / "Makefile", tmp_path)
+    if source.parent.name == "teaching":
+        shutil.copytree(ROOT / "book", tmp_path / "book", symlinks=True)
     arguments = {"train": "tiny", "sweep": "compact", "course": "lint"}
     done = subprocess.run(
         [sys.executable, tmp_path / program, arguments.get(source.stem, "--in-place")],
@@ -61,6 +68,12 @@ def test_a_copied_folder_does_not_run_the_vitlib_of_the_first(tmp_path, program)
     assert done.returncode == 1
     assert f"vitlib must be that of {tmp_path}" in done.stderr
     assert f"whose vitlib is that of {ROOT}." in done.stderr
+
+
+def test_a_notebook_of_a_copied_folder_stops(course, monkeypatch):
+    monkeypatch.chdir(course / "notebooks")
+    with pytest.raises(SystemExit, match=f"vitlib must be that of {course}, where"):
+        check_parameters({})
 
 
 def test_a_vitlib_from_a_wheel_may_run_in_any_folder(tmp_path, monkeypatch):

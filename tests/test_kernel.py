@@ -4,12 +4,15 @@ import ast
 import json
 import os
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import execute
 import nbformat
 import pytest
 from kernel import course_kernels
 
+ROOT = Path(__file__).resolve().parents[1]
 CODE = """\
 import sys
 
@@ -66,3 +69,12 @@ def test_afterwards_the_environment_is_as_it_was():
     with course_kernels():
         assert os.environ["JUPYTER_PATH"] != before.get("JUPYTER_PATH")
     assert dict(os.environ) == before
+
+
+def test_cells_keep_their_order_beside_other_plugins(pytestconfig):
+    plugins = map(str.strip, pytestconfig.getoption("plugins"))
+    assert {"no:asyncio", "no:randomly"} <= set(plugins)
+    option = SimpleNamespace(numprocesses=2, dist="no", loadscopereorder=True)
+    settings = pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
+    settings.pytest_cmdline_main(SimpleNamespace(option=option))
+    assert option.dist == "loadfile" and not option.loadscopereorder

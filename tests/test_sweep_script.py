@@ -691,10 +691,12 @@ def test_a_damaged_record_is_told_before_anything_starts(
     assert not (tmp_path / "logs").exists()
 
 
-def test_where_nothing_can_be_written_a_run_fails_with_its_reason(
+def test_where_no_record_can_be_written_nothing_starts(
     sweep, write_grid, tmp_path, capfd
 ):
     write_grid([1])
     (tmp_path / "results").write_text("no folder")
-    assert run(sweep, tmp_path) == 1
-    assert "report-vit-seed1 failed: exit status 1\n" in capfd.readouterr().err
+    assert run(sweep, tmp_path) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("sweep.py: --out must be a folder that can be written to")
+    assert not (tmp_path / "logs").exists()

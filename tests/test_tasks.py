@@ -1,6 +1,11 @@
 """A training knows of its purpose what the task tells, and nothing else."""
 
-from dataclasses import replace
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from textwrap import dedent
 
 import keras
 import numpy as np
@@ -13,13 +18,16 @@ from vitlib import (
     TINY_VIT,
     build_encoder,
     build_model,
+    evaluate,
     train,
 )
 from vitlib.studies.recipes import TINY_RESNET
+from vitlib.training.prepare import compile_model
 from vitlib.training.tasks import TASKS
 
 pytestmark = pytest.mark.backend
 
+ROOT = Path(__file__).resolve().parents[1]
 DATA = micro_data()
 CONFIGS = {"vit": MODEL, "resnet": TINY_RESNET}
 SHORT = replace(TRAINING, epochs=1, warmup_epochs=0)
@@ -33,7 +41,8 @@ class MeanColor:
     monitor, mode = "error", "min"
 
     def require(self, split, name, model):
-        assert name in ("train", "validation", "test") and model.output.shape[-1] == 3
+        assert name in ("train", "validation", "test", "given")
+        assert model.output.shape[-1] == 3
 
     def targets(self, split):
         return split.images.mean(axis=(1, 2)) / 255
@@ -92,6 +101,33 @@ def test_a_trained_model_is_saved_loaded_and_trained_on(name, tmp_path):
     assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations)
 
 
+def test_a_new_process_loads_what_another_has_saved(tmp_path):
+    images = DATA.test.images[:2]
+    np.save(tmp_path / "images.npy", images)
+    for name, config in CONFIGS.items():
+        model = build_model(config, SHORT)
+        compile_model(model, SHORT, steps_per_epoch=1)
+        model.save(tmp_path / f"{name}.keras")
+        np.save(tmp_path / f"{name}.npy", model.predict_on_batch(images))
+    lines = """
+        import keras
+        import numpy as np
+        from vitlib import build_model, train
+        for name in {names}:
+            model = keras.models.load_model(name + ".keras")
+            outputs = model.predict_on_batch(np.load("images.npy"))
+            np.testing.assert_array_equal(outputs, np.load(name + ".npy"))
+            print(name, type(model.optimizer).__name__)
+    """
+    program = dedent(lines).format(names=list(CONFIGS))
+    command = [sys.executable, "-c", program]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["vit", "AdamW", "resnet", "AdamW"], done.stderr
+
+
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_a_task_names_the_scores_of_its_training_images(task):
     metrics = [metric.name for metric in task.metrics()]
@@ -126,14 +162,41 @@ def test_a_split_whose_labels_cannot_be_learned_is_refused(model, name, change, 
     data = with_labels(name, change(getattr(DATA, name).labels))
     with pytest.raises(ValueError, match=rf"The .*{name} split must .*{rule}"):
         train(model, data, TRAINING, report=pytest.fail)
+    with pytest.raises(ValueError, match=rf"The .*given split must .*{rule}"):
+        evaluate(model, getattr(data, name))
 
 
-def test_pixels_that_are_not_finite_are_refused(model):
-    images = DATA.validation.images.astype("float32")
+def with_nan(images):
+    """A copy of images in which one pixel is not a number."""
+    images = images.astype("float32")
     images[3, 2, 1, 0] = np.nan
-    data = replace(DATA, validation=replace(DATA.validation, images=images))
-    with pytest.raises(ValueError, match=r"The pixels of the validation split must"):
-        train(model, data, TRAINING, report=pytest.fail)
+    return images
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (with_nan, "The pixels of the {} split must be finite. Received: NaN or inf."),
+        (lambda x: x[:, :24], "of the {} split must be .* Received: uint8 of shape"),
+        (lambda x: x[..., :1], "of the {} split must be .* Received: uint8 of shape"),
+        (lambda x: x[..., 0], "of the {} split must be .* Received: uint8 of shape"),
+        (lambda x: x.astype(object), "of the {} split must be .* Received: object of"),
+        (list, "The images of the {} split must be a NumPy array. Received: list."),
+    ],
+)
+def test_images_that_the_model_cannot_take_are_refused(model, name, change, rule):
+    split = getattr(DATA, name)
+    split = replace(split, images=change(split.images))
+    with pytest.raises(ValueError, match=rule.format(name)):
+        train(model, replace(DATA, **{name: split}), TRAINING, report=pytest.fail)
+    with pytest.raises(ValueError, match=rule.format("given")):
+        evaluate(model, split)
+
+
+def test_a_config_that_is_none_is_refused(model):
+    with pytest.raises(ValueError, match=r"must be a TrainConfig. Received: Preset"):
+        train(model, DATA, PRESETS["tiny"], report=pytest.fail)
 
 
 def test_a_model_inside_a_model_is_normalised_too():
@@ -166,10 +229,16 @@ def test_other_settings_of_keras_are_refused(config, setting, value):
         change(usual)
 
 
-def test_a_preset_is_no_model():
+def test_what_is_no_config_is_refused():
     preset = PRESETS["tiny"]
-    for pair in ((preset, preset.train), (preset.model, preset)):
-        with pytest.raises(
-            ValueError, match=r"build_model needs .* Received: .*Preset"
-        ):
+    again = type("ViTConfig", (type(preset.model),), {})()  # as after a reload
+    pairs = {
+        "Preset, TrainConfig": (preset, preset.train),
+        "ViTConfig, Preset": (preset.model, preset),
+        "dict, TrainConfig": (asdict(preset.model), preset.train),
+        "ViTConfig, TrainConfig": (again, preset.train),
+    }
+    for received, pair in pairs.items():
+        rule = rf"build_model needs .* restart the kernel\). Received: {received}\."
+        with pytest.raises(ValueError, match=rule):
             build_model(*pair)

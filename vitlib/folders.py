@@ -7,6 +7,12 @@ SOURCES = Path(__file__).resolve().parents[1]  # of this package: a clone, or a 
 MARK = "notebooks/profiles"  # what a folder of the course has, and others do not
 
 
+def clones_here():
+    """The folders of the course around the working directory, innermost first."""
+    here = Path.cwd()
+    return [folder for folder in (here, *here.parents) if (folder / MARK).is_dir()]
+
+
 def find_folder(name):
     """Finds a folder of the course, from wherever a notebook runs.
 
@@ -22,32 +28,31 @@ def find_folder(name):
     Raises:
         FileNotFoundError: When no such place has it.
     """
-    here = Path.cwd()
-    for course in (here, *here.parents, SOURCES):
+    for course in (*clones_here(), SOURCES):
         if (course / MARK).is_dir() and (course / name).is_dir():
             return course / name
     raise FileNotFoundError(
         f"The working directory must lie in a clone of the course, which has {name}; a "
-        f"wheel of vitlib has not. Received: {here}."
+        f"wheel of vitlib has not. Received: {Path.cwd()}."
     )
 
 
 def require_own(course):
-    """Stops a program of the course where another folder's `vitlib` would run.
+    """Stops what stands in a folder of the course and would run another's `vitlib`.
 
     An environment in a copied or renamed folder still names the folder that it was made
     in. A `vitlib` from a wheel belongs to no folder, and passes.
 
     Args:
-        course: `Path` of the folder that the program stands in.
+        course: `Path` of the folder that the program or the notebook stands in.
 
     Raises:
         SystemExit: When this package stands in another clone.
     """
     if SOURCES != course.resolve() and (SOURCES / MARK).is_dir():
         raise SystemExit(
-            f"vitlib must be that of {course}, where this program stands; make an "
-            "environment of its own there (delete .venv, then `make setup`), or set "
-            f"PYTHONPATH to that folder. Received: {sys.prefix}, whose vitlib is that "
-            f"of {SOURCES}."
+            f"vitlib must be that of {course}, where this program or notebook stands; "
+            "make an environment of its own there (delete .venv, then `make setup`), "
+            f"or set PYTHONPATH to that folder. Received: {sys.prefix}, whose vitlib "
+            f"is that of {SOURCES}."
         )

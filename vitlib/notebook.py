@@ -3,6 +3,7 @@
 import ast
 import sys
 
+from vitlib.folders import clones_here, require_own
 from vitlib.studies.study import SCALES
 
 # What a notebook's `parameters` cell may set: the name and the values it may take. The
@@ -27,7 +28,11 @@ def check_parameters(namespace):
         ValueError: When papermill set a name that no notebook has, when a parameter
             has the wrong type or a value out of range, when the full profile finds
             no GPU, or as `vitlib.layers.inputs.require_settings` does.
+        SystemExit: When the notebook lies in a clone of the course, and this package in
+            another one.
     """
+    for course in clones_here()[:1]:
+        require_own(course)
     for name in _injected_names(namespace):
         if name not in PARAMETERS:
             raise ValueError(

@@ -298,9 +298,10 @@ def check_environment():
     if missing:
         raise SystemExit(
             f"{sys.executable} must have what the course needs; in {ROOT}, type "
-            "`make setup`, or for any other environment `python -m pip install -r "
-            "requirements.txt -c constraints.txt` and `python -m pip install --no-deps "
-            f"--editable .`. Received: a Python without {', '.join(missing)}."
+            "`make setup` (where the folder was renamed, delete .venv first), or for "
+            "any other environment `python -m pip install -r requirements.txt -c "
+            "constraints.txt` and `python -m pip install --no-deps --editable .`. "
+            f"Received: a Python without {', '.join(missing)}."
         )
     from vitlib.folders import require_own
 

@@ -39,10 +39,10 @@ def build_model(model_config, train_config):
     """
     if type(model_config) not in BUILDERS or type(train_config) is not TrainConfig:
         kinds = " or ".join(kind.__name__ for kind in BUILDERS)
-        received = type(model_config).__name__, type(train_config).__name__
         raise ValueError(
-            f"build_model needs a {kinds}, and a TrainConfig. "
-            f"Received: {', '.join(received)}."
+            f"build_model needs a {kinds}, and a TrainConfig, of the modules that "
+            "vitlib has loaded (after a reload, restart the kernel). Received: "
+            f"{type(model_config).__name__}, {type(train_config).__name__}."
         )
     keras.utils.set_random_seed(train_config.seed)
     keras.config.set_dtype_policy(train_config.precision)

@@ -9,6 +9,14 @@ from vitlib.layers.attention import SelfAttention
 from vitlib.layers.patch_encoder import PatchEncoder
 from vitlib.layers.queries import Queries
 
+# Operations and layers of Keras that multiply without weights of their own, and one
+# that may hide such a product.
+PRODUCTS = {
+    *("Matmul", "Einsum", "Dot", "Tensordot", "Vdot", "Inner", "Outer"),
+    *("Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose"),
+    *("Attention", "AdditiveAttention", "DotProductAttention", "Lambda"),
+}
+
 
 def _kernel(layer, shape):
     """Dense layers and convolutions use each weight of the kernel once a position."""
@@ -56,7 +64,7 @@ def count_flops(model):
         Integer, operations an image.
 
     Raises:
-        ValueError: When a layer has a matrix of weights and is none of these, or the
+        ValueError: When another layer has a matrix of weights or multiplies, or the
             model is none that was built from its inputs, or images of any size go in.
     """
     graph = getattr(model, "_functional", model)  # a Sequential has it inside
@@ -64,7 +72,7 @@ def count_flops(model):
         raise ValueError(
             "count_flops needs a keras.Model of inputs and outputs, or a "
             f"keras.Sequential, built. Received: {type(model).__name__} "
-            f"{model.name!r}."
+            f"{getattr(model, 'name', model)!r}."
         )
     for tensor in model.inputs:
         if None in tensor.shape[1:]:
@@ -90,12 +98,13 @@ def _call_flops(node):
         return _cross_attention(layer, shape, node.input_tensors[1].shape)
     if isinstance(layer, PatchEncoder):
         return 2 * shape[1] * math.prod(layer.projection.kernel.shape)
-    # An operation such as addition, or vectors that are handed on as they are.
-    if isinstance(layer, Queries) or not isinstance(layer, layers.Layer):
+    if isinstance(layer, Queries):  # vectors that are handed on as they are
         return 0
-    if any(len(weight.shape) > 1 for weight in layer.weights):
+    weights = getattr(layer, "weights", ())  # an operation such as addition has none
+    name = type(layer).__name__
+    if name in PRODUCTS or any(len(weight.shape) > 1 for weight in weights):
         raise ValueError(
             "count_flops counts Dense, Conv2D, PatchEncoder and attention. "
-            f"Received: a layer {type(layer).__name__} with a matrix of weights."
+            f"Received: {name}, which multiplies or has a matrix of weights."
         )
     return 0

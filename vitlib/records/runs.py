@@ -123,8 +123,13 @@ def load_run(path):
         ValueError: When the file is not JSON, breaks the schema, or was changed after
             the run wrote it.
     """
+    if not (path := Path(path)).is_file():
+        raise FileNotFoundError(
+            "path must be that of a record, a JSON file. "
+            f"Received: {path.resolve()}, where no file is."
+        )
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         record = json.loads(text, object_pairs_hook=_refuse_repeats)
     except (ValueError, RecursionError) as error:
         raise ValueError(
@@ -160,12 +165,18 @@ def load_runs(folder, study=None):
 
     Raises:
         FileNotFoundError: When there is no such folder.
-        ValueError: As `load_run` says.
+        ValueError: When the study is none of `STUDIES` and has no folder, or as
+            `load_run` says.
     """
     if not (folder := Path(folder)).is_dir():
         raise FileNotFoundError(
             "folder must be the one of all records, usually results of the course. "
             f"Received: {folder.resolve()}, where no folder is."
+        )
+    if study is not None and study not in STUDIES and not (folder / study).is_dir():
+        raise ValueError(
+            f"study must be one of {sorted(STUDIES)}, or a folder of records in "
+            f"{folder}. Received: {study!r}."
         )
     wanted = runs_of(STUDIES[study]) if study in STUDIES else ()
     runs = [

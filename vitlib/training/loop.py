@@ -76,10 +76,15 @@ def train(
         says so, `test` is None, and the model keeps what it then was.
 
     Raises:
-        ValueError: When model and config disagree, there are fewer training images than
-            a batch, the devices cannot share a batch, the checkpoint belongs to
-            another run, or no layer of a model to be watched pools.
+        ValueError: When config is no `TrainConfig`, model and config disagree, there
+            are fewer training images than a batch, the devices cannot share a batch,
+            the checkpoint belongs to another run, no layer of a model to be watched
+            pools, or a split is refused by `require_split`.
     """
+    if not isinstance(config, TrainConfig):
+        raise ValueError(
+            f"config must be a TrainConfig. Received: {type(config).__name__}."
+        )
     task = with_mixing(task, config, model.output.shape[-1])
     if config.first_epochs:
         require_size(model, config.first_size)

@@ -1,13 +1,12 @@
 """Make a model ready for its first step."""
 
 import keras
-import numpy as np
 
 from vitlib.layers.normalize import fit
 from vitlib.models.walk import walk
 from vitlib.training import parallel
 from vitlib.training.optimizer import KINDS, make_optimizer
-from vitlib.training.tasks import CLASSIFICATION
+from vitlib.training.tasks import CLASSIFICATION, require_split
 
 
 def _precisions(model):
@@ -44,18 +43,7 @@ def _check(model, data, config):
 def _check_data(model, data, task):
     """Refuses what would train on, and fail or mislead after hours."""
     for name in ("train", "validation", "test"):
-        split = getattr(data, name)
-        images, labels = len(split.images), len(split.labels)
-        if not images or images != labels:
-            raise ValueError(
-                f"The {name} split must have at least one image, and a label for each. "
-                f"Received: {images} images, {labels} labels."
-            )
-        if split.images.dtype.kind == "f" and not np.isfinite(split.images).all():
-            raise ValueError(
-                f"The pixels of the {name} split must be finite. Received: NaN or inf."
-            )
-        task.require(split, name, model)
+        require_split(getattr(data, name), name, model, task)
 
 
 def _adapt_normalization(model, images):

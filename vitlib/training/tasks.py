@@ -136,6 +136,47 @@ TASKS = {
 }
 
 
+def require_split(split, name, model, task):
+    """Refuses what would train or be measured, and fail or mislead after hours.
+
+    Args:
+        split: `Split`.
+        name: String, what messages call it.
+        model: `keras.Model` from images to what the task predicts.
+        task: As `Classification`.
+
+    Raises:
+        ValueError: When images or labels are no arrays, there are no images or not a
+            label for each, the images are no finite numbers of the shape that the model
+            takes, or the task does not allow the targets.
+    """
+    for part in ("images", "labels"):
+        if not isinstance(value := getattr(split, part), np.ndarray):
+            raise ValueError(
+                f"The {part} of the {name} split must be a NumPy array. "
+                f"Received: {type(value).__name__}."
+            )
+    images, wanted = split.images, model.input.shape
+    if not len(images) or len(images) != len(split.labels):
+        raise ValueError(
+            f"The {name} split must have at least one image, and a label for each. "
+            f"Received: {len(images)} images, {len(split.labels)} labels."
+        )
+    fits = images.ndim == len(wanted) and all(
+        side in (None, size) for side, size in zip(wanted, images.shape, strict=True)
+    )
+    if not fits or images.dtype.kind not in "uif":
+        raise ValueError(
+            f"The images of the {name} split must be numbers of shape {wanted}, as the "
+            f"model takes them. Received: {images.dtype} of shape {images.shape}."
+        )
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise ValueError(
+            f"The pixels of the {name} split must be finite. Received: NaN or inf."
+        )
+    task.require(split, name, model)
+
+
 def evaluate(model, split, task=CLASSIFICATION, flip=False):
     """Measures a model on a split, in one deterministic pass.
 
@@ -148,7 +189,11 @@ def evaluate(model, split, task=CLASSIFICATION, flip=False):
 
     Returns:
         Dict of the `scores` of the task; for classification as `score` gives it.
+
+    Raises:
+        ValueError: As `require_split` says.
     """
+    require_split(split, "given", model, task)
     outputs = _predict(model, split.images)
     if flip:
         outputs = (outputs + _predict(model, split.images[:, :, ::-1])) / 2
