@@ -11,6 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const count = (number) => number.toLocaleString("en");
   const whole = (percent) => percent.toFixed(percent > 0 && percent < 1 ? 1 : 0);
   const list = (words) => words.join(", ").replace(/, ([^,]+)$/, " and $1");
+  const cosineText = (cosine) => cosine.toFixed(2).replace("-", "−");
   const last = (values) => values[values.length - 1];
 
   function make(tag, attributes = {}, ...children) {
@@ -101,10 +102,10 @@ document.addEventListener("DOMContentLoaded", () => {
       return [make("rect", { x: x + 1, y: y + 1, width: 38, height: 38, "data-place": place,
         style: `fill: ${colorOf(cosine)}`, ...(place === chosen && { class: "chosen" }) }),
       make("text", { x: x + 20, y: y + 23, "text-anchor": "middle", style: `fill: ${ink}` },
-        cosine.toFixed(2))];
+        cosineText(cosine))];
     });
     return make("svg", { viewBox: `0 0 ${40 * side} ${40 * side + 14}`, role: "img", class: "control-map",
-      "aria-label": `${name}: ${cosines.map((cosine) => cosine.toFixed(2)).join(", ")}` },
+      "aria-label": `${name}: ${cosines.map(cosineText).join(", ")}` },
     ...cells, make("text", { x: 20 * side, y: 40 * side + 11, "text-anchor": "middle" }, name));
   }
 
@@ -117,8 +118,8 @@ document.addEventListener("DOMContentLoaded", () => {
           const others = table[patch].map((cosine, i) => [cosine, i]).filter(([, i]) => i !== patch)
             .sort(([a], [b]) => b - a);
           const [[most, nearest], [least, farthest]] = [others[0], last(others)];
-          return `${name}: most like the patch in ${place(nearest)} (${most.toFixed(2)}), least `
-            + `like that in ${place(farthest)} (${least.toFixed(2)}).`;
+          return `${name}: most like the patch in ${place(nearest)} (${cosineText(most)}), least `
+            + `like that in ${place(farthest)} (${cosineText(least)}).`;
         });
         return [says.join(" "), ...Object.entries(maps).map(([name, table]) =>
           drawSimilarity(name, table[patch], side, patch))];

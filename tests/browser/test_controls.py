@@ -87,13 +87,14 @@ def test_each_patch_shows_what_its_position_is_like(control):
         tables[name] = position_similarity(table - table.mean(axis=0), (4, 4))
     for place in range(16):
         row, column = divmod(place, 4)
-        words = f"row {row + 1}, column {column + 1}"
-        assert move(shown, "Patch in", place) == words
+        where = f"row {row + 1}, column {column + 1}"
+        assert move(shown, "Patch in", place) == where
         says = shown.get_by_role("status").inner_text()
         for name, table in tables.items():
             own = table[row, column].ravel()
             label = shown.get_by_role("img", name=name).get_attribute("aria-label")
-            found = [float(word) for word in label.split(": ")[1].split(", ")]
+            words = label.split(": ")[1].replace("−", "-").split(", ")
+            found = [float(word) for word in words]
             assert found == pytest.approx(own.tolist(), abs=0.006)
             pattern = rf"{name}: most like the patch in row (\d), column (\d)"
             nearest = tuple(int(n) - 1 for n in re.search(pattern, says).groups())
