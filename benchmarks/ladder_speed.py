@@ -27,7 +27,8 @@ from vitlib.studies import PRESETS
 from vitlib.training.loop import train
 from vitlib.training.provenance import device, git_commit, versions
 
-RUNGS = ("small-vit", "pure-vit", "compact")  # and "compact-decay", whose steps are these
+# "compact-decay" has the steps of "compact".
+RUNGS = ("small-vit", "pure-vit", "compact")
 RUNGS += ("ladder-muon", "ladder-sizes", "ladder-average")
 PART = 10  # of these make an epoch
 EPOCHS = 3  # at each size; the first one compiles and is not counted
