@@ -299,9 +299,19 @@ def test_there_are_no_runs_where_nothing_is_recorded(tmp_path):
     save_run(tmp_path, make_run())
     with pytest.raises(FileNotFoundError, match=f"{tmp_path}/missing, where no folder"):
         load_runs(tmp_path / "missing")
-    assert load_runs(tmp_path, "missing") == []
+    with pytest.raises(ValueError, match=r"study must be .* Received: 'missing'"):
+        ValueError, match=r"study must be one of .* Received: 'missing'"
+    ):
+        load_runs(tmp_path, "missing")
     (tmp_path / "empty").mkdir()
     assert load_runs(tmp_path / "empty") == load_runs(tmp_path, "empty") == []
+
+
+def test_a_record_that_is_not_there_is_told_with_its_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rule = f"path must be that of a record, .* Received: {tmp_path}/x.json, where no"
+    with pytest.raises(FileNotFoundError, match=rule):
+        load_run("x.json")
 
 
 def test_other_files_beside_the_records_are_no_runs(tmp_path):
