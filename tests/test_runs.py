@@ -300,8 +300,6 @@ def test_there_are_no_runs_where_nothing_is_recorded(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"{tmp_path}/missing, where no folder"):
         load_runs(tmp_path / "missing")
     with pytest.raises(ValueError, match=r"study must be .* Received: 'missing'"):
-        ValueError, match=r"study must be one of .* Received: 'missing'"
-    ):
         load_runs(tmp_path, "missing")
     (tmp_path / "empty").mkdir()
     assert load_runs(tmp_path / "empty") == load_runs(tmp_path, "empty") == []
