@@ -4,23 +4,26 @@ import importlib
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
 import nbformat
 import numpy as np
 import pytest
+from train_micro import TRAINING, micro_data
 
 from vitlib import (
     COMPACT_VIT,
     PRESETS,
     REPORT_RESNET,
     REPORT_VIT,
+    TINY_VIT,
     build_resnet,
     build_vit,
 )
 from vitlib.models.masked_autoencoder import build_masked_autoencoder
+from vitlib.studies.study import Preset
 
 ROOT = Path(__file__).resolve().parents[1]
 MASKED = PRESETS["masked"].model
@@ -99,20 +102,18 @@ def test_a_masked_step_is_timed_beside_a_supervised_one(tmp_path):
     assert flops[0] < flops[1] / 2
 
 
-def test_the_minutes_of_a_rung_are_those_of_its_epochs_of_both_sizes(tmp_path):
-    record = tmp_path / "ladder.json"
-    options = "--rounds 1 --data-set shapes --rungs ladder-sizes".split()
-    assert "ladder-sizes" in run("ladder_speed.py", *options, "--json", record)
-    found = json.loads(record.read_text())
-    for name, minutes in found["minutes"].items():
-        [(smaller, whole)] = found["seconds_of_epochs"][name]
-        config = PRESETS[name].train
-        first = config.first_epochs
-        seconds = (config.epochs - first) * np.median(whole)
-        assert bool(smaller) == bool(first)
-        seconds += first * np.median(smaller or [0])
-        assert minutes == pytest.approx(seconds / 60)
-        assert min(smaller + whole) > 0
+def test_the_minutes_of_a_rung_are_those_of_its_epochs_of_both_sizes(module):
+    ladder = module("ladder_speed")
+    one_size = Preset(TINY_VIT, replace(TRAINING, epochs=9))
+    both = Preset(TINY_VIT, replace(one_size.train, first_size=24, first_epochs=4))
+    smaller, whole = ladder.time_epochs(both, micro_data())
+    assert len(smaller) == len(whole) == ladder.EPOCHS - 1
+    assert min(smaller + whole) > 0
+    assert ladder.time_epochs(one_size, micro_data())[0] == []
+    rounds = [([1.0, 3.0], [10.0, 30.0]), ([2.0, 2.0], [20.0, 90.0])]
+    assert ladder.minutes_of(both, rounds) == pytest.approx((4 * 2 + 5 * 25) / 60)
+    rounds = [([], whole) for _, whole in rounds]
+    assert ladder.minutes_of(one_size, rounds) == pytest.approx(9 * 25 / 60)
 
 
 def test_a_point_of_a_curve_is_measured_in_a_process_of_its_own(module):
