@@ -38,7 +38,7 @@ class Classification:
         Raises:
             ValueError: When they are not integers, one an image, from 0 to C - 1.
         """
-        labels, classes = split.labels, model.output.shape[-1]
+        labels, classes = split.labels, model.outputs[0].shape[-1]
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
             kind = f"{labels.dtype} of shape {labels.shape}"
             raise ValueError(
@@ -156,7 +156,7 @@ def require_split(split, name, model, task):
                 f"The {part} of the {name} split must be a NumPy array. "
                 f"Received: {type(value).__name__}."
             )
-    images, wanted = split.images, model.input.shape
+    images, wanted = split.images, model.inputs[0].shape
     if not len(images) or len(images) != len(split.labels):
         raise ValueError(
             f"The {name} split must have at least one image, and a label for each. "
