@@ -65,12 +65,10 @@ def main(arguments=None):
     """Times all rungs in turns and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--rungs", nargs="+", choices=RUNGS, default=RUNGS)
-    parser.add_argument("--data-set", default="cifar100")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args(arguments)
-    data = load_data_set(options.data_set)
-    found = {name: [] for name in options.rungs}
+    data = load_data_set("cifar100")
+    found = {name: [] for name in RUNGS}
     for _ in range(options.rounds):
         for name, rounds in found.items():
             rounds.append(time_epochs(PRESETS[name], data))

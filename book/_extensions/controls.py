@@ -89,7 +89,10 @@ def read_positions(position):
 
 
 def similar_places():
-    """For each patch, the cosines of `fig-maps`, of the models of the explorer."""
+    """For each patch, the cosines of `fig-maps`, of the models of the explorer.
+
+    As `vitlib.inspection.introspect.position_similarity`, without a start of Keras.
+    """
     maps = {}
     for name, position in {"1-D table": "1d", "2-D tables": "2d"}.items():
         table = read_positions(position)

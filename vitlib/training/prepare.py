@@ -40,12 +40,6 @@ def _check(model, data, config):
         )
 
 
-def _check_data(model, data, task):
-    """Refuses what would train on, and fail or mislead after hours."""
-    for name in ("train", "validation", "test"):
-        require_split(getattr(data, name), name, model, task)
-
-
 def _adapt_normalization(model, images):
     for layer in walk(model):
         if isinstance(layer, keras.layers.Normalization):
@@ -67,7 +61,8 @@ def prepare(model, data, config, kind=None, task=CLASSIFICATION):
             a batch, the devices cannot share a batch, or a split lacks images, has
             pixels that are not finite, or targets that the task does not allow.
     """
-    _check_data(model, data, task)
+    for name in ("train", "validation", "test"):
+        require_split(getattr(data, name), name, model, task)
     _check(model, data, config)
     _adapt_normalization(model, data.train.images)
     steps = config.count_steps(len(data.train.labels))
